@@ -1,7 +1,7 @@
-"""The head of a response: what an app may say in it, and the numbers that go back to nginx.
+"""The head of a response: what an app may put into it, and the worker's numbers for nginx.
 
-Every line is checked before anything is sent: a line break that an app lets through from user input would
-otherwise be a header, or a whole response, of the attacker's choice.
+Every line is checked before anything is sent: a line break from user input would otherwise add a header, or a whole
+response, of the attacker's choice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ JOINED: Final = (
     *("Cache-Control", "Vary", "CDN-Cache-Control", "Surrogate-Control", "X-Accel-Expires", "Age"),
     *("Access-Control-Allow-Origin", "Content-Encoding"),
 )
-"""What the cache is decided by. Several lines become one: nginx before 1.23 looks at one of them alone."""
+"""Headers that decide about caching. Several lines become one: nginx before 1.23 reads only one of them."""
 _SPECIAL: Final = {
     "content-length": _LENGTH,
     "content-type": _TYPE,
@@ -31,27 +31,28 @@ _SPECIAL: Final = {
     "x-accel-redirect": _REDIRECT,
 } | {name.lower(): kind for kind, name in enumerate(JOINED, _CACHING)} | dict.fromkeys(
     (
-        # RFC 2616 13.5.1: hop-by-hop, which PEP 3333 forbids to apps. Gunicorn ignores them, so does this.
+        # RFC 2616 13.5.1: hop-by-hop, which PEP 3333 forbids to apps. Gunicorn ignores them, too.
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers"),
         *("transfer-encoding", "upgrade"),
-        "x-portico",  # only the worker speaks for itself
+        "x-portico",  # only the worker may set it
     ),
     _DROPPED,
 )  # fmt: skip
 _SHARED: Final = re.compile(r"public|s-maxage", re.IGNORECASE)
 _OURS: Final = re.compile(r"/+-(?:/|$)")
-"""Portico's own locations."""
+"""The prefix of Portico's own locations."""
 _END: Final = "\r\n"
 LARGEST: Final = 64 << 10
-"""Bytes of headers that the gateway has room for (plan/web/entry/transfer.py)."""
+"""The gateway's buffer for response headers in bytes (plan/web/entry/transfer.py)."""
 STREAMED: Final = (
     r"(?:application/(?:(?:x-)?ndjson|(?:x-)?jsonl|(?:x-)?jsonlines|json-seq|stream\+json)"
     r"|multipart/x-mixed-replace|text/plain)"
 )
-"""Types whose parts are wanted as they are made, when the app gives no length: lines of JSON, pictures of a camera,
-words of a language model."""
+"""Types whose parts should be sent as they are made, if the app gives no length: JSON lines, camera images, output
+of a language model.
+"""
 _MOST_KNOWN: Final = 1000
-"""Names are remembered up to here; an app that invents more pays for the check each time."""
+"""The size of the cache of names; an app that invents more pays for the check each time."""
 _known_names: dict[str, int] = {}
 _known_endpoints: dict[str, str] = {}
 
@@ -87,7 +88,7 @@ def render(  # one loop without calls: every response pays for it
                 length = _parse_length(value, length)
             elif kind == _SENDFILE:
                 sendfile = value
-                continue  # a path of this machine is not for clients
+                continue  # clients must not see a path of this machine
             elif kind == _REDIRECT:
                 _check_redirect(value)
             else:
@@ -100,7 +101,7 @@ def render(  # one loop without calls: every response pays for it
 
 
 def _checked(lines: list[str]) -> str:
-    # One look at the whole is cheaper than a pattern for each value, and nearly every head is printable.
+    # One check of the whole is cheaper than a pattern for each value, and nearly every head is printable.
     text = "".join(lines)
     if not text.isprintable() and (found := _CONTROL.search(text)):
         raise BrokenAppError(
@@ -118,31 +119,33 @@ def too_large(size: int) -> str:
 
 
 def _add(lines: list[str], special: dict[int, str]) -> None:
-    """What nginx needs to hear beside what the app says; `special` holds the values of each kind."""
+    """Headers for nginx beside the app's own; `special` contains the values of each kind."""
     if special.get(_TYPE, "")[:17].lower() == "text/event-stream" and _BUFFERING not in special:
-        lines.append("X-Accel-Buffering: no")  # nginx would wait until 4 or 8 kB of events came together
+        lines.append("X-Accel-Buffering: no")  # nginx would wait for 4 or 8 kB of events
     for kind, value in special.items():
         if kind >= _CACHING:
             lines.append(f"{JOINED[kind - _CACHING]}: {value}")
     if _CACHING in special and _DATE not in special and _SHARED.search(special[_CACHING]):
-        lines.append(f"Date: {formatdate(usegmt=True)}")  # by it a browser knows the age of what nginx kept
+        lines.append(
+            f"Date: {formatdate(usegmt=True)}"
+        )  # browsers compute the age of a cached answer from it
 
 
 def split(head: str) -> list[str]:
-    """The lines of a rendered head, each with its CR LF. Other characters that Python takes for line ends are text."""
+    """The lines of a rendered head, each with its CR LF. Other line separators of Python's are text."""
     return [line + _END for line in head.split(_END)[:-1]]
 
 
 def field(line: str) -> tuple[str, str]:
-    """Name, in lower case, and value of a line. Around a value HTTP knows blanks and tabs, no other white space."""
+    """Name, in lower case, and value of a line. HTTP strips blanks and tabs around a value, no other white space."""
     name, _, value = line.removesuffix(_END).partition(":")
     return name.lower(), value.strip(" \t")
 
 
 def _check_redirect(value: str) -> None:
-    """An app's X-Accel-Redirect leads to a path of the site, never to a location of Portico's or one with a name.
+    """An app's X-Accel-Redirect may lead to a path of the site, never to a location of Portico's or a named one.
 
-    nginx takes blanks off the value, decodes it and obeys: what does not begin with a slash is refused as it stands.
+    nginx strips blanks from the value, decodes it and obeys: a value without a leading slash is refused as it is.
     """
     path = unquote(value, "latin-1")
     if value[:1] != "/" or _OURS.match(path):
@@ -152,7 +155,8 @@ def _check_redirect(value: str) -> None:
 
 
 def numbers(started_ns: int, label: str, environ: dict[str, Any], route: str) -> str:
-    """The value of X-Portico: queue time and app time in microseconds, `label` (pid and thread), the endpoint `route`.
+    """The value of X-Portico: queue time and app time in microseconds, `label` (pid and thread), the endpoint
+    `route`.
 
     The queue time runs from nginx's `$msec` (the variable PORTICO_MSEC) to `started_ns` (time.monotonic_ns), with
     nginx's resolution of 1 ms; without the variable it is "-", and so is an unknown endpoint.
@@ -165,7 +169,7 @@ def numbers(started_ns: int, label: str, environ: dict[str, Any], route: str) ->
 def endpoint(environ: dict[str, Any]) -> str:
     """The name of the Flask route that serves this request, in printable ASCII without spaces, or "-".
 
-    Flask takes its request out of the environ when the view has returned: to be asked before that.
+    Flask removes its request from the environ when the view has returned: call it before that.
     """
     request = environ.get("werkzeug.request")
     if request is None:

@@ -1,4 +1,4 @@
-"""A unix socket that nobody else can open, from its first moment on."""
+"""A unix socket that no other user can open, from its first moment on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def bind(path: str) -> socket.socket:
-    """A socket bound there, 0600, in the place of whatever lay there. Raises OSError.
+    """A socket bound there with mode 0600; it replaces an existing file. Raises OSError.
 
-    The file takes the mode that the socket has when it is bound: a chmod of the file would come too late. The umask
-    would do as well, but it is the whole process's, and what another thread starts meanwhile would inherit it.
+    The file gets the mode that the socket has when it is bound: a chmod of the file would come too late. The umask
+    would work, too, but it belongs to the whole process, and children of other threads would inherit it.
     """
     Path(path).unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -1,4 +1,4 @@
-"""The PROXY protocol, as Portico speaks it to its own nginx: version 1, on connections that are its own.
+"""The PROXY protocol for Portico's own connections to its nginx: version 1.
 
 https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, section 2.1
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from portico.values import Address
 
 OWN = b"PROXY UNKNOWN\r\n"
-"""Nobody else is asked for: the address of the connection counts."""
+"""The header for a connection without another client: its own address counts."""
 
 
 def is_wanted(connection: socket.socket, proxied: Iterable[Address]) -> bool:

@@ -1,4 +1,4 @@
-"""`portico.purge`: the app tells the Portico that runs it which kept answers are no longer true."""
+"""`portico.purge`: the app asks the Portico that runs it to delete cached answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portico.errors import PorticoError, Problem
 from portico.http import END, request_head
 
 CONTROL = "PORTICO_CONTROL"
-"""The variable that tells an app where its Portico listens."""
+"""The variable with the address of an app's Portico."""
 _SECONDS = 30.0
 
 

@@ -1,7 +1,7 @@
-"""What an ASGI app hears of its client: a question that the app gives up does not become a disconnect.
+"""An ASGI app's `receive`: a wait that the app cancels does not become a disconnect.
 
-Gunicorn's receiver takes a cancelled wait for the end of the connection, and frameworks cancel one each time they ask
-whether the client is still there (`await request.is_disconnected()`).
+Gunicorn's receiver treats a cancelled wait as the end of the connection, and frameworks cancel one each time they
+check for a disconnect (`await request.is_disconnected()`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Receive = Callable[[], Awaitable[Message]]
 
 
 class Receiver:
-    """The `receive` of one HTTP request. While the body comes it costs one more call; `end` it with the request."""
+    """The `receive` of one HTTP request. During the body it costs one more call; `end` it with the request."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -33,6 +33,6 @@ class Receiver:
         return await asyncio.shield(self._waiting)
 
     def end(self) -> None:
-        """Nobody asks any more."""
+        """The app no longer asks."""
         if self._waiting is not None:
             self._waiting.cancel()

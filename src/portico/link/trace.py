@@ -1,8 +1,8 @@
-"""One request watched from inside, for `portico trace`; every other request pays a lookup in its environ.
+"""The worker's record of one request for `portico trace`; every other request costs a lookup in its environ.
 
-A user who may make a directory in Portico's private one may have a request watched: the header carries the directory's
-name, which is random and removed after that trace. Here it is taken out of the environ, whatever it says, and if the
-directory is there, what happens is written into it: once when the app is about to be called, once at the end.
+A user who may create a directory in Portico's private one may trace a request: the header contains the directory's
+name, which is random and removed after that trace. The header is always removed from the environ; if the directory
+exists, the record is written into it: once before the app is called, once at the end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final
 from portico import atomic
 
 VARIABLE: Final = "PORTICO_TRACE"
-"""Names the directory in which those of the traces appear."""
+"""The variable with the parent of the traces' directories."""
 MASK_VARIABLE: Final = "PORTICO_TRACE_MASK"
 HEADER: Final = "HTTP_X_PORTICO_TRACE"
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
@@ -29,11 +29,11 @@ _PARAMETER: Final = re.compile(r"([^?&=#;]+)=([^&#]*)")
 _WITH_QUERY: Final = frozenset(
     {"query_string", "request_uri", "http_referer", "referer", "location", "content-location", "refresh"}
 )
-"""Whose values hold a query."""
+"""Headers and variables whose values contain a query."""
 
 
 class Tracer:
-    """Knows which traces were asked for. `directory` None: none; the values of `masked` are not written, either."""
+    """Knows which traces were requested. `directory` None: none; the values of `masked` are not written."""
 
     def __init__(self, directory: str | None, masked: tuple[str, ...] = ()) -> None:
         self._directory = directory
@@ -44,14 +44,14 @@ class Tracer:
         return cls(environment.get(VARIABLE), tuple(environment.get(MASK_VARIABLE, "").split(",")))
 
     def where(self, name: str) -> Path | None:
-        """The directory of a trace that was asked for; None for a name that nobody entitled has made."""
+        """The directory of a requested trace; None for a name that no authorized user has created."""
         if self._directory is None or not _NAME.fullmatch(name):
             return None
         path = Path(self._directory, name)
         return path if path.is_dir() else None
 
     def shown(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Those that can be written down, secrets masked."""
+        """The values that may be written, with secrets masked."""
         return {
             name: self._value(name, value)
             for name, value in variables.items()
@@ -85,7 +85,7 @@ def masked(value: str) -> str:
 
 
 class Record:
-    """What is written down: moments on time.monotonic_ns, which is one clock for all processes of a machine."""
+    """The record: moments of time.monotonic_ns, which is one clock for all processes of a machine."""
 
     def __init__(self, where: Path, label: str, **first: Any) -> None:
         pid, _, thread = label.partition(" ")
@@ -102,6 +102,6 @@ class Record:
         self.data["events"].append({"what": what, "ns": at or time.monotonic_ns(), **more})
 
     def write(self) -> None:
-        """Never fails: the request is worth more than its trace."""
+        """Never raises: the request is worth more than its trace."""
         with suppress(OSError, ValueError):
             atomic.write(self._path, json.dumps(self.data).encode())

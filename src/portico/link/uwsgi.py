@@ -1,9 +1,10 @@
-"""The uwsgi protocol, both ends: the packet nginx sends in front of a request, and a client that asks as nginx would.
+"""The uwsgi protocol, both ends: the packet that nginx sends before a request, and a client that asks as nginx
+would.
 
 A packet is four bytes (modifier1, the size of the variables as u16, modifier2), then the variables: each key and
-value preceded by its length as u16, all little-endian. The request body follows, the answer is plain HTTP/1.1
-without chunking and ends where the connection ends.
-Source: https://uwsgi-docs.readthedocs.io/en/latest/Protocol.html, nginx's ngx_http_uwsgi_module.c.
+value preceded by its length as u16, all little-endian. The request body follows; the answer is plain HTTP/1.1
+without chunking and ends where the connection ends. Source:
+https://uwsgi-docs.readthedocs.io/en/latest/Protocol.html, nginx's ngx_http_uwsgi_module.c.
 """
 
 from __future__ import annotations
@@ -21,26 +22,26 @@ from portico.http import END, read_answer
 
 HEADER_SIZE: Final = 4
 LARGEST: Final = 0xFFFF
-"""Most bytes of variables a packet can hold; nginx itself answers 400 to a request that needs more."""
+"""The most bytes of variables in a packet; nginx answers 400 to a request that needs more."""
 _LARGEST_HEAD: Final = 72 << 10
 _LARGEST_ANSWER: Final = 1 << 20
 _size = struct.Struct("<H").unpack_from
 
 
 class BadPacketError(ValueError):
-    """What came in is not a uwsgi request; the message is one line for a log."""
+    """The input is not a uwsgi request; the message is one line for a log."""
 
 
 class AskError(PorticoError):
-    """No whole answer came back: nobody listens, no permission, too late, cut short, or not HTTP."""
+    """No complete answer: nothing listens, no permission, too late, cut short, or not HTTP."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an app answered.
+    """An app's answer.
 
-    `headers` keeps the order and the repetitions, names in lower case. `body` holds at most the `limit`
-    bytes that were asked for.
+    `headers` keeps the order and the repetitions, names in lower case. `body` contains at most the requested
+    `limit` of bytes.
     """
 
     status: int
@@ -54,7 +55,7 @@ class Answer:
 
 
 def encode(variables: Mapping[str, str]) -> bytes:
-    """The packet that carries `variables` (latin-1); ValueError when they do not fit into LARGEST bytes."""
+    """The packet with `variables` (latin-1); ValueError if they do not fit into LARGEST bytes."""
     parts = [part.encode("latin-1") for pair in variables.items() for part in pair]
     size = sum(len(part) + 2 for part in parts)
     if size > LARGEST:
@@ -65,7 +66,7 @@ def encode(variables: Mapping[str, str]) -> bytes:
 def packet_size(start: bytes) -> int:
     """The length of the whole packet that begins with `start` (4 bytes or more): 4 + the variables.
 
-    BadPacketError when no request begins like this.
+    BadPacketError if no request begins like this.
     """
     if start[0] == 0:
         return HEADER_SIZE + (start[1] | start[2] << 8)
@@ -74,11 +75,11 @@ def packet_size(start: bytes) -> int:
 
 
 def decode(packet: bytes, variables: dict[str, str]) -> None:
-    """Put the variables of exactly one packet, header included, into `variables`.
+    """Adds the variables of exactly one packet, header included, to `variables`.
 
-    The values are latin-1, as PEP 3333 wants them. A name that comes twice is joined with ", " ("; " for a
-    cookie): nginx before 1.23 sends one variable for each line of a repeated header.
-    BadPacketError when a length points outside of the packet, a name is empty, or the sizes do not add up.
+    The values are latin-1, as PEP 3333 requires. A repeated name is joined with ", " ("; " for a cookie): nginx
+    before 1.23 sends one variable for each line of a repeated header. BadPacketError if a length points outside of
+    the packet, a name is empty, or the sizes do not add up.
     """
     # The hottest loop of the link, 0.4 us a variable: lengths from the bytes, text from one decoded string.
     text, at, end, count = packet.decode("latin-1"), HEADER_SIZE, len(packet), len(variables)
@@ -112,10 +113,11 @@ def ask(
     limit: int = _LARGEST_ANSWER,
     error_limit: int = 0,
 ) -> Answer:
-    """Ask the app that listens on the unix socket `socket_path` for `path` (may hold a query), as nginx would.
+    """Asks the app that listens on the unix socket `socket_path` for `path` (with an optional query), as nginx
+    would.
 
-    `timeout` bounds the whole exchange in seconds, `limit` the bytes of the body that are kept, at least `error_limit`
-    of an answer from 500 on; `variables` are added to those of the request, or replace them. Raises AskError, and
+    `timeout` limits the whole exchange in seconds, `limit` the stored bytes of the body, at least `error_limit` for
+    a status from 500 on; `variables` are added to those of the request, or replace them. Raises AskError, and
     nothing else.
     """
     ends = time.monotonic() + timeout
@@ -134,7 +136,7 @@ def ask(
 
 
 def _join_repeated(packet: bytes, text: str, variables: dict[str, str]) -> None:
-    """Decode once more, slowly, keeping every value of a name that came more than once."""
+    """Decodes again, slowly, with every value of a repeated name."""
     seen: dict[str, list[str]] = {}
     at = HEADER_SIZE
     while at < len(packet):
@@ -148,7 +150,7 @@ def _join_repeated(packet: bytes, text: str, variables: dict[str, str]) -> None:
 
 
 def question(path: str, host: str, scheme: str, method: str = "GET") -> dict[str, str]:
-    """The variables of a request of our own, as nginx would send them."""
+    """The variables of a request of Portico's own, as nginx would send them."""
     before, _, query = path.partition("?")
     name, _, port = host.partition(":")
     return {
@@ -203,7 +205,7 @@ def _read_body(
 
 
 def receive(connection: socket.socket, ends: float) -> bytes:
-    """What comes next. Raises TimeoutError at `ends`, which is on time.monotonic()."""
+    """The next bytes. Raises TimeoutError at `ends`, which is on time.monotonic()."""
     left = ends - time.monotonic()
     if left <= 0:
         raise TimeoutError

@@ -1,1 +1,1 @@
-"""The lines of a running site's logs, read back: one reader for each kind of line, used by every room."""
+"""Readers of a running site's logs: one for each kind of line, used by every room."""

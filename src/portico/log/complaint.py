@@ -11,8 +11,9 @@ import msgspec
 from portico.log.request import Request
 
 IDLE = "_params_hash, you should increase either"
-"""In a warning about its table of uwsgi_param and fastcgi_param: the headers that are kept from the app are more than
-it finds a perfect order for. No directive sets the size of that table; it takes larger buckets, which do as well."""
+"""In a warning about its table of uwsgi_param and fastcgi_param: it found no perfect hash for the many headers that
+are removed. No directive sets the size of that table; larger buckets work as well.
+"""
 
 _NGINX = re.compile(
     r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>\w+)\] \d+#\d+: (?:\*(?P<connection>\d{1,15}) )?(?P<text>.*)"
@@ -45,13 +46,13 @@ class Complaint(msgspec.Struct, frozen=True):
         )
 
     def is_about(self, request: Request) -> bool:
-        """nginx writes no id there: the connection's number and the request line tell."""
+        """nginx logs no request ID there: the connection's number and the request line identify it."""
         return self.connection == request.connection != 0 and self.request.startswith(
             f"{request.method} {request.uri} "
         )
 
 
 def complaints(lines: Iterable[str]) -> list[Complaint]:
-    """Without nginx's notices about itself, and what harms nobody."""
+    """The lines without nginx's notices about itself and harmless warnings."""
     found = (Complaint.parse(line) for line in lines if IDLE not in line)
     return [item for item in found if item and item.level != "notice"]

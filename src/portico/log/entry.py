@@ -1,4 +1,4 @@
-"""One line of app.log, read back: what the app wrote (`link/app_output` writes it)."""
+"""A line of app.log: the app's output (`link/app_output` writes it)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ NAME: Final = "app.log"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing the app wrote: `id` of the request it served then, empty outside of one. Every entry has a `text`."""
+    """One piece of the app's output: `id` of the request that it served then, empty outside of one. Every entry has
+    a `text`.
+    """
 
     time: str = ""
     id: str = ""
@@ -22,7 +24,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, line: str | bytes) -> Self | None:
-        """The entry of a line; None when the line cannot be read."""
+        """The entry of a line; None if it is unreadable."""
         try:
             return msgspec.json.decode(line, type=cls)
         except UNREADABLE:

@@ -1,4 +1,4 @@
-"""One line of the firewall's log: a rule that matched a request. nginx writes it, ModSecurity has the words."""
+"""A line of the firewall's log: a rule that matched a request. nginx writes it, ModSecurity formats it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _HEAD = re.compile(
 _RULE = re.compile(
     r' \[file "(?:/[^"]*\.conf|<<[^"]*>>[^"]*)"\] \[line "\d+"\] \[id "(\d+)"\] \[rev "[^"]*"\] \[msg "([^"]*)"\]'
 )
-"""A client chooses 100 characters before it; the path of a rule of the Core Rule Set and all this are more."""
+"""A client chooses 100 characters before it; the path of a rule of the Core Rule Set and all this are longer."""
 _ID = re.compile(r'\[unique_id "([0-9a-f]{32})-\d*"\]')
 _CLIENT = re.compile(r", client: ([0-9a-fA-F.:]+|unix:), server: ")
 _REQUEST = re.compile(r', request: "([A-Z-]+) ([^ ?"]*)')
 DENIED = "Access denied"
 SCORE = 949110
-"""The rule that judges the score of a request; it says nothing of its own about it."""
+"""The rule that judges a request's score; it has no message of its own."""
 VERDICTS = frozenset({SCORE, 200002, 200007})
 """The rules that judge a request; the others only add to its score."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """`request` is its id, as the log line has it; "" where the line was cut: `worker` and `connection` tell then."""
+    """`request` is its ID in the access log; "" if the line was cut: `worker` and `connection` identify it then."""
 
     time: str
     worker: int
@@ -49,7 +49,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, line: str) -> Finding | None:
-        """None for a line about something else: nginx says more there than what the firewall found."""
+        """None for a line about something else: nginx logs more there than the firewall's findings."""
         head = _HEAD.match(line)
         rule = _RULE.search(head[4]) if head else None
         if head is None or rule is None:

@@ -12,27 +12,27 @@ from pathlib import Path
 from portico.place.untrusted import behind_hole, opened, unblocked
 
 _LATE_SECONDS = 5.0
-"""After a rotation nginx's workers still write to the old file what they had in their buffers."""
+"""After a rotation, nginx's workers still write their buffers to the old file."""
 _MOST_FILES = 16
-"""Of those put aside; a process that may still write to them may not keep them open."""
+"""The limit of rotated files that stay open because a process may still write to them."""
 PIECE = 1 << 16
-"""As much as is read at once: it stays in the processor's cache, and its memory is used again."""
+"""The read size: it fits the processor's cache, and its memory is reused."""
 MOST = 1 << 20
-"""As much as is worth having in memory at once; a line that is longer is passed over."""
+"""The most bytes in memory at once; a longer line is skipped."""
 
 
 class Follower:
-    """Reads what was appended since the last look, whole lines only; survives rotation and truncation.
+    """Reads complete lines that were appended since the last call; survives rotation and truncation.
 
-    Starts at the end of the file unless `from_start`. A file that does not exist yet has no lines. A
-    file is untrusted where the app's user may put anything in its place: then no link is followed.
+    Starts at the end of the file unless `from_start`. A missing file has no lines. A file is untrusted if the app's
+    user can replace it: then no link is followed.
     """
 
     def __init__(self, path: Path, *, from_start: bool = False, is_untrusted: bool = False) -> None:
         self._path = path
         self._opener = opened if is_untrusted else unblocked
         self._files: list[_Opened] = []
-        """The one that has the name now, and before it those that had it and are not read to their end."""
+        """The current file, and before it rotated ones that are not read to their end."""
         if path.exists() and not from_start:
             self._look()
             for one in self._files:
@@ -46,7 +46,7 @@ class Follower:
                 return
 
     def text(self, most: int = MOST) -> bytes:
-        """The same as they are in the file, each with its end; about `most` bytes, the rest at the next call."""
+        """The lines as they are in the file, each with its end; about `most` bytes, the rest at the next call."""
         self._look()
         found, size = list[bytes](), 0
         for one in self._files:
@@ -57,19 +57,19 @@ class Follower:
         return b"".join(found)
 
     def waiting(self) -> int:
-        """How many bytes have come and are not read."""
+        """How many bytes are unread."""
         self._look()
         return sum(one.waiting() for one in self._files)
 
     def pass_over(self, size: int) -> None:
-        """Leave so many bytes unread, and what is left of the line behind them."""
+        """Skips so many bytes, and the rest of the line after them."""
         for one in self._files:
             here = min(size, one.waiting())
             one.pass_over(here)
             size -= here
 
     def _look(self) -> None:
-        """Open what has the name now; forget what had it, was read to its end and gets nothing any more."""
+        """Opens the current file; forgets rotated ones that were read to their end and do not grow."""
         try:
             found = self._path.stat()
         except OSError:
@@ -94,7 +94,7 @@ class Follower:
 
 
 class _Opened:
-    """One file, and where in it the reading is. `until` is when nobody writes to it any more."""
+    """One file, and the position in it. `until` is when no process writes to it any more."""
 
     def __init__(self, file: FileIO) -> None:
         found = os.fstat(file.fileno())
@@ -115,7 +115,7 @@ class _Opened:
             self._rest, self._is_within = b"", self.file.read(1) != b"\n"
 
     def text(self, most: int) -> bytes:
-        """The whole lines among about `most` bytes more. Of a line that does not end nothing is held for long."""
+        """The complete lines in about `most` more bytes. An unfinished line is not kept in memory for long."""
         pieces, size = [self._rest] if self._rest else [], 0
         while size < most and (chunk := self.file.read(PIECE)):
             pieces.append(chunk)
@@ -124,7 +124,7 @@ class _Opened:
         if self._is_within:
             _, end, found = found.partition(b"\n")
             self._is_within = not end
-        if found.endswith(b"\n"):  # nginx writes whole lines, as a rule: at 80 000 a second each copy counts
+        if found.endswith(b"\n"):  # nginx usually writes complete lines: at 80 000 a second each copy counts
             self._rest = b""
             return found
         end_at = found.rfind(b"\n") + 1
@@ -136,7 +136,7 @@ class _Opened:
 
 
 def lines_of(path: Path, *, is_untrusted: bool) -> Iterator[str]:
-    """The lines of a file that nobody appends to any more, whatever is put at its name meanwhile. Raises OSError."""
+    """The lines of a file that is no longer appended to, whatever replaces its name meanwhile. Raises OSError."""
     with FileIO(str(path), "r", opener=opened if is_untrusted else unblocked) as file:
         one = _Opened(file)
         while one.waiting():
@@ -144,12 +144,12 @@ def lines_of(path: Path, *, is_untrusted: bool) -> Iterator[str]:
 
 
 def decoded(text: bytes) -> list[str]:
-    """The lines of a text whose every line has its end."""
+    """The lines of a text in which every line has its end."""
     return text.decode("utf-8", "replace").split("\n")[:-1]
 
 
 def paced(lines: list[str], most: int, left_out: Callable[[int], str]) -> list[str]:
-    """At most `most` of the lines, and one that says how many were left out."""
+    """At most `most` of the lines, and one that says how many were omitted."""
     if len(lines) <= most:
         return lines
     return [*lines[:most], left_out(len(lines) - most)]

@@ -1,4 +1,4 @@
-"""Reads the lines of a log: those that cannot be read are counted and said, everywhere in the same words."""
+"""Reads the lines of a log; unreadable ones are counted and reported, with the same message everywhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Line = TypeVar("_Line")
 
 
 class Reader(Generic[_Line]):
-    """`unread` counts the lines that could not be read; `complaint` says how many and restarts the count."""
+    """`unread` counts the unreadable lines; `complaint` reports them and resets the count."""
 
     def __init__(self, parse: Callable[[str | bytes], _Line | None], name: str) -> None:
         self._parse, self._name = parse, name
@@ -31,7 +31,7 @@ class Reader(Generic[_Line]):
                 yield found
 
     def complaint(self) -> str:
-        """A sentence about the unread lines since the last call; empty when there are none."""
+        """A sentence about unreadable lines since the last call; empty if there are none."""
         count, self.unread = self.unread, 0
         return unread_lines(count, self._name) if count else ""
 
@@ -45,18 +45,18 @@ def entry_reader() -> Reader[Entry]:
 
 
 def unread_lines(count: int, name: str = request.NAME) -> str:
-    """The message about lines that cannot be read: they are never dropped silently."""
+    """The message about unreadable lines: they are never dropped silently."""
     return f"{count} {'line' if count == 1 else 'lines'} of {name} could not be read"
 
 
 def last_lines(log: Path, most: int) -> list[bytes]:
-    """The whole lines among the last `most` bytes of a file; none when it cannot be read."""
+    """The complete lines in the last `most` bytes of a file; none if it is unreadable."""
     try:
-        with open(log, "rb", opener=opened) as file:  # the app's own may be a FIFO by now
+        with open(log, "rb", opener=opened) as file:  # the app's own file may be a FIFO by now
             start = max(0, os.fstat(file.fileno()).st_size - most - 1)
             file.seek(start)
             text = file.read(most + 1)
     except OSError:
         return []
-    lines = text.split(b"\n")[:-1]  # the last one has no end yet, or is empty
+    lines = text.split(b"\n")[:-1]  # the last one is incomplete, or empty
     return lines[1:] if start else lines

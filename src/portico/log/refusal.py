@@ -1,4 +1,4 @@
-"""One line of nginx's error log about a limit: whom it refused, or would have refused."""
+"""A line of nginx's error log about a limit: the client that it refused, or would have refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINE = re.compile(
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """`at` is its Unix time. What the client chose stands behind what is read here."""
+    """`at` is its Unix time. Text that the client chose comes after what is parsed here."""
 
     at: float
     zone: str

@@ -1,8 +1,8 @@
-"""One line of the access log, read back. The only place that knows its fields and what follows from them.
+"""A line of the access log, parsed. The only place that knows its fields and what follows from them.
 
-`plan/gateway/nginx/log/line` writes the line. A line is readable when it is a JSON object with a `status`; every other
-field may be missing (the line of a file has fewer, and so had older versions), and fields that are not known are
-skipped. Bytes that are no UTF-8, which nginx does not write, are replaced.
+`plan/gateway/nginx/log/line` writes the line. A line is readable if it is a JSON object with a `status`; every
+other field may be missing (the line of a file has fewer, and so had older versions), and unknown fields are
+skipped. Invalid UTF-8, which nginx does not write, is replaced.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ from portico.plan.web.refusals import CONNECTIONS, MAINTENANCE, QUEUE, RATE, SHA
 
 NAME: Final = "access.log"
 CLIENT_LEFT: Final = 499
-"""The client closed its connection before a byte of its answer was sent; nginx's map makes sure that this is logged."""
+"""The client closed its connection before a byte of its answer was sent; a map in nginx makes sure that this is
+logged.
+"""
 UNAVAILABLE: Final = 503
 CLOSED: Final = 444
 """nginx closed the connection without an answer."""
 HITS: Final = frozenset({"HIT", "STALE", "UPDATING", "REVALIDATED"})
-"""nginx's words for an answer that it had stored. REVALIDATED: it asked the app whether the stored one still holds."""
+"""nginx's words for a cached answer. REVALIDATED: it asked the app whether the stored one is still valid."""
 FAILED_MARK, LEFT_MARK, TRACED_MARK = b'"status":5', b'"status":499', b'"agent":"portico-trace"'
 UNAVAILABLE_MARK = b'"status":503'
-"""Bytes that only such a line has. A client cannot send them: within its own text nginx writes \\" for a quote."""
+r"""Bytes that only such a line has. A client cannot send them: within its own text nginx writes \" for a quote."""
 BEGIN_MARK = b'{"time":"'
-"""What each line begins with."""
+"""The start of each line."""
 Status = Annotated[int, msgspec.Meta(ge=0, le=999)]
 
 
 class Numbers(NamedTuple):
-    """What a worker says of a request; None, or an empty endpoint, for what it did not say."""
+    """A worker's numbers about a request; None, or an empty endpoint, if unknown."""
 
     queue_us: int | None = None
     app_us: int | None = None
@@ -64,7 +66,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     cipher: str = ""
     connection: Count = 0
     refused_by: str = ""
-    """The guard that kept the request from the app (`plan.web.guards`); ", dry run" follows one that let it pass."""
+    """The guard that refused the request (`plan.web.guards`); ", dry run" follows one that let it pass."""
     cache: str = ""
     seconds: Seconds = 0.0
     upstream: str = ""
@@ -74,7 +76,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     response_seconds: str = ""
     worker: str = ""
     forwarded: str | None = None
-    """None where the line does not say: that of a file, and all behind declared proxies."""
+    """None if the line does not have it: that of a file, and all behind declared proxies."""
     agent: str = ""
     referer: str = ""
     ended: Moment = 0.0
@@ -84,7 +86,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @classmethod
     def parse(cls, line: str | bytes) -> Self | None:
-        """The request of a line; None when the line cannot be read: cut by a full disk, or not nginx's."""
+        """The request of a line; None if the line is unreadable: cut by a full disk, or not nginx's."""
         try:
             return _decode(line)  # type: ignore[return-value]
         except UNREADABLE:
@@ -121,45 +123,47 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @property
     def is_cache_hit(self) -> bool:
-        """The answer is one that nginx had stored."""
+        """The answer was in nginx's cache."""
         return self.cache in HITS
 
     @property
     def is_limited(self) -> bool:
-        """Refused by a limit on what one client may ask for or hold."""
+        """A limit refused it."""
         return self.refused_by in (RATE, CONNECTIONS, SHARE)
 
     @property
     def is_refused(self) -> bool:
-        """A guard answered in the app's place."""
+        """A guard refused it."""
         return bool(self.refused_by) and "," not in self.refused_by
 
     @property
     def would_be_refused_by(self) -> str:
-        """The guard that would have answered if it were no dry run; empty for none."""
+        """The guard that would have refused it without its dry run; empty for none."""
         guard, comma, _ = self.refused_by.partition(", dry run")
         return guard if comma else ""
 
     @property
     def is_by_nginx(self) -> bool:
-        """nginx answered without asking anybody: a file, a redirect, a refusal, a stored answer."""
+        """nginx answered alone: a file, a redirect, a refusal, a cached answer."""
         return not self.upstream or self.refused_by == QUEUE
 
     @property
     def server(self) -> str:
-        """The address of who answered nginx, the last one if several were tried; empty when nobody was asked."""
+        """The address of the upstream server that answered, the last one if several were tried; empty if none was
+        asked.
+        """
         return self.upstream.replace(" : ", ", ").rpartition(", ")[2]
 
     @property
     def retries(self) -> int:
-        """How often it was tried again at another server or socket."""
+        """How often it was retried at another server or socket."""
         return 0 if self.refused_by == QUEUE else self.upstream.count(", ")
 
     @cached_property
     def numbers(self) -> Numbers:
-        """What the worker said.
+        """The worker's numbers.
 
-        With a stored answer comes what its worker said then: only the endpoint is true of this request.
+        A cached answer has those of the time it was stored: only the endpoint is valid for this request.
         """
         queue, app, pid, thread, endpoint = [*self.worker.split(" "), *[""] * 5][:5]
         if self.is_cache_hit:
@@ -170,16 +174,16 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @property
     def parent(self) -> Parent | None:
-        """The span that this request continues: one that a declared proxy named."""
+        """The parent span, if a declared proxy sent one."""
         return parse(self.traceparent) if self.trusted == "1" else None
 
     @property
     def trace(self) -> str:
-        """The id of the request's trace; the request's own unless a proxy began it."""
+        """The ID of the request's trace; the request's own unless a proxy began it."""
         return self.parent.trace if self.parent else self.id
 
     def record(self) -> dict[str, Any]:
-        """Every field, and what follows from them; those of traces where there are any."""
+        """Every field, and what follows from them; those of traces if there are any."""
         fields = msgspec.structs.asdict(self) | {"forwarded": self.forwarded or ""}
         if self.ended:
             fields["trace"] = self.trace
@@ -202,7 +206,7 @@ def _without_wrong_bytes(line: bytes) -> Request | None:
 
 
 def moment(time: str) -> float:
-    """A line's time as a Unix time; 0 for what is none."""
+    """A line's time as a Unix time; 0 if it is invalid."""
     try:
         return datetime.fromisoformat(time).timestamp()
     except (ValueError, OverflowError):
@@ -210,7 +214,7 @@ def moment(time: str) -> float:
 
 
 def _number(text: str) -> int | None:
-    """None for what is no number, and for one that no worker of ours would say."""
+    """None if it is not a number, or one that no worker of Portico's would send."""
     try:
         return number(text)
     except UnreadableError:

@@ -1,4 +1,4 @@
-"""Whether nginx's user may read a path, looked at component by component, as the kernel does."""
+"""Whether nginx's user may read a path, checked component by component, as the kernel does."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Blocked:
-    """The first component on the way to a path that stops a user."""
+    """The first component of a path that a user may not pass."""
 
     path: str
     why: str
     lacks: str = ""
-    """The right that is missing, as chmod takes it: "o+x"; empty where a right would not help."""
+    """The missing right in chmod's syntax: "o+x"; empty if a right would not help."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Reader:
 
     @classmethod
     def named(cls, user: str) -> Reader:
-        """Raises KeyError when there is no such user."""
+        """Raises KeyError if there is no such user."""
         entry = pwd.getpwnam(user)
         groups = (group.gr_gid for group in grp.getgrall() if user in group.gr_mem)
         return cls(entry.pw_uid, frozenset((entry.pw_gid, *groups)))
@@ -40,14 +40,14 @@ class Reader:
 
 
 def needed(python: str, directory: str) -> dict[str, str]:
-    """What the user of an app must be able to read, each under the name people know it by."""
+    """What an app's user must be able to read, each with a name for people."""
     found = {"Python": python, "Portico": str(Path(__file__).parents[1]), "the app": directory}
     real = os.path.realpath(python)
     return found if real == python else found | {"the Python behind it": real}
 
 
 def blocked(path: str, user: str) -> Blocked | None:
-    """What keeps `user` (a name; empty: ourselves) from reading the directory or file, or None."""
+    """What keeps `user` (a name; empty: the current user) from reading the directory or file, or None."""
     if not user:
         return _blocked_for_us(path)
     reader = Reader.named(user)
@@ -73,12 +73,12 @@ _LETTERS = {0o5: "rx", 0o1: "x", 0o4: "r"}
 
 
 def _class(status: os.stat_result, reader: Reader) -> str:
-    """Whose bits of the mode count for that user."""
+    """Which bits of the mode apply to that user."""
     return "u" if status.st_uid == reader.uid else "g" if status.st_gid in reader.groups else "o"
 
 
 def remedy(stopped: Blocked, user: str) -> str:
-    """What lets that user in, one line. Never more than it needs, and no home directory is opened to everybody."""
+    """How to give that user access, in one line: never more than needed, and no home directory for everyone."""
     if not stopped.lacks:
         return (
             f"make {stopped.path} a path that user '{user}' can reach" if user else f"look at {stopped.path}"
@@ -99,7 +99,7 @@ def _whose_home(path: str) -> str:
 
 
 _FIRST_PERSON = 1000
-"""Users below are the system's, https://www.debian.org/doc/debian-policy/ch-opersys.html#uid-and-gid-classes"""
+"""Users below this ID are the system's, https://www.debian.org/doc/debian-policy/ch-opersys.html#uid-and-gid-classes"""
 
 
 def _blocked_for_us(path: str) -> Blocked | None:

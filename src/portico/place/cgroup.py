@@ -1,4 +1,4 @@
-"""What the container or service really gives: CPUs and memory of the cgroup, both versions."""
+"""The CPUs and memory of the container or service, from cgroups of both versions."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _UNLIMITED_V1 = 1 << 60
-"""cgroup v1 says 'no limit' with a number near 2**63."""
+"""cgroup v1 expresses "no limit" as a number near 2**63."""
 
 
 @dataclass(frozen=True)
 class Quota:
-    """A number and where it was read."""
+    """A number, and where it was read."""
 
     value: float
     source: str
 
 
 def cpus(root: Path = _ROOT, own: str | None = None) -> Quota:
-    """CPUs this process may use: the smallest quota on the way up the cgroup tree, else what it may run on."""
+    """CPUs for this process: the smallest quota up the cgroup tree, else the scheduler affinity."""
     available = float(
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -33,7 +33,7 @@ def cpus(root: Path = _ROOT, own: str | None = None) -> Quota:
 
 
 def memory(root: Path = _ROOT, own: str | None = None) -> Quota:
-    """Bytes of memory this process may use: the smallest limit up the cgroup tree, else the machine's."""
+    """Bytes of memory for this process: the smallest limit up the cgroup tree, else the machine's."""
     found = Quota(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), "the machine's memory")
     for directory in _ancestors(root, own):
         for name in ("memory.max", "memory/memory.limit_in_bytes"):

@@ -1,4 +1,4 @@
-"""How much memory is free for more processes: of the machine, and of the control group."""
+"""Free memory for more processes: of the machine, and of the control group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _USED = ("memory.current", "memory.usage_in_bytes")
 
 
 def free(meminfo: Path = Path("/proc/meminfo")) -> int:
-    """Bytes; what the kernel could take back from its caches counts as free."""
+    """Bytes; reclaimable caches of the kernel count as free."""
     limit = cgroup.memory()
     group = Path(limit.source).parent
     used = next((number for name in _USED if (number := _number(group / name)) is not None), 0)
@@ -20,7 +20,7 @@ def free(meminfo: Path = Path("/proc/meminfo")) -> int:
 
 
 def _cached(group: Path) -> list[int]:
-    """Of memory.stat: pages of files, which the kernel gives up first."""
+    """From memory.stat: pages of files, which the kernel reclaims first."""
     try:
         words = (line.split() for line in (group / "memory.stat").read_text("ascii", "replace").splitlines())
         return [int(number) for name, number in words if name in ("inactive_file", "active_file")]
@@ -29,7 +29,7 @@ def _cached(group: Path) -> list[int]:
 
 
 def _available(meminfo: Path) -> int:
-    """MemAvailable of proc(5), 0 where the system does not tell."""
+    """MemAvailable of proc(5), 0 if the system does not have it."""
     try:
         lines = meminfo.read_text("ascii", "replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Where it will run: what `probe` found on the machine, as values that `plan` can be given."""
+"""Where the site will run: the facts from `probe`, as values for `plan`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Package:
-    """The distribution's package that a binary belongs to.
+    """The distribution's package of a binary.
 
-    `manager` is "dpkg", "rpm" or "apk". `fixes` are the CVE ids that its changelog names; `has_changelog` says whether
-    there was a changelog to read, which slim containers leave out.
+    `manager` is "dpkg", "rpm" or "apk". `fixes` are the CVE IDs in its changelog; `has_changelog` says whether
+    there was a changelog to read, which slim containers omit.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Build:
     modules: frozenset[str] = frozenset()
     origin: str = "embedded"
     loadable: Mapping[str, str] = field(default_factory=dict)
-    """Dynamic modules that Portico has a use for and this binary takes: name to file."""
+    """Dynamic modules that Portico uses and this binary loads: name to file."""
     without: frozenset[str] = frozenset()
     openssl: tuple[int, ...] = ()
     package: Package | None = None
@@ -48,7 +48,7 @@ class Build:
 
     @property
     def described(self) -> str:
-        """The build as people know it: `1.22.1 (system, package nginx 1.22.1-9+deb12u11)`."""
+        """The build for people: `1.22.1 (system, package nginx 1.22.1-9+deb12u11)`."""
         package = f", package {self.package.name} {self.package.version}" if self.package else ""
         return f"{self.number} ({self.origin}{package})"
 
@@ -58,20 +58,20 @@ class Build:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """The OWASP Core Rule Set of this machine: its number, and where its parts are."""
+    """The OWASP Core Rule Set of this machine: its version, and its files."""
 
     version: str
     setup: str
-    """The file that its rules expect to be read first."""
+    """The file that must be read before its rules."""
     rules: str
     """The directory of its rules."""
     unicode: str = ""
-    """The table by which ModSecurity reads letters that are written in other ways; empty for none."""
+    """ModSecurity's table for characters in other encodings; empty for none."""
 
 
 @dataclass(frozen=True)
 class Linked:
-    """Symbolic links in a folder: how many, the first of them with where each leads, and if one is a folder."""
+    """Symbolic links in a folder: how many, the first ones with their targets, and whether one is a folder."""
 
     count: int
     shown: tuple[tuple[str, str], ...]
@@ -103,38 +103,38 @@ class Place:
     gateway_user: str = ""
     gateway_group: str = ""
     app_user: str = ""
-    """The user of the app, where that is not the user of Portico."""
+    """The app's user, if it is not Portico's."""
     app_user_why: str = ""
     app_groups: frozenset[str] = frozenset()
-    """The groups of that user."""
+    """That user's groups."""
     app_env: Mapping[str, str] = field(default_factory=dict)
-    """What that user's environment says of it: HOME and the like."""
+    """That user's environment: HOME and the like."""
     has_ipv6: bool = True
     otlp: str = ""
-    """The version of OpenTelemetry's messages; empty when they are not installed."""
+    """The version of OpenTelemetry's messages; empty if they are not installed."""
     disk: int = 0
-    """Bytes of the file system that holds `state`, used or not; 0 when it does not tell."""
+    """The size in bytes of the file system of `state`; 0 if unknown."""
     ends_with_session: bool = False
     """The runtime directory is removed when the user logs out."""
     variables_of_tools: tuple[str, ...] = ()
-    """In our environment: variables that would decide for an app server or nginx."""
+    """Variables in the environment that would change an app server or nginx."""
     unused_venv: str = ""
-    """A virtual environment beside the app that is not the one that Portico runs in."""
+    """A virtual environment beside the app that is not Portico's own."""
     is_container: bool = False
-    """What listens on loopback here is reached by nobody outside."""
+    """Loopback listeners here cannot be reached from outside."""
     port_of_platform: str = ""
     """`PORT` of the environment, as platforms set it; empty for none."""
     shared_memory: str = ""
-    """A writable directory in memory for Gunicorn's heartbeat files; empty when there is none."""
+    """A writable directory in memory for Gunicorn's heartbeat files; empty if there is none."""
 
     rule_set: RuleSet | None = None
-    """What a web application firewall compares requests with; None when there is none."""
+    """The rules of a web application firewall; None if there are none."""
     resolvers: tuple[str, ...] = ()
-    """The name servers of /etc/resolv.conf, as nginx takes them."""
+    """The name servers of /etc/resolv.conf, in nginx's syntax."""
     known_hosts: frozenset[str] = frozenset()
-    """Names that /etc/hosts gives an address, which no name server may know."""
+    """Names with an address in /etc/hosts, which a name server may not know."""
     ca_file: str = ""
-    """The certificates this system trusts; empty when there is no such file."""
+    """This system's trusted certificates; empty if there is no such file."""
 
     host_runtime: str = ""
     """The runtime directory of the gateway whose nginx serves this site beside others; empty: an nginx of its own."""
@@ -149,26 +149,26 @@ class Place:
     systems: tuple[str, ...] = ()
     """ID and ID_LIKE of /etc/os-release, or "macos"."""
     real_state: str = ""
-    """`state` without symbolic links on the way; empty when that is the same."""
+    """`state` without symbolic links on the way; empty if it is the same."""
 
     unreadable: Mapping[str, str] = field(default_factory=dict)
-    """Folders nginx's user cannot read, and what keeps it out: filled in when the app's folders are known."""
+    """Folders that nginx's user cannot read, and what prevents it: set once the app's folders are known."""
 
     withheld: Mapping[str, str] = field(default_factory=dict)
     """Folders that nginx could read and does not serve, because the app's own user may not read them; and why."""
     linked: Mapping[str, Linked] = field(default_factory=dict)
-    """Folders that have links, which nginx does not follow."""
+    """Folders with links, which nginx does not follow."""
     fences: Mapping[str, str] = field(default_factory=dict)
-    """For a folder that others than root can move: the beginning of its path that they cannot."""
+    """For a folder that others than root can move: the part of its path that they cannot change."""
     exposed: str = ""
-    """Who else can change Portico itself, which root runs; empty when nobody can, or nobody is root."""
+    """Who else can change Portico itself if root runs it; empty if no one can."""
 
     def serves(self, folder: str) -> bool:
         """Whether nginx may and can read that folder."""
         return folder not in self.unreadable and folder not in self.withheld
 
     def fence(self, folder: str) -> str:
-        """Behind which part of a folder's path, with its last slash, nginx follows no link."""
+        """The part of a folder's path, with its trailing slash, below which nginx follows no link."""
         return self.fences.get(folder.rstrip("/"), folder).rstrip("/") + "/"
 
     @property
@@ -178,7 +178,7 @@ class Place:
 
     @property
     def entangled(self) -> str:
-        """Why the app's user is not apart from nginx's workers, in words; empty when it is."""
+        """Why the app's user is not separate from nginx's workers, in words; empty if it is."""
         if not self.app_user:
             return ""
         if self.app_user == self.gateway_user:
@@ -191,7 +191,7 @@ class Place:
 
     @property
     def how_to_use_venv(self) -> str:
-        """What to do where the packages of `unused_venv` are meant."""
+        """What to do if the packages of `unused_venv` are meant."""
         python = shlex.quote(f"{self.unused_venv}/bin/python")
         return f"if its packages are meant, install Portico there and start it with {python} -m portico run"
 

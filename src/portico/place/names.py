@@ -1,4 +1,4 @@
-"""How this machine finds and trusts others: name servers, names it knows itself, certificates."""
+"""How this machine finds and trusts others: name servers, /etc/hosts, certificates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle
 
 
 def resolvers(text: str | None = None) -> tuple[str, ...]:
-    """The name servers of /etc/resolv.conf; an IPv6 address is in brackets, one with a scope is left out."""
+    """The name servers of /etc/resolv.conf; an IPv6 address is in brackets, one with a scope is omitted."""
     words = _words("/etc/resolv.conf", text)
     return tuple(filter(None, (_address(line[1]) for line in words if line[0] == "nameserver" and line[1:])))
 
@@ -23,12 +23,12 @@ def known_hosts(text: str | None = None) -> frozenset[str]:
 
 
 def ca_file() -> str:
-    """The file of all certificates that this system trusts, or nothing."""
+    """The file of this system's trusted certificates, or empty."""
     return next((path for path in _CA_FILES if Path(path).is_file()), "")
 
 
 def systems(text: str | None = None) -> tuple[str, ...]:
-    """What this system is and what it is like, as its os-release says: ("ubuntu", "debian"); on a Mac ("macos",)."""
+    """This system and those it is like, from its os-release: ("ubuntu", "debian"); on a Mac ("macos",)."""
     if sys.platform == "darwin":
         return ("macos",)
     found = {}

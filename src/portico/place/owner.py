@@ -1,4 +1,4 @@
-"""Who the app runs as when Portico is started as root: never root, unless somebody says so."""
+"""The user of the app if Portico is started as root: never root, unless the user asks for it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from portico.errors import Problem, UsageError
 from portico.place.access import Blocked, blocked, needed, remedy
 
 VARIABLE = "PORTICO_USER"
-"""Names the user where no option does: for containers, which know it and not the app."""
+"""The variable with the user if no option names one: for containers, which know it and not the app."""
 NOBODY = "nobody"
 """Every system has it, and it owns nothing."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """`name` is empty when the app runs as the user of Portico. `why` is where the name comes from, or what is
-    to be said of there being none."""
+    """`name` is empty if the app runs as Portico's user. `why` is the source of the name, or a remark that there is
+    none.
+    """
 
     name: str = ""
     why: str = ""
 
 
 def owner(wanted: str, directory: Path, *, must: bool = True, looks: bool = False) -> Owner:
-    """Who runs the app in that directory; `wanted` is the option. Raises UsageError for one who cannot.
+    """The user of the app in that directory; `wanted` is the option. Raises UsageError for one that cannot run it.
 
-    Without `must` it is ourselves then: the app will run elsewhere, or later. With `looks` nothing is started: who is
-    not root sees what would be for themselves, and `why` says so.
+    Without `must` it is the current user then: the app will run elsewhere, or later. With `looks` nothing is
+    started: other users than root see their own result, and `why` says so.
     """
     try:
         return _owner(wanted, directory, looks=looks)
@@ -66,7 +67,7 @@ def _owner(wanted: str, directory: Path, *, looks: bool) -> Owner:
 
 
 def environment(name: str) -> dict[str, str]:
-    """What a login would say of that user; nothing of ourselves."""
+    """The environment of a login of that user, without the current one."""
     if not name:
         return {}
     entry = pwd.getpwnam(name)
@@ -82,7 +83,9 @@ def groups(name: str) -> frozenset[str]:
 
 
 def as_user(name: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    """For Popen: the program runs as that user with that user's groups alone, in that environment; empty: as we do."""
+    """For Popen: the program runs as that user with only that user's groups, in that environment; empty: as the
+    current user.
+    """
     if not name:
         return {}
     entry = pwd.getpwnam(name)
@@ -100,7 +103,7 @@ def _uid(name: str) -> int:
 
 
 def _checked(name: str, why: str, directory: Path) -> Owner:
-    """The app's code, and the Python that runs it, must be readable for who runs it. Raises UsageError."""
+    """The app's user must be able to read the app's code and its Python. Raises UsageError."""
     _uid(name)
     for path in needed(sys.executable, str(directory)).values():
         if stopped := blocked(path, name):
@@ -110,11 +113,11 @@ def _checked(name: str, why: str, directory: Path) -> Owner:
 
 
 _OF_ROOT = "for example"
-"""So ends the remedy where nobody is let in, and the first line says the same."""
+"""The end of the remedy for directories that are not opened, which the first line repeats."""
 
 
 def _ways(stopped: Blocked, name: str) -> str:
-    """What to do; a home directory, and root's own, is opened to nobody else."""
+    """What to do; a home directory, and root's own, is never opened to others."""
     return "\n".join(
         [
             "move the app to where that user can read it, such as /srv, with a Python that everybody can",

@@ -1,6 +1,6 @@
-"""Which package of the distribution a binary belongs to, and which faults that package says it has fixed.
+"""The distribution's package of a binary, and the faults that the package has fixed.
 
-dpkg's and apk's databases are read as files: it is quick, and works where the programs are not installed.
+The databases of dpkg and apk are read as files: it is fast, and works without the programs.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from portico.place.model import Package
 
 _CVE = re.compile(rb"CVE-\d{4}-\d{4,}")
 _MOST = 8 << 20
-"""Bytes of a changelog that are read; the newest entries stand first."""
+"""Bytes of a changelog that are read; the newest entries come first."""
 
 
 def package_of(binary: str, root: Path = Path("/")) -> Package | None:
-    """The package of that binary, None for one that nobody packaged. `root` is where the system's files lie."""
+    """The package of that binary, None if it has none. `root` is the system's root directory."""
     paths = {binary, os.path.realpath(binary)}
-    # With /usr merged, the database may know the file by its older name.
+    # With a merged /usr, the database may have the file's older path.
     paths |= {path.removeprefix("/usr") for path in paths if path.startswith("/usr/sbin/")}
     return _of_dpkg(paths, root) or _of_apk(paths, root) or _of_rpm(binary, root)
 
@@ -49,7 +49,7 @@ def _dpkg_version(name: str, root: Path) -> str:
 
 
 def _changelog(name: str, root: Path) -> bytes:
-    """The package's own; another package of the same source may hold it."""
+    """The package's own; another package of the same source may contain it."""
     for owner in dict.fromkeys((name, "nginx", "nginx-common")):
         try:
             with gzip.open(root / "usr/share/doc" / owner / "changelog.Debian.gz") as file:
@@ -60,7 +60,7 @@ def _changelog(name: str, root: Path) -> bytes:
 
 
 def _of_apk(paths: Iterable[str], root: Path) -> Package | None:
-    """Alpine's: no changelog comes with it."""
+    """Alpine's: it has no changelog."""
     wanted = {os.path.split(path) for path in paths}
     for entry in _read(root / "lib/apk/db/installed").decode("utf-8", "replace").split("\n\n"):
         if not re.search(r"^P:nginx", entry, re.MULTILINE):

@@ -1,6 +1,7 @@
-"""Places that cannot be looked at from here: a container, a pod, a plain host, a service that systemd starts. Pure.
+"""Places that cannot be probed from here: a container, a pod, a plain host, a service that systemd starts. Pure.
 
-What nobody knows before it runs there (name servers, the size of the disk) is left out, so the plan does without it.
+Facts that are unknown before it runs there (name servers, the size of the disk) are omitted, so the plan does
+without them.
 """
 
 from __future__ import annotations
@@ -11,20 +12,20 @@ from portico.app_servers.kinds import KINDS
 from portico.place.model import Build, Place
 
 RUNTIME, STATE = "/run", "/var/lib"
-"""Above the directories of a service: what `RuntimeDirectory=` and `StateDirectory=` of systemd name."""
+"""The parents of a service's directories: those of systemd's `RuntimeDirectory=` and `StateDirectory=`."""
 _OPEN_FILES = 524288
-"""The hard limit that systemd gives, and containerd 2 with it; older ones give more. systemd-system.conf(5)."""
+"""The hard limit that systemd sets, and containerd 2 with it; older ones set more. systemd-system.conf(5)."""
 _WAITING = 4096
 """net.core.somaxconn since Linux 5.4, in each new network namespace, too."""
 _THERE = "installed"
-"""In place of a version: what the site asks for is taken to be there."""
+"""Replaces a version: what the site asks for is assumed to exist."""
 _DEBIANS_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def container(key: str, gateway: Build, cpus: float, memory: int) -> Place:
     """An image that starts as root and whose app belongs to root, as after COPY; `memory` in bytes.
 
-    `key` is what the site's directories are called.
+    `key` is the name of the site's directories.
     """
     return replace(
         _elsewhere(key, gateway, cpus, memory, "the container's limit"),
@@ -59,9 +60,9 @@ def host(key: str, gateway: Build, cpus: float, memory: int, app_user: str) -> P
 
 
 def service(here: Place, unit: str, user: str) -> Place:
-    """This machine as a unit of systemd's finds it: its own directories, and nothing of the shell that exports it.
+    """This machine as a systemd unit sees it: its own directories, and nothing of the exporting shell.
 
-    Without a `user` systemd makes one up. Which folders may be read is as it was found here.
+    Without a `user` systemd creates one. The readable folders are those found here.
     """
     key = here.runtime.rpartition("/")[2]
     place = replace(

@@ -1,4 +1,4 @@
-"""Looks at the machine once: the facts that a plan depends on."""
+"""Probes the machine once: the facts that a plan depends on."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def probe(program: str, choice: str, directory: Path, name: str) -> Place:
 
 
 def runtime_directory(directory: Path, name: str) -> Path:
-    """Where sockets and configuration of the site in `directory` live: short, private, gone after a boot.
+    """The directory of sockets and configuration for the site in `directory`: short, private, removed at boot.
 
-    Named after the site under whatever PORTICO_RUNTIME_DIR says: two sites never share one.
+    Named after the site below PORTICO_RUNTIME_DIR: two sites never share one.
     """
     return _runtime_parent() / site_key(directory, name)
 
@@ -92,16 +92,16 @@ def _ends_with_session(runtime: Path) -> bool:
 
 
 def runtime_directories(name: str = "*") -> list[Path]:
-    """The runtime directories of sites of that name, or of all, that are there."""
+    """The existing runtime directories of sites with that name, or of all."""
     return sorted(path for path in _runtime_parent().glob(f"{name}-{'[0-9a-f]' * 6}") if path.is_dir())
 
 
 SERVICES = Path(RUNTIME), Path(STATE)
-"""Where systemd makes the directories that `portico export systemd` names: sockets, and what is kept."""
+"""Where systemd creates the directories of `portico export systemd`: for sockets, and for state."""
 
 
 def service_directories(key: str) -> list[tuple[Path, Path]]:
-    """Runtime and state directory of each service that has a site of that key; none when we are told another parent."""
+    """Runtime and state directory of each service with a site of that key; none if another parent is set."""
     if os.environ.get("PORTICO_RUNTIME_DIR"):
         return []
     runtime, state = SERVICES
@@ -120,7 +120,7 @@ def _is_there(path: Path) -> bool:
 
 
 def parents() -> tuple[Path, Path]:
-    """Where this user's sites have their runtime and their state directories."""
+    """The parents of this user's runtime and state directories."""
     return _runtime_parent(), _state_parent()
 
 
@@ -137,15 +137,15 @@ def _runtime_parent() -> Path:
 
 
 def state_directory(directory: Path, name: str) -> Path:
-    """Where logs and temporary files of the site in `directory` live: on a disk, kept over a boot.
+    """The directory of logs and temporary files for the site in `directory`: on a disk, persistent.
 
-    Named after the site under whatever PORTICO_STATE_DIR says.
+    Named after the site below PORTICO_STATE_DIR.
     """
     return _state_parent() / site_key(directory, name)
 
 
 def state_beside(runtime: Path) -> Path:
-    """The state directory of the site whose runtime directory that is: both have the same name."""
+    """The state directory of the site with that runtime directory: both have the same name."""
     return _state_parent() / runtime.name
 
 
@@ -164,7 +164,7 @@ def _state_parent() -> Path:
 
 
 def _home() -> Path | None:
-    """Our home directory; None for a user that has none of its own (HOME=/ in many a container)."""
+    """The current user's home directory; None if there is none (HOME=/ in many containers)."""
     if _is_path(named := os.environ.get("HOME", "")) and named.strip("/"):
         return Path(named)
     try:
@@ -180,13 +180,13 @@ def _is_path(text: str) -> bool:
 
 
 def site_key(directory: Path, name: str) -> str:
-    """The site's directory name: readable, and unlike that of a namesake elsewhere."""
+    """The site's directory name: readable, and different for sites of the same name elsewhere."""
     digest = hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()[:6]
     return f"{name}-{digest}"
 
 
 def _user() -> str:
-    """Our name; the number where a container runs us as a user nobody entered."""
+    """The current user's name; the number if a container's user has no name."""
     uid = os.geteuid()
     try:
         return pwd.getpwuid(uid).pw_name
@@ -218,7 +218,7 @@ def _file_limit() -> int:
 
 
 def _disk(state: Path) -> int:
-    """Of the nearest directory that is there: the state directory may not have been made yet."""
+    """The size for the nearest existing directory: the state directory may not exist yet."""
     there = next((path for path in (state, *state.parents) if path.is_dir()), Path("/"))
     try:
         found = os.statvfs(there)

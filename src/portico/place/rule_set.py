@@ -1,4 +1,4 @@
-"""The OWASP Core Rule Set, where packages of distributions put it."""
+"""The OWASP Core Rule Set from a distribution's package."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _PLACES = (
     ("/etc/crs/crs-setup.conf", "/etc/crs/rules"),
     ("/usr/local/share/coreruleset/crs-setup.conf", "/usr/local/share/coreruleset/rules"),
 )
-"""Debian's and Ubuntu's, others, and where its manual puts it."""
+"""The paths of Debian and Ubuntu, of others, and of its manual."""
 _UNICODE = ("/etc/nginx/unicode.mapping", "/usr/share/nginx/docs/modsecurity/unicode.mapping")
 _NUMBER = re.compile(r"crs_setup_version=(\d)(\d)(\d+)")
 
 
 def rule_set() -> RuleSet | None:
-    """The first that is there and whole, else None."""
+    """The first complete one, else None."""
     for setup, rules in _PLACES:
         try:
             number = _NUMBER.search(Path(setup).read_text("utf-8", "replace"))

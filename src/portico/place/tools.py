@@ -14,7 +14,7 @@ _PREFIXES = tuple(kind.prefix for kind in KINDS)
 
 
 def of_tools(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of the names that decide for one of these programs, sorted."""
+    """Those of the names that change one of these programs, sorted."""
     return tuple(sorted(name for name in names if name in _NAMES or name.startswith(_PREFIXES)))
 
 

@@ -1,7 +1,7 @@
-"""Files and directories where somebody else may write: the app's own user, nginx's, who runs another Portico.
+"""Files and directories that other users can write to: the app's own user, nginx's, another Portico's.
 
-No link is followed, nothing is waited for (a FIFO), only ordinary files are opened, and a name never leads out of the
-directory that was given: whoever owns it may put anything there, at any moment.
+No link is followed, no call blocks (a FIFO), only ordinary files are opened, and a name never leads out of the
+given directory: its owner may put anything there, at any moment.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from portico.decoding import decoded
 T = TypeVar("T")
 
 LONGEST = 1 << 22
-"""Bytes that are read of one at most."""
+"""The most bytes that are read of one."""
 _LONGEST_OWN = 1 << 24
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | _NO_LINK
 _PASSED = os.O_PATH | os.O_DIRECTORY | _NO_LINK
-"""For a directory on the way, which need only be entered."""
+"""For a directory on the way, which need only be traversable."""
 _MOST_REMOVED = 10_000_000
-"""Whoever adds while we remove does not hold us up for ever."""
+"""The limit of rounds, because its owner may keep adding entries."""
 
 
 def opened(path: str, flags: int) -> int:
-    """An opener, as `open` takes one. Raises OSError, also for what is no ordinary file."""
+    """An opener for `open`. Raises OSError, also for a file that is not ordinary."""
     return _ordinary(os.open(path, flags | _NO_LINK | os.O_NONBLOCK), path)
 
 
 def unblocked(path: str, flags: int) -> int:
-    """The same where a link may be ours, and what it leads to another's."""
+    """The same if a link may be trusted, and its target may not."""
     return _ordinary(os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK), path)
 
 
 def content(path: Path | str, longest: int = LONGEST, owner: int | None = None) -> bytes:
-    """The whole of it. Raises OSError, also for a file that is longer, or with `owner` for one of another user."""
+    """The whole content. Raises OSError, also for a longer file, or with `owner` for another user's."""
     with open(path, "rb", opener=opened) as file:
         found = file.read(longest + 1)
         if len(found) > longest:
@@ -52,17 +52,17 @@ def content(path: Path | str, longest: int = LONGEST, owner: int | None = None) 
 
 
 def read_json(path: Path | str, kind: type[T], longest: int = LONGEST) -> T:
-    """What the JSON in it says. Raises OSError and ValueError, whatever is wrong with it."""
+    """The file's JSON. Raises OSError and ValueError, whatever is wrong with it."""
     return decoded(content(path, longest), kind)
 
 
 def own(path: Path | str, kind: type[T]) -> T:
-    """The same of a file that we wrote ourselves: root takes nobody else's word for what is to be ended or served."""
+    """The JSON of a file that Portico wrote itself: root trusts no other user's file about what to end or serve."""
     return decoded(content(path, _LONGEST_OWN, os.geteuid()), kind)
 
 
 def files(directory: Path | str, most: int) -> list[tuple[Path, os.stat_result]]:
-    """What is in it, each with its status; of more than so many some. Empty where there is no such directory."""
+    """Its entries, each with its status; only some if there are too many. Empty if there is no such directory."""
     found = list[tuple[Path, os.stat_result]]()
     with suppress(OSError), os.scandir(directory) as entries:
         for entry in islice(entries, most):
@@ -72,7 +72,7 @@ def files(directory: Path | str, most: int) -> list[tuple[Path, os.stat_result]]
 
 
 def behind_hole(number: int, offset: int) -> int:
-    """Where the hole that begins there ends, else the offset itself: a terabyte may be nothing but one hole."""
+    """The end of the hole that begins there, else the offset itself: a terabyte may be a single hole."""
     before = os.lseek(number, 0, os.SEEK_CUR)
     try:
         return os.lseek(number, offset, os.SEEK_DATA)
@@ -86,7 +86,7 @@ def behind_hole(number: int, offset: int) -> int:
 def folder(path: Path | str, below: int | None = None) -> Iterator[int]:
     """The open directory at that path; with `below`, a path in that open directory. Raises OSError.
 
-    Without `below` only the last step must be no link: the directories above are taken to be ours.
+    Without `below` only the last component must not be a link: the directories above are trusted.
     """
     number = os.open(path, _FOLDER) if below is None else _walk(below, _steps(str(path)), _FOLDER)
     try:
@@ -97,9 +97,9 @@ def folder(path: Path | str, below: int | None = None) -> Iterator[int]:
 
 @contextmanager
 def file(below: int, name: str, flags: int, owner: int | None = None) -> Iterator[int]:
-    """The open file of that name in an open directory; the name may hold slashes. Raises OSError.
+    """The open file with that name in an open directory; the name may contain slashes. Raises OSError.
 
-    With `owner` it must belong to that uid and have no other name (a hard link of somebody else's file would).
+    With `owner` it must belong to that uid and have no other name (as a hard link to another user's file would).
     """
     *steps, last = _steps(name)
     above = _walk(below, steps)
@@ -118,7 +118,7 @@ def file(below: int, name: str, flags: int, owner: int | None = None) -> Iterato
 
 @contextmanager
 def straight(path: str) -> Iterator[int]:
-    """An ordinary file, open to be read, by a path without a link on its whole way. Raises OSError."""
+    """An ordinary file, opened for reading by a path without any link. Raises OSError."""
     top = os.open("/", _FOLDER)
     try:
         with file(top, path.lstrip("/"), os.O_RDONLY) as number:
@@ -128,7 +128,7 @@ def straight(path: str) -> Iterator[int]:
 
 
 def remove(below: int, name: str) -> None:
-    """Take that name away from an open directory, if it is there. Raises OSError."""
+    """Removes that name from an open directory, if it exists. Raises OSError."""
     *steps, last = _steps(name)
     try:
         above = _walk(below, steps)
@@ -143,9 +143,9 @@ def remove(below: int, name: str) -> None:
 
 
 def remove_tree(path: Path | str) -> None:
-    """Take a directory away with all that is in it, however deep, or the link that is there instead of it.
+    """Removes a directory with its whole content, or a link in its place.
 
-    What cannot be removed stays. The directory above must be ours.
+    What cannot be removed stays. The parent directory must be trusted.
     """
     try:
         with folder(path) as own:
@@ -155,11 +155,11 @@ def remove_tree(path: Path | str) -> None:
         with suppress(OSError):
             Path(path).unlink()
     except OSError:
-        pass  # it is gone, or whoever owns it keeps adding
+        pass  # it is gone, or its owner keeps adding entries
 
 
 def _empty(own: int) -> None:
-    """A directory in it is emptied into its parent, so that no depth is too deep."""
+    """Nested directories are moved into their parent, so that no depth is a problem."""
     moved = 0
     while (names := names_in(own)) and moved < _MOST_REMOVED:
         for name in names:
@@ -178,7 +178,7 @@ def _empty(own: int) -> None:
 
 
 def names_in(own: int) -> list[str]:
-    """What is in an open directory."""
+    """The names in an open directory."""
     return os.listdir(own)
 
 
@@ -194,7 +194,7 @@ def _steps(name: str) -> list[str]:
 
 
 def _walk(below: int, steps: list[str], last: int = _PASSED) -> int:
-    """The last directory of these, open with these flags."""
+    """The last directory of these, opened with these flags."""
     number = os.dup(below)
     for count, step in enumerate(steps, 1):
         above = number

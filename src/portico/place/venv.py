@@ -1,4 +1,4 @@
-"""A virtual environment that lies beside the app and is not the one that Portico runs in."""
+"""A virtual environment beside the app that is not the one Portico runs in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NAMES = (".venv", "venv")
 
 
 def unused(directory: Path, prefix: str = sys.prefix) -> str:
-    """Its path; empty when there is none, or when one of them is ours."""
+    """Its path; empty if there is none, or if one of them is Portico's."""
     found = [directory / name for name in _NAMES if _is_one(directory / name)]
     ours = Path(prefix).resolve()
     return "" if any(path.resolve() == ours for path in found) else next(map(str, found), "")

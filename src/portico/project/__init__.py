@@ -1,1 +1,1 @@
-"""From the words a user typed to Site, Place and Plan; the command line only parses and prints."""
+"""From the user's words to Site, Place and Plan; the command line only parses and prints."""

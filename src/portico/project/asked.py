@@ -1,4 +1,4 @@
-"""The app is asked, in a child process: what it is likely to say, what it says, and when it is asked again."""
+"""Asks the app, in a child process: expected answers, real answers, and when it is asked again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 def start(options: Options, directory: Path, runner: Owner) -> Discovery | NoApp:
-    """The app being asked, unless every server is elsewhere. Raises UsageError for an app nobody would reach."""
+    """The app being asked, unless every server is elsewhere. Raises UsageError for an app that no request would
+    reach.
+    """
     servers = options.upstream.servers
     if not servers or any(Server.parse(text).is_app for text in servers):
         return start_discovery(
@@ -51,7 +53,7 @@ def answers(
     known: Site | None,
     waits: Callable[[float], None],
 ) -> tuple[AppFacts, Discovery | NoApp]:
-    """What the app answers, and who asked it. Raises PorticoError; the rest is as in `project.gather`."""
+    """The app's answers, and the process that asked it. Raises PorticoError; the rest is as in `project.gather`."""
     is_asked = isinstance(discovery, Discovery)
     likely = _likely(given, place.state, known) if is_asked else None
     draft = _draft(
@@ -72,7 +74,7 @@ def answers(
 def _draft(
     planned: Callable[[AppFacts], Gathered], likely: AppFacts | None, unknown: AppFacts
 ) -> Plan | None:
-    """What is known before the app has answered. What is wrong with it is said when it still is with the facts."""
+    """What is known before the app has answered. Its problems are reported if they remain with the facts."""
     with suppress(PorticoError):
         plan = planned(likely or unknown).plan
         return plan if likely else replace(plan, server=replace(plan.server, name="", argv=()))
@@ -80,7 +82,7 @@ def _draft(
 
 
 def _likely(given: Declared, state: str, known: Site | None) -> AppFacts | None:
-    """What the app that serves has answered, else what it answered the last time, else a guess."""
+    """The answers of the running release, else those of the last time, else a guess."""
     from portico.project.expected import expected, moved
 
     if known is not None:
@@ -94,8 +96,9 @@ def _answers(
     alone: Callable[[], bool],
     again: Callable[[], Discovery | NoApp],
 ) -> tuple[AppFacts, Discovery | NoApp]:
-    """What the app answers, and who asked it. Where its import fails while workers import it, too, it is
-    asked again alone: some apps make their tables then, and two that make the same one fail. Raises PorticoError."""
+    """The app's answers, and the process that asked it. If its import fails while workers import it, too, it is
+    asked again alone: some apps create their tables then, and two at the same time fail. Raises PorticoError.
+    """
     try:
         return discovery.facts(waits), discovery
     except ImportFailedError:
@@ -114,7 +117,7 @@ def nothing_begun() -> bool:
 
 @contextmanager
 def _says_of_venv(place: Place) -> Iterator[None]:
-    """An import that fails for want of a module says so when a virtual environment of the app's is not used."""
+    """Adds to a failed import that a virtual environment of the app's is not used, if a module is missing."""
     try:
         yield
     except ImportFailedError as error:
@@ -127,7 +130,7 @@ def _says_of_venv(place: Place) -> Iterator[None]:
 
 
 def reached(options: Options) -> Reached:
-    """How clients come to the site: over HTTPS where it is spoken here or may be spoken by a proxy in front."""
+    """How clients reach the site: over HTTPS if it is on here, or may be on at a proxy in front."""
     first = [options.canonical] if options.canonical else []
     hosts = dict.fromkeys(first + [name for name in options.domains if not name.startswith("*.")])
     has_https = Site(options, AppFacts(app="", directory=""), "", "").has_https

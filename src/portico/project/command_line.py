@@ -1,4 +1,4 @@
-"""What was typed, as words again: for the unit of a service, and for the supervisor of one site of several."""
+"""The typed command, as words again: for the unit of a service, and for the supervisor of one site of several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a site's portico.toml and the flags say, and as whom they may say it."""
+"""A site's portico.toml and flags, and the rights that apply to them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from portico.values import AppRef
 class Declared:
     """Everything about a site that is known before the machine and the app are asked.
 
-    `home` is what the site is known by, `directory` where its code is now. `origin` is its file or directory as it was
-    named.
+    `home` is the site's identity, `directory` the place of its code now. `origin` is its file or directory as it
+    was named.
     """
 
     options: Options
@@ -47,7 +47,7 @@ def declared(
 ) -> Declared:
     """The site of that file and these flags. Raises UsageError.
 
-    `ref` is the app that the command line names; for `serves`, `looks` and `gateway` see `project.gather`.
+    `ref` is the app from the command line; for `serves`, `looks` and `gateway` see `project.gather`.
     """
     options, causes = load(file, flags)
     if ref is not None:

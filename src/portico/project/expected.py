@@ -1,4 +1,4 @@
-"""The app's answers before it has given them: those of the last time, or a guess from the text of its module."""
+"""The app's expected answers: those of the last time, or a guess from the text of its module."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAME = "facts.json"
 
 
 class _Saved(msgspec.Struct):
-    """What the app said, and what it was called by then."""
+    """The app's answers, and its reference at that time."""
 
     app: str
     directory: str
@@ -29,13 +29,13 @@ class _Saved(msgspec.Struct):
 
 
 def keep(state: str, app: AppRef | None, directory: str, facts: AppFacts) -> None:
-    """Remember the answers for the next start, in Portico's own directory."""
-    with suppress(OSError, ValueError):  # a directory whose name is no UTF-8 is no JSON
+    """Stores the answers for the next start, in Portico's own directory."""
+    with suppress(OSError, ValueError):  # a directory whose name is not UTF-8 cannot be JSON
         atomic.write(Path(state, _NAME), msgspec.json.encode(_Saved(str(app or ""), directory, facts)))
 
 
 def expected(app: AppRef | None, directory: Path, state: str, reader: Reader) -> AppFacts | None:
-    """What the app in `directory` is likely to say; None when nothing is known."""
+    """The expected answers of the app in `directory`; None if nothing is known."""
     return _saved(app, str(directory), state) or _guessed(app, directory, reader)
 
 
@@ -44,7 +44,7 @@ def moved(facts: AppFacts, directory: str, release: str) -> AppFacts:
     before, after = (json.dumps(one, ensure_ascii=False)[1:-1] for one in (directory, release))
     try:
         text = msgspec.json.encode(facts).decode()
-    except ValueError:  # a directory whose name is no UTF-8
+    except ValueError:  # a directory whose name is not UTF-8
         return facts
     text = re.sub(f'"{re.escape(before)}(?=["/])', lambda _: f'"{after}', text)
     return msgspec.json.decode(text, type=AppFacts)

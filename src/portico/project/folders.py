@@ -1,7 +1,8 @@
-"""Which of the site's folders nginx serves: those it can read, and for another user's app those that user can, too.
+"""The site's folders that nginx serves: those it can read, and for another user's app those that user can read,
+too.
 
-nginx's user is in groups the app's user is not in. What the app's user names is served with its own rights: a folder
-that it cannot read, or in which nginx can read what it cannot, is left to the app.
+nginx's user has groups that the app's user does not have. Folders that the app's user names are served with that
+user's rights: a folder that it cannot read, or in which nginx can read more than it can, is left to the app.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from portico.site.facts import AppFacts, RootFile, StaticFolder
 from portico.site.model import Root, Site
 
 _MOST_FILES = 20_000
-"""Files looked at in a folder that is not the app's user's own."""
+"""The limit of files checked in a folder that another user owns."""
 
 
 def real_folders(facts: AppFacts, reader: Reader) -> AppFacts:
-    """The app's folders without links on the way, where the app's user could change those later."""
+    """The app's folders without links on the way, if the app's user could change those later."""
     if not reader.user:
         return facts
     folders = [changed(one, folder=str(reader.real(one.folder))) for one in facts.static]
@@ -36,7 +37,9 @@ def real_folders(facts: AppFacts, reader: Reader) -> AppFacts:
 
 
 def fenced(place: Place, site: Site) -> Place:
-    """The place with what keeps nginx from each folder. Raises UsageError for those the user asked nginx to serve."""
+    """The place with what keeps nginx from each folder. Raises UsageError for those that the user asked nginx to
+    serve.
+    """
     spa = [StaticFolder("/", site.spa, f"{site.cause('spa')}")] if site.spa else []
     folders: list[StaticFolder | Root] = [*site.static, *spa, *site.roots]
     found, withheld, problems = dict[str, str](), dict[str, str](), []
@@ -67,12 +70,12 @@ def fenced(place: Place, site: Site) -> Place:
 
 
 def is_served(file: RootFile, place: Place) -> bool:
-    """Whether the folder of a file at the root is not withheld."""
+    """Whether the folder of a file at the root is served."""
     return file.path.rpartition("/")[0] not in place.withheld
 
 
 def _not_the_app_s(path: str, place: Place, *, is_admins: bool) -> str:
-    """Why a folder is not served although nginx could; empty when it is. `is_admins`: root's own file names it."""
+    """Why a folder is not served although nginx could; empty if it is. `is_admins`: root's own file names it."""
     if not place.app_user:
         return ""
     own = (os.path.realpath(Path(above).parent) for above in (place.state, place.runtime))
@@ -114,8 +117,7 @@ def _nginx_s_alone(path: str, place: Place) -> str:
 
 
 def _fences(site: Site, place: Place, folders: Iterable[StaticFolder | Root]) -> dict[str, str]:
-    """For each folder, the beginning of its path in which nobody but root can change a step: nginx follows no link
-    behind it."""
+    """For each folder, the part of its path that only root can change: nginx follows no link below it."""
     if not place.app_user:
         return {}
     paths = {*(folder.folder for folder in folders), *site.before.values()}

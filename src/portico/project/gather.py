@@ -1,4 +1,4 @@
-"""From the words a user typed to a Plan: load, discover, probe, resolve, plan."""
+"""From the user's words to a Plan: load, discover, probe, resolve, plan."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Gathered:
     place: Place
     plan: Plan
     import_seconds: float = 0.0
-    """How long the app took to answer, which is mostly its import."""
+    """How long the app took to answer; most of it is its import."""
     import_memory: int = 0
-    """Bytes of the process that asked the app, when it had loaded it; 0: no app was asked."""
+    """The memory in bytes of the process that asked the app, after loading it; 0: no app was asked."""
 
 
 def gather(
@@ -59,18 +59,17 @@ def gather(
     """Everything about the site that APP, --config and the flags mean. Raises PorticoError.
 
     `meanwhile` is called while the app is being imported, which takes longest. `release` is another directory that
-    holds the code now: the same site, with everything that was in its own directory found in that one. `before` are
-    the static folders of the plan that this one will replace. `gateway` is the runtime directory of the gateway whose
-    nginx serves the site beside others. `nginx` is the binary that runs the site now, which is kept where Portico may
-    choose: a reload of the app does not change it. Without `serves` it is no fault of the site that its user may not
-    read it here; with `looks` nor that somebody asks who may not start it. `begun` is called with the plan as far as it
-    is known before the app has answered, `waits` again and again with the seconds that this takes. `known` is the site
-    that serves.
+    contains the code now: the same site, with the files of its own directory found in that one. `before` are the
+    static folders of the plan that this one will replace. `gateway` is the runtime directory of a shared gateway
+    that serves the site. `nginx` is the binary that runs the site now, which stays if Portico may choose: a reload
+    of the app does not change it. Without `serves` it is no error that the site's user may not read it here; with
+    `looks` nor that the caller may not start it. `begun` is called with the plan as far as it is known before the
+    app has answered, `waits` repeatedly with the seconds elapsed. `known` is the running site.
     """
     given = _declared(app, config, flags, release, gateway, serves=serves, looks=looks)
     discovery = asked.start(given.options, given.directory, given.runner)
     try:
-        # The app is imported in a child while the machine is looked at and the rest of Portico is imported.
+        # The app is imported in a child while the machine is probed and the rest of Portico is imported.
         meanwhile()
         place = _place(given, gateway, nginx)
         if serves:
@@ -93,7 +92,7 @@ def _declared(
     serves: bool,
     looks: bool,
 ) -> Declared:
-    """What the words, the file and the flags say. Raises UsageError."""
+    """The options from the words, the file and the flags. Raises UsageError."""
     app, config = as_config(app, config)
     home, ref = where_is(app, config)
     name = named_by_file(config)
@@ -101,7 +100,7 @@ def _declared(
         raise UsageError(
             Problem("--path", f"{release} is no directory", "name the directory of the new release")
         )
-    # releases/42, not current: a worker that is started again must find the code that was switched to.
+    # releases/42, not current: a restarted worker must find the code that was switched to.
     directory = Path(release or home).resolve()
     if directory != home:
         ref, config = moved(home, directory, ref, config)
@@ -138,7 +137,7 @@ def _place(given: Declared, gateway: str, nginx: str) -> Place:
 
 
 def _planned(given: Declared, place: Place, before: Mapping[str, str], facts: AppFacts) -> Gathered:
-    """The site with these answers of the app's."""
+    """The site with these answers of the app."""
     from portico.plan.build import plan
     from portico.plan.gateway.kinds import gateway_of
 

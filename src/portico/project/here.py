@@ -11,10 +11,10 @@ _found: dict[tuple[int, int], Path] = {}
 
 
 def here() -> Path:
-    """$PWD where it names the current directory, as `pwd -L` does: a shell keeps links in it. Raises UsageError.
+    """$PWD if it names the current directory, as `pwd -L` does: a shell keeps links in it. Raises UsageError.
 
     With `cd /srv/app/current` that is the link, and the site stays the same when the link leads to another release.
-    What was found once holds for as long as the process stays in that directory: the link may lead elsewhere then.
+    The result is kept for as long as the process stays in that directory: the link may lead elsewhere later.
     """
     place = os.stat(".")  # noqa: PTH116  works in a directory that was removed, where Path.cwd() does not
     key = (place.st_dev, place.st_ino)
@@ -31,7 +31,7 @@ def _look(key: tuple[int, int]) -> Path:
         if shown.is_absolute() and ".." not in shown.parts and (there.st_dev, there.st_ino) == key:
             return shown
     except OSError:
-        pass  # somebody else's, or stale
+        pass  # another directory's, or stale
     try:
         return Path.cwd()
     except OSError as error:

@@ -9,13 +9,14 @@ from portico.place.model import Linked
 from portico.site.facts import StaticFolder
 
 _MOST_FILES = 20_000
-"""Files looked at in one folder."""
+"""The limit of files checked in one folder."""
 _SHOWN = 3
 
 
 def links_in(folders: Iterable[StaticFolder]) -> dict[str, Linked]:
-    """For each folder that has links, how many and where some of them lead. One at the URL of another folder is that
-    folder's."""
+    """For each folder with links, how many and where some of them lead. A link at another folder's URL belongs to
+    that folder.
+    """
     folders = tuple(folders)
     urls = {one.url for one in folders}
     return {one.folder: found for one in folders if (found := _linked(one, urls)) is not None}

@@ -1,4 +1,4 @@
-"""What words name: a directory, an app, a portico.toml."""
+"""The meaning of words: a directory, an app, a portico.toml."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portico.values import AppRef
 
 
 def as_config(app: str | None, config: str | None) -> tuple[str | None, str | None]:
-    """APP and --config where APP may be a portico.toml under any name. Raises UsageError when both name one."""
+    """APP and --config, where APP may be a portico.toml with any name. Raises UsageError if both name one."""
     if not app or not app.endswith(".toml") or is_directory(app):
         return app, config
     if config:
@@ -22,15 +22,15 @@ def as_config(app: str | None, config: str | None) -> tuple[str | None, str | No
 
 
 def named_by_file(config: str | None) -> str:
-    """What a site is called whose file is not simply portico.toml: several may lie in one directory."""
+    """The name of a site whose file is not called portico.toml: one directory may contain several."""
     path = Path(config or FILE)
     return "" if path.name == FILE else word(path.stem)
 
 
 def where_is(app: str | None, config: str | None) -> tuple[Path, AppRef | None]:
-    """The site's directory, and the app where the command line names one.
+    """The site's directory, and the app if the command line names one.
 
-    A directory is a site of its own; a file belongs to the current directory when that is a site (has a
+    A directory is a site of its own; a file belongs to the current directory if that is a site (has a
     portico.toml), else to its own.
     """
     home = (here() / config).parent if config else here()
@@ -51,7 +51,7 @@ def where_is(app: str | None, config: str | None) -> tuple[Path, AppRef | None]:
 
 
 def config_file(directory: Path, config: str | None) -> Path | None:
-    """The portico.toml of the site, None when it has none. Raises UsageError when nobody may look."""
+    """The portico.toml of the site, None if it has none. Raises UsageError if access is denied."""
     file = Path(config) if config else directory / FILE
     try:
         file.stat()
@@ -64,15 +64,15 @@ def config_file(directory: Path, config: str | None) -> Path | None:
 
 
 def is_directory(app: str) -> bool:
-    """Whether a word is the path of a directory that may be looked at."""
+    """Whether a word is the path of an accessible directory."""
     try:
         return Path(app).is_dir()
     except OSError:
-        return False  # not to be looked at; what reads it says why
+        return False  # not accessible; what reads it says why
 
 
 def _refuse_unreachable(ref: AppRef) -> None:
-    """Raises UsageError for a name the system will not even look at: too long, or in a locked directory."""
+    """Raises UsageError for a name that the system cannot look up: too long, or in a locked directory."""
     try:
         Path(ref.module.removesuffix(".py") + ".py").stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -85,7 +85,7 @@ def _refuse_unreachable(ref: AppRef) -> None:
 def moved(
     home: Path, release: Path, ref: AppRef | None, config: str | None
 ) -> tuple[AppRef | None, str | None]:
-    """App and --config of the site in `home` when its code is in `release`; a file that is not there stays."""
+    """App and --config of the site in `home` if its code is in `release`; a file that is not there stays."""
     if ref is not None and ref.is_file:
         ref = replace(ref, module=_inside(home, release, ref.module))
     if config and Path(moved := _inside(home, release, config)).exists():
@@ -94,7 +94,7 @@ def moved(
 
 
 def _inside(home: Path, release: Path, path: str) -> str:
-    """The same file in the other directory; a file from elsewhere stays where it is."""
+    """The same file in the other directory; a file from elsewhere stays."""
     try:
         return str(release / (here() / path).relative_to(home))
     except ValueError:

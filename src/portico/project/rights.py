@@ -1,6 +1,6 @@
-"""Root was asked to serve: who runs the app, and as whom the files are read that the configuration names.
+"""Portico runs as root: the user of the app, and the user whose rights apply to the configuration's files.
 
-A portico.toml that the app's user may change is that user's word. It may say whatever gives that user nothing new.
+A portico.toml that the app's user can change is that user's. Its options may give that user nothing new.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from portico.site.own.tables import table_of
 from portico.site.reach import elsewhere, is_from_file, reaching
 
 _ROOTS_FILES = ("https.dns_credentials", "https.eab_hmac_file")
-"""Read by root later, whenever a certificate is ordered."""
+"""Read by root later, at each order of a certificate."""
 _PACKAGE = str(Path(__file__).parents[1])
 
 
@@ -33,10 +33,11 @@ def rights(
     looks: bool = False,
     gateway: str = "",
 ) -> tuple[Owner, Reader]:
-    """Who runs the app in `directory`, and the Reader of its files. Raises UsageError for what that may not say.
+    """The user of the app in `directory`, and the Reader of its files. Raises UsageError for options that need more
+    rights.
 
-    `file` is the site's configuration; for `serves`, `looks` and `gateway` see `project.gather`. Not as root nothing is
-    asked, nor where root says that the app is to be root, too.
+    `file` is the site's configuration; for `serves`, `looks` and `gateway` see `project.gather`. Nothing is checked
+    if Portico is not root, nor if root sets root as the app's user.
     """
     if os.geteuid() != 0:
         return owner(options.user, directory, must=serves, looks=looks), OURS
@@ -52,20 +53,20 @@ def rights(
 
 
 def exposed() -> str:
-    """Who else can change the programs that root runs: Python and Portico itself; empty when nobody can."""
+    """Who else can change the programs that root runs: Python and Portico itself; empty if no one can."""
     return next((why for path in (sys.executable, _PACKAGE) if (why := doubt(path))), "")
 
 
 def _runner(
     options: Options, causes: Mapping[str, str], directory: Path, file: str, why: str, *, serves: bool
 ) -> Owner:
-    """The app's user. A file that others may change names none but the one who would be taken anyway."""
+    """The app's user. A file that others can change may name only the default user."""
     if not (why and options.user and is_from_file(causes.get("user", ""))):
         return owner(options.user, directory, must=serves)
     found = owner("", directory, must=serves)
     if options.user == found.name:
         return found
-    if not found.name:  # root says that the app is to be root, too: less is allowed
+    if not found.name:  # root sets root as the app's user: less is allowed
         return owner(options.user, directory, must=serves) if _is_somebody(options.user) else found
     what = f'user: "{options.user}" counts only if root alone can change it; {why}'
     hint = f"set it on the command line: --user {options.user}\nor {elsewhere(file)}"
@@ -82,7 +83,7 @@ def _is_somebody(name: str) -> bool:
 def _misplaced(
     options: Options, causes: Mapping[str, str], directory: Path, *, is_member: bool
 ) -> Iterator[Problem]:
-    """Programs and secrets of root's that lie where others may put something else."""
+    """Programs and secrets of root's in places where others can replace them."""
     wanted = {name: getattr(options.https, name.partition(".")[2]) for name in _ROOTS_FILES}
     table = table_of(options)
     binary = table.binary(options)
@@ -97,7 +98,7 @@ def _misplaced(
 def refuse_gateway_s_own(runner: Owner, gateway_user: str, gateway: str) -> None:
     """Raises UsageError for an app that the gateway's own user would run: it reaches what its workers have.
 
-    `nobody` may be both where a system has no user for nginx, on a machine with one site.
+    `nobody` may be both on a system without a user for nginx, on a machine with one site.
     """
     if not runner.name or runner.name != gateway_user or (gateway_user == NOBODY and not gateway):
         return

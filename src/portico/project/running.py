@@ -1,4 +1,4 @@
-"""The running sites: where each is found, by its name or by the words that it was started with."""
+"""Finds running sites, by name or by the words that started them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from portico.site.resolve import own_directory, site_name
 
 
 def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
-    """The runtime directory of the site that is meant; `name` as in `run --name`. Raises UsageError.
+    """The runtime directory of the site; `name` as in `run --name`. Raises UsageError.
 
-    Where several sites were started together and no single one is meant, that of their gateway.
+    If several sites were started together and no single one is meant, that of their gateway.
     """
     app, config = as_config(app, config)
     is_one = config is not None or (bool(app) and not is_directory(str(app)))
@@ -48,7 +48,9 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
 
 
 def _service(own: Path) -> tuple[Path, Path] | None:
-    """Runtime and state directory of a systemd service that runs this site. Raises PorticoError when it is not ours."""
+    """Runtime and state directory of a systemd service that runs this site. Raises PorticoError if it belongs to
+    another user.
+    """
     for runtime, state in service_directories(own.name):
         try:
             if lock.running(str(runtime)):
@@ -60,9 +62,9 @@ def _service(own: Path) -> tuple[Path, Path] | None:
 
 
 def _started_here(own: Path) -> Path:
-    """The site that was started in this directory and lies elsewhere, as `portico run sub/dir/x.py` does.
+    """The site that was started in this directory and is elsewhere, as with `portico run sub/dir/x.py`.
 
-    Raises UsageError when there are several; the one of the directory itself when there is none.
+    Raises UsageError if there are several; the one of the directory itself if there is none.
     """
     here = str(Path.cwd())
     running = ((path, lock.running(str(path))) for path in runtime_directories() if not gateway_of(str(path)))
@@ -80,14 +82,14 @@ def state_beside_of(runtime: str) -> str:
 
 
 def refuse_several(runtime: str) -> None:
-    """Raises UsageError when it is the gateway of several sites, which runs."""
+    """Raises UsageError for a running gateway of several sites."""
     if several := next(client.ask(runtime, STATUS)).sites:
         names = ", ".join(one.name for one in several)
         raise UsageError(Problem("", "several sites run here", f"choose one with --site: {names}"))
 
 
 def refuse_absent(runtime: str) -> None:
-    """Raises PorticoError for a site of a gateway's that does not run, with what the gateway knows of it."""
+    """Raises PorticoError for a gateway's site that does not run, with the gateway's information about it."""
     if lock.running(runtime) is None and (found := absent(runtime)):
         status = found.status
         what, hint = f"{status.name} is {status.status}", f"try it again: {_TRY} {status.name}"
@@ -100,21 +102,21 @@ _TRY = "portico reload --site"
 
 @dataclass(frozen=True)
 class Absent:
-    """A site that a running gateway would serve, and that does not run; `status` is its row of the gateway's status."""
+    """A site of a running gateway that does not run; `status` is its row of the gateway's status."""
 
     gateway: str
     status: SiteRow
 
 
 def absent(runtime: str) -> Absent | None:
-    """What a running gateway knows of the site of that runtime directory, when it is one of its."""
+    """A running gateway's information about the site of that runtime directory, if it is one of its."""
     gateway = gateway_of(runtime)
     wanted = _wanted_by([Path(gateway)] if gateway else runtime_directories())
     return next((one for one in wanted if one.status.runtime == runtime), None)
 
 
 def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
-    """The sites of those of the directories that are of running gateways."""
+    """The sites of running gateways among the directories."""
     for directory in map(str, directories):
         running = lock.running(directory)
         if running is None or running.app:
@@ -122,16 +124,16 @@ def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
         try:
             (status,) = client.ask(directory, STATUS)
         except (PorticoError, ValueError):
-            continue  # it begins or ends at this moment
+            continue  # it starts or ends at this moment
         yield from (Absent(directory, one) for one in status.sites or ())
 
 
 def gateway_of(runtime: str) -> str:
-    """The runtime directory of the running gateway that serves the site of that one, "" for none."""
+    """The runtime directory of the running gateway that serves that site, "" for none."""
     try:
         gateway = untrusted.content(Path(runtime) / HOST_FILE, _LONGEST_PATH).decode("utf-8")
         return gateway if lock.running(gateway) else ""
-    except (OSError, ValueError):  # no text, or no path: a site of another user's
+    except (OSError, ValueError):  # no text, or no path: another user's site
         return ""
 
 
@@ -139,7 +141,7 @@ _LONGEST_PATH = 4096
 
 
 def by_name(site: str) -> str:
-    """The runtime directory of the running site of that name. Raises PorticoError."""
+    """The runtime directory of the running site with that name. Raises PorticoError."""
     every = runtime_directories()
     found = [one for one in every if one.name[:-_KEY] == site and _is_known(one)]
     if len(found) == 1:
@@ -163,7 +165,7 @@ def by_name(site: str) -> str:
 
 
 _KEY = len("-123456")
-"""What tells namesakes apart."""
+"""What distinguishes sites with the same name."""
 
 
 def _is_known(directory: Path) -> bool:
@@ -171,7 +173,7 @@ def _is_known(directory: Path) -> bool:
 
 
 def _name(file: Path) -> str:
-    """Only the name: whatever else is wrong in the file, what runs can still be asked about it."""
+    """The name only: other errors in the file must not prevent questions about the running site."""
     try:
         name = parsed(ordinary(file).decode("utf-8")).get("name", "")
     except (OSError, ValueError):

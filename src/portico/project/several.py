@@ -1,4 +1,4 @@
-"""Several sites on one gateway: which they are, and what is planned for each before its app has been asked."""
+"""Several sites on one gateway: the list of them, and the plan of each before its app has been asked."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from portico.site.own.tables import table_of
 from portico.site.resolve import own_directory, resolve, site_name
 
 _OF_THE_GATEWAY = ("name", "nginx")
-"""Flags that are about the gateway; every other is about each site."""
+"""Flags of the gateway; every other is for each site."""
 
 
 @dataclass(frozen=True)
 class Several:
-    """What was typed: sites, or directories of them, and flags for all."""
+    """The user's words: sites, or directories of them, and flags for all."""
 
     apps: tuple[str, ...]
     flags: Mapping[str, Any]
 
     @property
     def home(self) -> Path:
-        """What the gateway is known by: the one directory of its sites, else the current one."""
+        """The gateway's identity: the one directory of its sites, else the current one."""
         return Path(self.apps[0]) if len(self.apps) == 1 else here()
 
     @property
@@ -83,7 +83,7 @@ class Several:
         return list({own_directory(Path(site)): site for site in found}.values())
 
     def look(self, place: Place) -> list[DesiredSite]:
-        """The sites as they are wanted now."""
+        """The desired sites now."""
         return [desired(site, self.flags, place) for site in self.sites()]
 
 
@@ -93,7 +93,7 @@ def config_of(site: str) -> Path | None:
 
 
 def known(origin: str, flags: Mapping[str, Any]) -> Site | None:
-    """The site as its file and the flags alone tell of it, None where they are wrong: `desired` says why."""
+    """The site from its file and the flags alone, None if they are wrong: `desired` says why."""
     flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
     directory, file = _directory(origin), config_of(origin)
     try:
@@ -127,7 +127,7 @@ def _directory(site: str) -> Path:
 
 
 def _without_app(given: Declared, gateway: Place) -> Plan:
-    # Nobody answers yet: neither an app nor servers elsewhere.
+    # There is no upstream yet: neither an app nor servers elsewhere.
     given = replace(given, options=msgspec.structs.replace(given.options, upstream=Upstream()))
     here = own_directory(given.home)
     place = replace(
@@ -157,7 +157,7 @@ def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tup
 
 
 def _where(site: str, where: str) -> str:
-    """Whose portico.toml it is: there are several."""
+    """The name of its portico.toml for messages: there are several."""
     if where and Path(where) == Path(site):
         return site
     _, found, rest = where.partition(":")

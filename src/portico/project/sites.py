@@ -17,7 +17,7 @@ def is_several(apps: Sequence[str]) -> bool:
 
 
 def is_directory_of_sites(word: str) -> bool:
-    """A directory that is no site itself (no portico.toml, no Python) and holds some."""
+    """A directory that is not a site itself (no portico.toml, no Python) and contains some."""
     path = Path(word)
     try:
         if not path.is_dir():
@@ -30,13 +30,13 @@ def is_directory_of_sites(word: str) -> bool:
 
 
 def refuse_config(config: str | None) -> None:
-    """Raises UsageError: where several sites are meant, each has its own file."""
+    """Raises UsageError: with several sites, each has its own file."""
     if config:
         raise UsageError(Problem("--config", "is for one site", "name the files: portico run a.toml b.toml"))
 
 
 def one_of(command: str, words: Sequence[str]) -> str | None:
-    """The one app that is meant, None when none is named. Raises UsageError for several sites."""
+    """The one app, None if none is named. Raises UsageError for several sites."""
     if not is_several(words):
         return words[0] if words else None
     sites = [site for word in words for site in sites_of(word)]
@@ -45,7 +45,7 @@ def one_of(command: str, words: Sequence[str]) -> str | None:
 
 
 def sites_of(word: str) -> list[str]:
-    """The files or directories of the sites that a word means. Raises UsageError for one that means none."""
+    """The files or directories of the sites of a word. Raises UsageError for a word without any."""
     path = Path(word)
     if path.is_dir():
         return sorted(_in_directory(path)) if is_directory_of_sites(word) else [word]
@@ -56,7 +56,7 @@ def sites_of(word: str) -> list[str]:
 
 
 def _in_directory(path: Path) -> Iterator[str]:
-    """The sites of a directory: files, and directories that have a portico.toml."""
+    """The sites of a directory: files, and directories with a portico.toml."""
     for entry in path.iterdir():
         is_file = entry.suffix == ".toml" and entry.name not in _NOT_A_SITE and entry.is_file()
         if not entry.name.startswith(".") and (is_file or (entry / FILE).is_file()):

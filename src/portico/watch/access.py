@@ -1,7 +1,7 @@
-"""Which observers may come in: those who know the password, under a name of this machine's own.
+"""Access control of observers: a password, and a Host that is this machine's own.
 
-Loopback is no fence: every user of the machine reaches it, and so does a page in a browser that points its own name
-there (DNS rebinding). So each endpoint asks for a key, and looks at the Host.
+Loopback is no protection: every user of the machine can reach it, and so can a page in a browser by DNS rebinding.
+So each endpoint requires a key, and checks the Host.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from portico.reading import Reader
 from portico.watch.http import Response
 
 GUESS_SECONDS = 1.0
-"""A wrong password costs this long, one after the other."""
+"""The delay after a wrong password; they are processed one after the other."""
 MOST_GUESSES = 32
-"""Wrong ones that wait at once; more are refused at once, so that those who guess hold nothing that others need."""
+"""Wrong passwords that wait at once; more are refused at once, so that guesses use up nothing that others need."""
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Secret(NamedTuple):
-    """The file whose first line is the password, and the names that the site has besides the machine's own."""
+    """The file whose first line is the password, and the site's names beside the machine's own."""
 
     file: str
     names: Collection[str] = ()
@@ -38,11 +38,11 @@ class Secret(NamedTuple):
 
 
 class Lock:
-    """Lets in a client with the password, which is checked first: guesses never keep out a client that knows it."""
+    """Admits a client with the password, which is checked first: guesses never keep out a client that knows it."""
 
     def __init__(self, secret: Callable[[], Secret | None]) -> None:
         self._secret = secret
-        """None: nobody comes in."""
+        """None: no client is admitted."""
         self._turn = asyncio.Lock()
         self._guesses = 0
 
@@ -73,10 +73,10 @@ class Lock:
 
 
 class Ticket:
-    """Lets in the browser that was opened with the key, on this machine, at this port; it keeps it as a cookie.
+    """Admits the browser that was opened with the key, on this machine, at this port; it keeps it as a cookie.
 
-    Browsers send a cookie of 127.0.0.1 to every port, and another port may be another user's: the cookie is good
-    for a path alone that nobody else knows.
+    Browsers send a cookie of 127.0.0.1 to every port, and another port may be another user's: the cookie is valid
+    only for a secret path.
     """
 
     def __init__(self, key: str, port: int) -> None:
@@ -110,9 +110,9 @@ MISDIRECTED = Response(
 
 
 def is_own_host(host: str, names: Collection[str] = ()) -> bool:
-    """Whether a Host without its port can be nobody else's: an address, or a name of this machine or of the site.
+    """Whether a Host without its port is an address, or a name of this machine or of the site.
 
-    A page elsewhere that points its name here comes under that name; an address has nobody who could point it.
+    A page that points its own name here sends that name; an address cannot be pointed anywhere.
     """
     host = host.lower().rstrip(".")
     if host in (*_LOOPBACK, *names):
@@ -147,7 +147,7 @@ def _knows(authorization: str, password: str) -> bool:
 
 
 def _is_same(given: bytes, secret: str) -> bool:
-    """In a time that tells neither how much of it is right nor how long it is."""
+    """Compares in constant time, for texts of any length."""
     return hmac.compare_digest(_digest(given), _digest(secret.encode()))
 
 

@@ -1,4 +1,4 @@
-"""Two releases side by side: what the log says of the requests that each of them got."""
+"""Two releases side by side: the log's numbers of each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from portico.log.request import Request, moment
 from portico.protocol.status import Tally
 
 _MOST_BYTES = 16 << 20
-"""Read from the end of a log: some 30 000 requests, in a fifth of a second."""
+"""The part that is read from the end of a log: some 30 000 requests, in a fifth of a second."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The requests of one release, those of the others, and what is said of lines that could not be read."""
+    """The requests of one release, those of the others, and a message about unreadable lines."""
 
     chosen: Tally
     others: Tally
@@ -25,7 +25,7 @@ class Comparison:
 
 
 def tally(log: Path, since: float, sockets: Iterable[str]) -> Comparison:
-    """Of the requests logged at or after the Unix time `since`: those that went to `sockets`, and the others."""
+    """The numbers of requests since the Unix time `since`: those that went to `sockets`, and the others."""
     chosen, reader = {f"unix:{path}" for path in sockets}, request_reader()
     inside, outside = list[tuple[Request, float]](), list[tuple[Request, float]]()
     for request in reader.read(last_lines(log, _MOST_BYTES)):
@@ -36,7 +36,7 @@ def tally(log: Path, since: float, sockets: Iterable[str]) -> Comparison:
 
 
 def _seconds(request: Request) -> float | None:
-    """How long the last server that was tried took; None when nobody was asked, or nobody answered."""
+    """The time of the last server that was tried; None if none was asked, or none answered."""
     try:
         return decoded(request.response_seconds.replace(" : ", ", ").rpartition(", ")[2], Seconds)
     except UnreadableError:

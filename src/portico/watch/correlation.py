@@ -1,4 +1,4 @@
-"""Brings what the app and nginx wrote beside the request lines together with their requests."""
+"""Matches the output of the app and nginx with the request lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portico.log.request import Request
 
 
 class Correlation:
-    """What waits for the line of its request. `most` bounds how many entries are held."""
+    """Entries that wait for the line of their request; at most `most`."""
 
     def __init__(self, most: int = 100_000) -> None:
         self._entries: defaultdict[str, list[Entry]] = defaultdict(list)
@@ -29,7 +29,7 @@ class Correlation:
         self._held += 1
 
     def take(self, request: Request) -> list[Entry | Complaint]:
-        """What was written for this request, taken out."""
+        """Removes and returns the entries of this request."""
         found: list[Entry | Complaint] = [*self._entries.pop(request.id, [])]
         waiting = self._complaints.get(request.connection, [])
         about = [item for item in waiting if item.is_about(request)]
@@ -41,13 +41,13 @@ class Correlation:
         return [*about, *found]
 
     def take_id(self, request_id: str) -> list[Entry]:
-        """The entries of a request that is still running, taken out."""
+        """Removes and returns the entries of a request that is still running."""
         found = self._entries.pop(request_id, [])
         self._held -= len(found)
         return found
 
     def rest(self) -> list[Entry | Complaint]:
-        """Everything that no request came for, taken out."""
+        """Removes and returns all entries without a request."""
         left: list[Entry | Complaint] = [
             *(item for items in self._entries.values() for item in items),
             *(item for items in self._complaints.values() for item in items),

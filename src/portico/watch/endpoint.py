@@ -1,7 +1,7 @@
-"""Answers observers over HTTP: the dashboard's files, its stream of events, the metrics. It takes no orders.
+"""Answers observers over HTTP: the dashboard's files, its event stream, the metrics. It accepts no commands.
 
-Only GET, one answer a connection: nginx stands before it, or one browser on loopback. `guards` say who may come in.
-Starlette would bring a server and an event loop's worth of packages into a process that is to stay small.
+Only GET, one answer a connection: nginx is in front of it, or one browser on loopback. `guards` decide who has
+access. Starlette would add a server and its packages to a process that must stay small.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ HEAD_SECONDS = 10.0
 MOST_OPEN = 64
 """Dashboards that are open at once."""
 MOST_CONNECTIONS = 512
-"""As many may wait to be taken on."""
+"""Connections that may wait to be accepted."""
 MOST_SILENT = 256
-"""Connections that have not said yet what they want; of more, the oldest is closed."""
+"""Connections that have not sent a request yet; of more, the oldest is closed."""
 _FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
@@ -44,7 +44,7 @@ _FILES = {
 
 
 class Source(Protocol):
-    """Where what is shown comes from: `watch.live` in the same process, or the control socket of another."""
+    """The source of the data: `watch.live` in the same process, or the control socket of another."""
 
     def follow(self) -> AsyncGenerator[Item, None]:
         """Everything, then what changes."""
@@ -53,18 +53,18 @@ class Source(Protocol):
         """The metrics as text."""
 
     async def trace(self, request_id: str) -> Trace | None:
-        """What is kept of a traced request."""
+        """The saved data of a traced request."""
 
 
 Guard = Callable[[Request], Awaitable[Response | None]]
-"""The answer to a client that may not come in; None lets it in."""
+"""The answer to a client without access; None admits it."""
 
 
 class Endpoint:
-    """One listening socket for people, or for Prometheus: `serves` are the paths that it has."""
+    """One listening socket for people, or for Prometheus: `serves` are its paths."""
 
     def __init__(self, source: Source, guard: Guard, *, metrics_only: bool = False, below: str = "/") -> None:
-        """`below` is the path that everything is under."""
+        """`below` is the prefix of all paths."""
         self._source, self._guard, self._metrics_only = source, guard, metrics_only
         self._below = below
         self._silent = dict[asyncio.StreamWriter, None]()
@@ -77,17 +77,19 @@ class Endpoint:
                 request = await self._heard(reader, writer)
             await self._reply(request, reader, writer)
         except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
-            pass  # whoever asked has gone, or does not speak HTTP
+            pass  # the client has gone, or does not speak HTTP
         finally:
             writer.close()
 
     async def _heard(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request:
-        """What it asks for. Who says nothing is the first to go when many connect. Raises ValueError."""
+        """Reads a request. A client that sends nothing is the first to be closed when many connect. Raises
+        ValueError.
+        """
         if len(self._silent) >= MOST_SILENT:
             next(iter(self._silent)).transport.abort()
         self._silent[writer] = None
         try:
-            return read_request(await reader.readuntil(END))  # a body would be nobody's
+            return read_request(await reader.readuntil(END))  # a body would have no use
         finally:
             self._silent.pop(writer, None)
 
@@ -148,7 +150,7 @@ class Endpoint:
 
 
 async def listen_unix(endpoint: Endpoint, path: str, group: str = "") -> asyncio.Server:
-    """At a socket for nginx's workers, who come in by group. Raises OSError."""
+    """A socket for nginx's workers, which have access by group. Raises OSError."""
     listener = private_socket.bind(path)
     if group:
         shutil.chown(path, group=group)

@@ -1,7 +1,7 @@
-"""The metrics as Prometheus reads them (https://prometheus.io/docs/instrumenting/exposition_formats/), format 0.0.4.
+"""The metrics in Prometheus' format (https://prometheus.io/docs/instrumenting/exposition_formats/), 0.0.4.
 
-Sixty lines of our own: `prometheus-client` would take 3.4 MB of a process that is to stay small, and 0.8 us for each of
-the five numbers of a request. The tests let it read what is written here.
+Sixty lines of code: `prometheus-client` would take 3.4 MB of a process that must stay small, and 0.8 us for each of
+the five numbers of a request. The tests parse the output with it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Sample = tuple[Labels, float]
 
 
 def exposition(metrics: Metrics, status: SiteStatus, traced: Mapping[str, int] | None = None) -> str:
-    """All of them; `status` is what `portico status` tells of the processes, with `connections` and `restarts`.
+    """All metrics; `status` is the answer to `portico status`, with `connections` and `restarts`.
 
-    `traced` are the requests whose spans were sent, and the others, when spans are sent at all.
+    `traced` are the requests whose spans were sent, and the others, if spans are sent at all.
     """
     families = [*_families(metrics, status)]
     if traced is not None:
@@ -73,7 +73,7 @@ def _families(m: Metrics, status: SiteStatus) -> Iterator[Iterator[str]]:
 
 
 def _requests(m: Metrics) -> Iterator[Sample]:
-    """The usual classes of each known route from the beginning, at 0: `increase()` sees no first value otherwise."""
+    """The usual classes of each known route from the beginning, at 0: otherwise `increase()` misses the first value."""
     nothing = [0] * len(CLASSES)
     counts = dict.fromkeys(m.known, nothing) | {name: route.classes for name, route in m.routes.items()}
     for name, classes in counts.items():
@@ -189,7 +189,7 @@ def _labels(labels: Labels) -> str:
 
 
 def _escaped(value: str) -> str:
-    """A route's name is the app's, and may be anything."""
+    """A route's name comes from the app, and may be anything."""
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 

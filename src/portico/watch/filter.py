@@ -1,4 +1,4 @@
-"""The requests that a user asked for: by status, time taken, path, method, id and age."""
+"""The user's filter of requests: by status, time taken, path, method, ID and age."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STATUS = re.compile(r"[1-5](xx|\d\d)", re.I)
 
 @dataclass(frozen=True)
 class Filter:
-    """Every condition that is set must hold. `since` is a Unix time, `slower` seconds, `statuses` "404" or "5xx"."""
+    """Every condition that is set must match. `since` is a Unix time, `slower` seconds, `statuses` "404" or "5xx"."""
 
     statuses: tuple[str, ...] = ()
     slower: float = 0.0
@@ -26,7 +26,7 @@ class Filter:
 
     @property
     def is_everything(self) -> bool:
-        """Whether no request is left out but old ones."""
+        """Whether it excludes no request, apart from old ones."""
         return not (self.statuses or self.slower or self.path or self.method or self.id)
 
     def has(self, request: Request) -> bool:
@@ -41,7 +41,7 @@ class Filter:
 
 
 def is_below(path: str, asked: str) -> bool:
-    """`/api` means /api and what is below it, not /apis; `/api*` means every path that begins so."""
+    """`/api` means /api and what is below it, not /apis; `/api*` means every path with that prefix."""
     if asked.endswith("*"):
         return path.startswith(asked[:-1])
     return path == asked or path.startswith(asked.rstrip("/") + "/")

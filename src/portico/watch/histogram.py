@@ -1,4 +1,6 @@
-"""How times are spread: one scale for everything, ten steps a decade, so that a percentile is right to an eighth."""
+"""Distributions of times: one scale for everything, ten buckets a decade, so that a percentile is right to an
+eighth.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,14 @@ _STEPS = (1.0, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0)
 BOUNDS: tuple[float, ...] = tuple(
     round(step * 10.0**power, 10) for power in (-4, -3, -2, -1, 0, 1) for step in _STEPS
 )
-"""Seconds, from 0.1 ms to 80 s: the upper end of each step, itself included. What is longer has a step of its own."""
+"""Seconds, from 0.1 ms to 80 s: the inclusive upper bound of each bucket. Longer times have a bucket of their own."""
 SHOWN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
-"""The bounds that Prometheus gets; all are among BOUNDS."""
+"""The bounds for Prometheus; all are among BOUNDS."""
 _SHOWN_AT = tuple(BOUNDS.index(bound) for bound in SHOWN)
 
 
 class Histogram:
-    """Counts by step, and the sum of what was counted, in seconds."""
+    """Counts by bucket, and the sum of all times in seconds."""
 
     __slots__ = ("steps", "sum")
 
@@ -26,7 +28,7 @@ class Histogram:
         self.sum = 0.0
 
     def add(self, seconds: float, weight: int = 1) -> None:
-        """Count a time, `weight` times."""
+        """Counts a time, `weight` times."""
         self.steps[bisect_left(BOUNDS, seconds)] += weight
         self.sum += seconds * weight
 
@@ -36,7 +38,7 @@ class Histogram:
 
     @classmethod
     def total(cls, many: Iterable[Histogram]) -> Histogram:
-        """All of them together."""
+        """The sum of several histograms."""
         made = cls()
         for one in many:
             made.steps = list(map(add, made.steps, one.steps))
@@ -49,7 +51,7 @@ class Histogram:
         return made
 
     def since(self, before: Histogram | None) -> Histogram:
-        """What came after `before`, a copy of this one."""
+        """What was added after `before`, a copy of this one."""
         if before is None:
             return self.copy()
         made = Histogram()
@@ -58,7 +60,7 @@ class Histogram:
         return made
 
     def cumulative(self) -> Iterator[tuple[float, int]]:
-        """Each bound of SHOWN and how many were at or below it."""
+        """Each bound of SHOWN and how many times were at or below it."""
         total, at = 0, 0
         for bound, index in zip(SHOWN, _SHOWN_AT, strict=True):
             total += sum(self.steps[at : index + 1])
@@ -66,7 +68,7 @@ class Histogram:
             yield bound, total
 
     def quantiles(self, *shares: float) -> list[float | None]:
-        """The time below which each share (0.5, 0.99) of the counted was; None when there was nothing."""
+        """The time below which each share (0.5, 0.99) of the counts is; None if it is empty."""
         total = self.count
         if total == 1:  # the sum is that time itself
             return [self.sum for _ in shares]
@@ -74,7 +76,7 @@ class Histogram:
 
 
 def _quantile(steps: Sequence[int], rank: float) -> float:
-    """Where the rank falls within its step, as if a step were filled evenly."""
+    """The place of the rank within its bucket, which counts as evenly filled."""
     below = 0
     for index, count in enumerate(steps):
         if count and below + count >= rank:

@@ -1,4 +1,4 @@
-"""The log files of a site with those that were put aside, oldest first, and then what comes."""
+"""A site's log files with the rotated ones, oldest first, and then new lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"\.[1-9][0-9]{0,5}")
 
 
 class Dated(Protocol):
-    """What a line says, with its Unix time."""
+    """The content of a line, with its Unix time."""
 
     @property
     def at(self) -> float: ...
@@ -27,7 +27,7 @@ T = TypeVar("T", bound=Dated)
 
 @dataclass(frozen=True)
 class Logs:
-    """Where they are."""
+    """The paths of the logs."""
 
     access: Path
     app: Path
@@ -39,13 +39,13 @@ class Logs:
         known = [
             state / "app.log",
             Path(of_app(str(state)), "app.log"),
-        ]  # the other may be of an earlier user
+        ]  # the other may be an earlier user's
         app = max(known, key=lambda path: path.lstat().st_mtime if path.exists() else 0.0)
         return cls(state / "access.log", app, state / "error.log", state / "waf.log")
 
 
 class Log:
-    """One of them. `before` reads what was put aside, `lines` what the current file has and gets."""
+    """One of them. `before` reads the rotated files, `lines` the current file and what is appended."""
 
     def __init__(self, path: Path, since: float = 0.0, *, is_untrusted: bool = False) -> None:
         self._path, self._since = path, since
@@ -53,25 +53,25 @@ class Log:
         self._follower = Follower(path, from_start=True, is_untrusted=is_untrusted)
 
     def before(self) -> Iterator[str]:
-        """The lines of the files put aside that may hold something at or after `since`."""
+        """The lines of rotated files that may be at or after `since`."""
         for path in put_aside(self._path):
             try:
                 if self._since and path.stat().st_mtime < self._since:
                     continue
                 yield from lines_of(path, is_untrusted=self._is_untrusted)
             except OSError:
-                continue  # rotated once more in this moment
+                continue  # rotated again at this moment
 
     def lines(self) -> Iterator[str]:
-        """What has come since the last call, from the current file's beginning on."""
+        """New lines since the last call, from the current file's beginning on."""
         return self._follower.lines()
 
     def all(self) -> Iterator[str]:
-        """Every line that there is now, as `before` and `lines`."""
+        """Every line that exists now, as `before` and `lines`."""
         return chain(self.before(), self.lines())
 
     def since(self, parse: Callable[[str], T | None]) -> Iterator[T]:
-        """What the lines say that are not older than `since`; `parse` gives None for one about something else."""
+        """The contents of lines since `since`; `parse` returns None for a line about something else."""
         for line in self.all():
             found = parse(line)
             if found and found.at >= self._since:

@@ -1,4 +1,4 @@
-"""What observers are answered: one answer a connection, and what browsers may do with it."""
+"""Answers for observers: one answer a connection, and restrictions for browsers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the limits of a site refused, or would have refused: limit by limit, with the clients that met them most."""
+"""What a site's limits refused, or would have refused: limit by limit, with the most affected clients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class LimitReport(msgspec.Struct, frozen=True):
-    """One limit. `limit` is empty where the site that would know it does not run, or has it no longer."""
+    """One limit. `limit` is empty if the site does not run, or has it no longer."""
 
     zone: str
     limit: str
@@ -36,9 +36,9 @@ class LimitReport(msgspec.Struct, frozen=True):
     would_refuse: int
     """In a dry run."""
     last: str | None
-    """When it did so for the last time."""
+    """The last time."""
     clients: tuple[Refused, ...]
-    """Those it met most often."""
+    """The most affected clients."""
 
 
 class LimitsReport(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ class _Count:
 def report(
     found: Iterable[Refusal], limits: Sequence[LimitInForce], *, is_dry_run: bool = False
 ) -> LimitsReport:
-    """The limits in force in their order, then those that are in force no longer."""
+    """The limits in force in their order, then earlier ones."""
     counts = {one.zone: _Count() for one in limits}
     for one in found:
         if one.zone in counts or len(counts) < _MOST_ZONES:
@@ -95,7 +95,7 @@ def _report(zone: str, count: _Count, limit: LimitInForce | None) -> LimitReport
 
 
 def _network(client: str) -> str:
-    """Who counts as one."""
+    """The unit that counts as one client."""
     if ":" not in client:
         return client
     try:

@@ -1,4 +1,4 @@
-"""What people read of the log lines of a site."""
+"""A site's log lines for people."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from portico.log.request import Request
 from portico.values import Size
 
 _LONGEST = 45
-"""Characters of an IPv6 address; nothing that is a method or a client is longer."""
+"""The length of an IPv6 address; no method or client is longer."""
 _SHORTEST = 12
-"""What is shown of a path however narrow the terminal is."""
+"""The characters of a path that are shown on any terminal."""
 
 
 def readable(request: Request, width: int = 0, *, is_dated: bool = False) -> str:
-    """`12:03:04  200  GET     12ms  4KiB  /path  127.0.0.1`, the path cut so that all fits the width.
+    """`12:03:04  200  GET     12ms  4KiB  /path  127.0.0.1`, with the path cut to fit the width.
 
-    With `is_dated` the day stands before the time.
+    If `is_dated`, the day comes before the time.
     """
     time = visible(clock(request.time, is_dated=is_dated))
     head = (
@@ -27,7 +27,7 @@ def readable(request: Request, width: int = 0, *, is_dated: bool = False) -> str
 
 
 def detail(request: Request) -> str:
-    """What else the line has, for a closer look: id, route, times, retries, cache, TLS."""
+    """The other fields of the line: ID, route, times, retries, cache, TLS."""
     numbers = request.numbers
     parts = [
         request.id,
@@ -45,18 +45,18 @@ def detail(request: Request) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with control characters spelled out: a stranger's words must not steer the terminal."""
+    """The text with control characters escaped: a client's text must not control the terminal."""
     return "".join(char if char.isprintable() else _spelled(char) for char in text)
 
 
 def clock(time: str, *, is_dated: bool) -> str:
-    """The time of day of a line's ISO 8601 time, with its day before it when wanted."""
+    """The time of day of a line's ISO 8601 time, with its day before it if requested."""
     day, _, rest = time.partition("T")
     return f"{day[:10]} {rest[:8]}" if is_dated else rest[:8]
 
 
 def milliseconds(seconds: float) -> str:
-    """One unit up to a second, and the other above it: 179ms, 3.18s, 30.0s."""
+    """Milliseconds up to a second, and seconds above: 179ms, 3.18s, 30.0s."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f}ms"
     return f"{seconds:.2f}s" if seconds < 9.995 else f"{seconds:.1f}s"
@@ -73,7 +73,7 @@ def _cut(text: str, room: int, width: int) -> str:
 
 
 def short_size(count: int) -> str:
-    """A number of bytes as people say it: 5.4KiB."""
+    """A number of bytes for people: 5.4KiB."""
     for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
         if count >= size:
             return f"{count / size:.1f}{unit}"

@@ -1,7 +1,7 @@
-"""Observes a running site: follows its log, asks how the processes are, and tells live observers.
+"""Observes a running site: follows its log, asks for the state of its processes, and feeds live observers.
 
-No request is reported by itself: all are read in the log. What is kept is bounded: ten minutes
-of numbers by the second, the last requests, the last errors.
+No request is reported by itself: all are read from the log. Memory is bounded: ten minutes of numbers by the
+second, the last requests, the last errors.
 """
 
 from __future__ import annotations
@@ -59,21 +59,24 @@ _T = TypeVar("_T")
 _LOOK_SECONDS, _IDLE_SECONDS = 0.2, 1.0
 _MOST_PIECES = 256
 LINES_A_SECOND = 2000
-"""As many lines are all read; of more each n-th, so that observing takes a hundredth of a busy machine's time."""
+"""Up to this many lines, all are read; of more each n-th, so that observing takes a hundredth of a busy machine's
+time.
+"""
 _MOST_BYTES_A_SECOND, _ENOUGH_BYTES_A_SECOND = 8 << 20, 2 << 20
-"""Of more than the first, some 20 000 lines, one piece of many is looked at, as many as make the second: to split all
-the lines would take a good part of what nginx needs for a file."""
+"""Beyond this, some 20 000 lines, only a share of the pieces is read, so that it stays constant: splitting all
+lines would cost a good part of what nginx needs for a file.
+"""
 _STATUS_SECONDS, _SELDOM_SECONDS = 2.0, 30.0
-"""How old the status of the processes may be, with and without an observer."""
+"""The age of the processes' status, with and without an observer."""
 _MOST_MARKS = 100
 _FAREWELL_SECONDS = 2.0
 """How long the end of a site may wait for its last spans."""
 _WAITING_ITEMS = 5
-"""A slower reader misses some; nothing waits for it."""
+"""A slower reader misses some items; nothing waits for it."""
 
 
 class Live:
-    """One running site, seen. `watch` runs beside the serving; the rest is asked meanwhile."""
+    """The observer of one running site. `watch` runs beside the serving; the rest is called meanwhile."""
 
     def __init__(self, plan: Plan) -> None:
         self.metrics = Metrics((path for path, _ in socket_aliases(live_path(plan.runtime))), plan.endpoints)
@@ -101,8 +104,8 @@ class Live:
     # The feed ------------------------------------------------------------------------------------------
 
     def hear(self, item: Notice) -> None:
-        """A notice: some are marks on the time axis."""
-        if isinstance(item, notices.Stopping):  # nginx waits for what is open, and a stream would never end
+        """Handles a notice: some are marks on the time axis."""
+        if isinstance(item, notices.Stopping):  # nginx waits for open requests, and a stream would never end
             self._is_over = True
             for follower in self._followers:
                 _put(follower, None)
@@ -112,7 +115,7 @@ class Live:
             self._known_at = -math.inf  # the processes have changed
 
     def handlers(self) -> list[Handler]:
-        """What answers at the control socket."""
+        """The control socket's handlers."""
         return [
             handled(LIVE, self._give_live),
             handled(METRICS, self._give_metrics),
@@ -132,11 +135,11 @@ class Live:
         yield TraceAnswer(await self.trace(asked.id))
 
     async def trace(self, request_id: str) -> Trace | None:
-        """What `portico trace` saved of a request, with the reasons of the lines that it names."""
+        """The saved data of `portico trace` about a request, with the reasons of the lines that it names."""
         return await asyncio.to_thread(saved_trace, self._in_force(), request_id)
 
     async def exposition(self) -> str:
-        """The metrics as Prometheus reads them, up to now."""
+        """The current metrics in Prometheus' format."""
         self._read()
         return exposition(self.metrics, await self._asked(), self._sender.counts if self._sender else None)
 
@@ -144,7 +147,7 @@ class Live:
         """First everything that is known, with the history, then what changes, once a second."""
         items: asyncio.Queue[Item | None] = asyncio.Queue(_WAITING_ITEMS)
         status = await self._asked()
-        self._followers.add(items)  # not before: what comes while we ask is in the first item already
+        self._followers.add(items)  # not before: items during the question are in the first one already
         try:
             first = self._item(status, self._requests.kept, self._errors.all(), self._marks)
             yield replace(first, history=tuple(self._moments.history))
@@ -158,7 +161,7 @@ class Live:
     async def watch(
         self, ask_status: AskStatus, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
     ) -> Rounds:
-        """Look until cancelled; meanwhile the endpoints are served that nginx passes on."""
+        """Observes until cancelled; meanwhile it serves the endpoints behind nginx."""
         self._ask_status, self._in_force, self._tell = ask_status, in_force, tell
         self._make_secrets()
         endpoints = list[tuple[asyncio.Server, str]]()
@@ -174,7 +177,7 @@ class Live:
             self._trace(is_over=True)
 
     async def _open_endpoints(self, endpoints: list[tuple[asyncio.Server, str]]) -> None:
-        """Both, whether or not nginx leads there: a reload may bring it."""
+        """Both, whether or not nginx uses them: a reload may turn one on."""
         metrics, dashboard = metrics_socket(self._plan.runtime), dashboard_socket(self._plan.runtime)
         group = self._plan.socket_group
         guards = (
@@ -192,7 +195,7 @@ class Live:
         return Secret(endpoint.password_file, [*filter(None, hosts)], endpoint.reader) if endpoint else None
 
     def _make_secrets(self) -> None:
-        """The passwords that the plan in force names and nobody has written."""
+        """Makes the passwords that the plan in force names and that do not exist."""
         plan = self._in_force()
         if plan is not self._has_secrets:
             own = made_password(plan.state)
@@ -229,7 +232,7 @@ class Live:
         return wrong
 
     def _read(self) -> bool:
-        """Count the new lines of the log; a few pieces at a time, so that nothing else waits for long."""
+        """Counts the new lines of the log; a few pieces at a time, so that nothing else waits for long."""
         now = time.monotonic()
         elapsed = min(max(now - self._looked_at, _LOOK_SECONDS), 2 * _IDLE_SECONDS)
         self._looked_at, before = now, self.metrics.lines
@@ -250,7 +253,7 @@ class Live:
         return came > 0
 
     def _share(self, bytes_a_second: float) -> int:
-        """One piece of so many is looked at. Where spans are made it is each: a trace must not lack one."""
+        """The share of pieces to read. With spans it is each: a trace must not lack one."""
         if self._sender or bytes_a_second <= _MOST_BYTES_A_SECOND:
             return 1
         return math.ceil(bytes_a_second / _ENOUGH_BYTES_A_SECOND)
@@ -259,7 +262,7 @@ class Live:
         age = time.monotonic() - self._known_at
         if age >= (_STATUS_SECONDS if self._followers else _SELDOM_SECONDS):
             await self._ask()
-        # No await from here on: an observer that came meanwhile would get a request twice.
+        # No await from here on: a new observer would get a request twice.
         if (waiting := self._words.waiting()) > MOST:
             self._words.pass_over(waiting)
         self._errors.add_words(self._words.text(MOST).split(b"\n")[:-1])
@@ -280,7 +283,7 @@ class Live:
                 _put(follower, item)
 
     def _trace(self, *, is_over: bool = False) -> None:
-        """Have spans made as the plan in force says, and pass on what is to be said of it."""
+        """Makes spans as the plan in force says, and reports their problems."""
         wanted = None if is_over else self._in_force().tracing
         if wanted != self._traced:
             if self._sender:
@@ -319,14 +322,14 @@ class Live:
         )
 
     def _unread(self) -> str:
-        """The message about lines that could not be read since the start; empty when there are none."""
+        """The message about unreadable lines since the start; empty if there are none."""
         counts = ((self.metrics.unreadable, "access.log"), (self._errors.unread, "app.log"))
         return "; ".join(unread_lines(count, name) for count, name in counts if count)
 
     # How the processes are ------------------------------------------------------------------------------
 
     async def _asked(self) -> SiteStatus:
-        """What is known of the processes, not older than a moment."""
+        """The state of the processes, not older than a moment."""
         if self._known is None or time.monotonic() - self._known_at >= _STATUS_SECONDS:
             return await self._ask()
         return self._known

@@ -1,7 +1,7 @@
-"""What the log lines of a running site add up to. Pure: lines in, counters out.
+"""Metrics from the log lines of a running site. Pure: lines in, counters out.
 
-Reading a line takes 3 to 4 us. With too many at once each n-th is read, which then stands for n; of
-more than that one text of many is read.
+Reading a line takes 3 to 4 us. With too many at once, each n-th is read, with n as its weight; beyond that, one of
+many pieces is read.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ from portico.plan.web.refusals import GUARDS
 from portico.watch.histogram import BOUNDS, Histogram
 
 MOST_ROUTES = 100
-"""Routes with numbers of their own; what comes after them counts as OTHER. So with upstreams and cache words."""
+"""Routes with numbers of their own; later ones count as OTHER. The same for upstreams and cache words."""
 OTHER = "(other)"
 APP = "app"
-"""The local app, as [upstream] calls it."""
+"""The local app's name in [upstream]."""
 NGINX = "(nginx)"
 """Answered by nginx itself: files, redirects, refusals."""
 UNNAMED = "(no route)"
-"""Answered by the app, which named no route: a 404, or an app that has no routes to name."""
+"""Answered by the app without a route: a 404, or an app without routes."""
 SERVER = "(server)"
-"""Passed on, and the answer names no route: it is from a server elsewhere, or there was none."""
+"""Passed on, with an answer that names no route: it is from a server elsewhere, or there was none."""
 MOST_RECENT = 20
 _LONGEST_NAME = 120
 _MOST_PIDS, _LONGEST_PID = 1000, 10
 _BOUNDS_US = tuple(round(bound * 1e6) for bound in BOUNDS)
 CLASSES = ("other", "1xx", "2xx", "3xx", "4xx", "5xx", "left", "maintenance")
 """Classes of status; "left": the client left before its answer began, so that it is neither failed nor served;
-"maintenance": the site was closed on purpose."""
+"maintenance": the site was closed on purpose.
+"""
 _LEFT, _MAINTENANCE = CLASSES.index("left"), CLASSES.index("maintenance")
 
 
 class Route:
-    """The answers of one route by class of status, and how long they took."""
+    """The answers of one route by class of status, and their times."""
 
     __slots__ = ("classes", "is_kept", "times")
 
@@ -56,34 +57,35 @@ class Metrics:
     def __init__(self, app_sockets: Iterable[str] = (), known: Iterable[str] = ()) -> None:
         self._app = frozenset(f"unix:{path}" for path in app_sockets)
         self.known = (NGINX, UNNAMED, *(name[:_LONGEST_NAME] for name in islice(known, MOST_ROUTES)))
-        """Routes that are shown before anybody has asked for them."""
+        """Routes that are listed before their first request."""
         self.lines = 0
-        """Every line there was; a good guess while texts are passed over."""
+        """The number of all lines; an estimate while pieces are skipped."""
         self.estimated = 0
-        """Of them those that were not read: others of the same moment count for them."""
+        """How many of them were not read: others of the same moment count for them."""
         self.unreadable = 0
         self.recent: deque[bytes] = deque(maxlen=MOST_RECENT)
         self.traced: deque[bytes] = deque(maxlen=MOST_RECENT)
         self.failed: deque[Request] = deque(maxlen=MOST_RECENT)
-        """The last lines, the last of traces, and the last of those answered 5xx, for whoever takes them out."""
+        """The last lines, the last of traces, and the last of those answered 5xx, for callers to take."""
         self.bytes_in = self.bytes_out = 0
         self.refused: Counter[str] = Counter()
-        """Requests that a guard answered in the app's place, by its name in the log line."""
+        """Requests that a guard refused, by its name in the log line."""
         self.would_refuse: Counter[str] = Counter()
-        """Requests that a guard let through in a dry run, by its name."""
+        """Requests that a guard let pass in a dry run, by its name."""
         self.retried = 0
         self.by_nginx = 0
-        """Answers that cost the app nothing: nginx's own, and those of the cache."""
+        """Answers without the app: nginx's own, and those of the cache."""
         self.queue, self.app = Histogram(), Histogram()
         self.routes: dict[str, Route] = {}
         self.cache: Counter[str] = Counter()
         self.kept_hits = self.kept_asked = 0
-        """What the cache answered, of what it was asked about routes that it has answered for: nginx says MISS of
-        every other page, too, though nobody may keep it."""
+        """Cache hits, of the requests to routes that the cache has answered for: nginx logs MISS for every other
+        page, too, even if it cannot be cached.
+        """
         self.workers: Counter[str] = Counter()
         """Requests by the pid of the worker that answered."""
         self.upstreams: Counter[str] = Counter()
-        """Requests by who answered: APP, or a server."""
+        """Requests by upstream: APP, or a server."""
 
     @property
     def classes(self) -> list[int]:
@@ -94,14 +96,14 @@ class Metrics:
 
     @property
     def times(self) -> Histogram:
-        """How long all the answers took."""
+        """The times of all answers."""
         return Histogram.total(route.times for route in self.routes.values())
 
     def count(self, text: bytes, stride: int = 1, times: int = 1) -> None:
-        """Whole lines, each with its end; with a stride above 1 about each n-th is read and stands for n.
+        """Counts complete lines, each with its end; with a stride above 1 about each n-th is read with that weight.
 
-        The failures among them are all read: few as they should be, they must not depend on luck. Together as many
-        are counted as there are. `times` is of how many such texts this one was looked at.
+        All failures among them are read: there should be few, and they must not depend on luck. The total is exact.
+        `times` is the weight of this piece.
         """
         lines = text.split(b"\n")
         lines.pop()
@@ -133,7 +135,7 @@ class Metrics:
                 self.failed.append(request)
 
     def _add(self, request: Request, weight: int) -> None:
-        """Twenty thousand times a second: a call or a look-up that can be spared is."""
+        """Twenty thousand times a second: unnecessary calls and lookups are avoided."""
         words = request.worker.split(" ", 4)
         status, seconds, upstream = request.status, request.seconds, request.upstream
         has_worker = len(words) == 5
@@ -178,7 +180,7 @@ class Metrics:
         counts[guard if guard in GUARDS else OTHER] += weight
 
     def _route(self, name: str) -> Route:
-        """For what is not in `routes` under the very words of the request."""
+        """The route of a request that is not in `routes` under its exact words."""
         name = UNNAMED if name == "-" else name[:_LONGEST_NAME]
         if len(self.routes) >= MOST_ROUTES and name not in (NGINX, UNNAMED, SERVER):
             name = OTHER

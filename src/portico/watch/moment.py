@@ -1,4 +1,4 @@
-"""From counters that only grow to what happened in the last second, the last five, the last minute. Pure."""
+"""From counters that only grow to the last second, the last five, the last minute. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from portico.watch.metrics import Metrics
 
 HISTORY_SECONDS = 600
 NOW_SECONDS = 5
-"""What is called "now": one second alone is a gamble when few requests come."""
+"""The length of "now": one second alone is noise with few requests."""
 _ROUTE_STEP, _ROUTE_STEPS = 10, 6
-"""Routes are compared with what they were a minute ago, give or take ten seconds."""
+"""Routes are compared with a minute ago, within ten seconds."""
 _MOST_ROUTES = 25
 
 
@@ -33,7 +33,7 @@ class Totals:
 
 
 class Moments:
-    """Fed once a second; keeps ten minutes of what happened in each."""
+    """Fed once a second; keeps ten minutes of numbers by the second."""
 
     def __init__(self, metrics: Metrics, at: float) -> None:
         self._metrics = metrics
@@ -51,7 +51,7 @@ class Moments:
         with_app: int = 0,
         connections: int = 0,
     ) -> Second:
-        """Close a second that ended at the Unix time `at`, with how the processes are."""
+        """Closes a second that ended at the Unix time `at`, with the state of the processes."""
         before, totals = self._totals[-1], Totals(self._metrics, at)
         self._totals.append(totals)
         second = Second(
@@ -80,7 +80,7 @@ class Moments:
         )
 
     def routes(self) -> tuple[Route, ...]:
-        """Those that were asked for in the last minute, the slowest first."""
+        """The routes with requests in the last minute, the slowest first."""
         before = self._routes[0]
         found = [self._route(name, *before.get(name, (0, 0, None))) for name in self._metrics.routes]
         asked = [route for route in found if route.requests]

@@ -1,4 +1,4 @@
-"""What happened while the site ran, as a word or two on a time axis."""
+"""Events while the site ran, as a word or two on a time axis."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from portico.protocol.notices import Notice
 
 
 class _Words(NamedTuple):
-    """`level` as `Mark` has it; `text` is a format of the notice."""
+    """`level` as in `Mark`; `text` is a format of the notice."""
 
     level: str
     text: str
 
 
 def mark(item: Notice, at: float) -> Mark | None:
-    """What a notice of that Unix time is on the axis; None for one that is no mark."""
+    """The mark of a notice at that Unix time; None if it has none."""
     found = MARKS.get(type(item))
     return found and Mark(round(at, 2), type(item).__name__, found.level, found.text.format(item))
 

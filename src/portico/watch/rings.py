@@ -1,4 +1,4 @@
-"""What is kept of the last requests and of what went wrong: so many, and no more, whatever is sent."""
+"""Bounded lists of the last requests and of errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_ERRORS = 30
 _LONGEST_FIELD = 500
 _LONGEST_TEXT = 8000
 _SIGNS = ("Traceback (most recent call last)", " is stuck: ")
-"""What the app's own words have when something went wrong without an answer that says so."""
+"""The words in the app's output for errors without a failed answer."""
 
 
 class Requests:
@@ -37,7 +37,7 @@ class Requests:
         return sorted((*self._others, *self._traced), key=lambda line: int(line["n"] or 0))
 
     def add(self, lines: Iterable[bytes]) -> list[Fields]:
-        """What was added. `Metrics` counts and tells which of them cannot be read."""
+        """The added requests. `Metrics` counts and reports unreadable ones."""
         added = [self._numbered(fields(request)) for request in self._reader.read(lines)]
         for line in added:
             (self._traced if line.get("agent") == TRACED else self._others).append(line)
@@ -49,7 +49,7 @@ class Requests:
 
 
 class Errors:
-    """Requests that failed and tracebacks, brought together by the request's id; those that are the same error are one.
+    """Failed requests and tracebacks, matched by the request's ID; equal ones are one error.
 
     `kept` has each error by its key, the last one at the end.
     """
@@ -57,7 +57,7 @@ class Errors:
     def __init__(self) -> None:
         self.kept: OrderedDict[str, Error] = OrderedDict()
         self._latest: OrderedDict[str, Error] = OrderedDict()
-        """The last ones each by its own id: their words may still come."""
+        """The last ones each by its own ID: their output may still arrive."""
         self._texts: OrderedDict[str, str] = OrderedDict()
         self._changed: dict[str, None] = {}
         self._told: set[str] = set()
@@ -70,7 +70,7 @@ class Errors:
             self._merge(request.id, request=fields(request), time=request.time)
 
     def add_words(self, lines: Iterable[bytes]) -> None:
-        """Lines of app.log."""
+        """Adds lines of app.log."""
         for entry in self._reader.read(lines):
             name, text = entry.id, entry.text
             if name:
@@ -82,7 +82,7 @@ class Errors:
 
     @property
     def unread(self) -> int:
-        """Lines of app.log that could not be read."""
+        """Unreadable lines of app.log."""
         return self._reader.unread
 
     def all(self) -> list[Error]:
@@ -91,7 +91,7 @@ class Errors:
         return [*self.kept.values()]
 
     def changed(self) -> list[Error]:
-        """What was added or has got more since the last call; with a count of 0, what has become another."""
+        """Errors that are new or have changed; a count of 0 marks one that became another."""
         gone = [Error(key=key) for key in self._changed if key in self._told and key not in self.kept]
         found = [self.kept[key] for key in self._changed if key in self.kept]
         self._changed.clear()
@@ -124,7 +124,7 @@ class Errors:
             self._changed.pop(gone, None)
 
     def _take_back(self, key: str) -> None:
-        """One that was counted there has turned out to be another."""
+        """An error that was counted there has turned out to be another."""
         known = self.kept.pop(key, None)
         if known is None:
             return
@@ -134,7 +134,7 @@ class Errors:
 
 
 def same(error: Error) -> str:
-    """What equal errors have in common: status, method, route, and the exception's kind and place or the last words."""
+    """The key of equal errors: status, method, route, and the exception's type and place or the last words."""
     request = error.request or {}
     route = str(request.get("endpoint") or request.get("path", ""))
     lines = error.text.strip().split("\n")
@@ -145,7 +145,7 @@ def same(error: Error) -> str:
 
 
 def fields(request: Request) -> Fields:
-    """Every field of a request and what follows from them, long words cut."""
+    """Every field of a request and what follows from them, with long texts cut."""
     return {name: _cut(value) for name, value in request.record().items()}
 
 

@@ -15,7 +15,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 def saved_trace(plan: Plan, request_id: str) -> Trace | None:
-    """What `portico trace` showed of that request; None when nothing was saved of it."""
+    """The saved data of `portico trace` about that request; None if there is none."""
     if not _ID.fullmatch(request_id):
         return None
     try:

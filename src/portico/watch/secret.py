@@ -1,4 +1,4 @@
-"""The password that Portico makes for observers, where the site names none."""
+"""The password that Portico makes for observers if the site names none."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ LENGTH_BYTES = 24
 
 
 def make(path: str) -> None:
-    """A file with a password, for its owner's eyes alone; one that is so already is kept. Raises OSError."""
+    """A file with a password that only its owner can read; an existing one with that mode stays. Raises OSError."""
     if _is_ours(Path(path)):
         return
     atomic.write(Path(path), secrets.token_urlsafe(LENGTH_BYTES).encode() + b"\n")
 
 
 def _is_ours(path: Path) -> bool:
-    """A link, another user's file or one that others read would be no secret."""
+    """A link, another user's file or one that others can read would be no secret."""
     try:
         found = path.lstat()
     except OSError:

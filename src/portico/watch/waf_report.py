@@ -1,4 +1,4 @@
-"""What the firewall found, rule by rule: which requests it refused or would have refused, and which exception helps."""
+"""The firewall's findings, rule by rule: which requests it refused or would have refused, and which exception helps."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from portico.log.finding import SCORE, Finding
 from portico.site.waf_exception import is_exception
 
 _MOST_PATHS = 200
-"""Of one rule; a scanner tries thousands."""
+"""The most paths of one rule; a scanner tries thousands."""
 _MOST_REQUESTS = 100_000
 
 
 class RuleReport(msgspec.Struct, frozen=True):
-    """One rule: in how many requests that were found to be attacks it had a part, and where."""
+    """One rule: how many detected attacks it contributed to, and where."""
 
     rule: int
     message: str
@@ -25,11 +25,11 @@ class RuleReport(msgspec.Struct, frozen=True):
     """Method and path, and how many of these requests; the most frequent first."""
     clients: int
     example: str
-    """The id of the last such request; portico logs --id shows it."""
+    """The ID of the last such request; portico logs --id shows it."""
 
 
 class WafReport(msgspec.Struct, frozen=True):
-    """`refused` requests were answered 403, `reported` would have been; `suspicious` matched rules and went through."""
+    """`refused` requests were answered 403, `reported` would have been; `suspicious` matched rules and passed."""
 
     refused: int
     reported: int
@@ -39,7 +39,7 @@ class WafReport(msgspec.Struct, frozen=True):
     """The time of the first finding, empty for none."""
     rules: list[RuleReport]
     exceptions: list[str]
-    """For [guard] waf_except: what lets all of these requests through; right only where none of them was an attack."""
+    """For [guard] waf_except: what lets all of these requests pass; right only if none of them was an attack."""
 
 
 @dataclass
@@ -62,7 +62,7 @@ class _Rule:
 
 
 def report(findings: Iterable[Finding]) -> WafReport:
-    """One pass over what was found, in the order of the log."""
+    """One pass over the findings, in the order of the log."""
     refused = reported = suspicious = 0
     since, clients, rules = "", set[str](), dict[int, _Rule]()
     for seen in _requests(findings):
@@ -83,7 +83,7 @@ def report(findings: Iterable[Finding]) -> WafReport:
 
 
 def _requests(findings: Iterable[Finding]) -> Iterator[_Seen]:
-    """The lines of one request follow each other closely; those of others stand between them."""
+    """The lines of one request are close together, mixed with those of others."""
     known: dict[str, _Seen] = {}
     for one in findings:
         key = one.request or f"{one.worker}*{one.connection}"

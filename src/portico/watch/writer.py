@@ -1,4 +1,4 @@
-"""Write to a descriptor without ever waiting for its reader: a pipe that nobody reads must not stop a server."""
+"""Writes to a descriptor without ever waiting for its reader: a pipe without a reader must not stop a server."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import time
 from collections import deque
 
 ROOM_BYTES = 1 << 20
-"""What waits for a slow reader; more is dropped and counted."""
+"""The bytes that wait for a slow reader; more is dropped and counted."""
 _PIECE_BYTES = 1 << 16
-"""A pipe holds this much (man 7 pipe)."""
+"""The capacity of a pipe (man 7 pipe)."""
 FLUSH_SECONDS = 1.0
-"""For so long a reader may read nothing before what waits at the end is given up."""
+"""How long a reader may read nothing before the rest is given up at the end."""
 MOST_SECONDS = 30.0
-"""A disk that does not answer is not waited for without end."""
+"""The time limit for a disk that does not respond."""
 _LOOK_SECONDS = 0.02
 
 
 class Writer:
-    """`write` from one thread, another one waits for the reader.
+    """`write` from one thread; another one waits for the reader.
 
-    `dropped` counts the lines that found no room or could not be written, `error` is why the last one could not.
-    After a broken pipe nothing is tried any more.
+    `dropped` counts the lines without room or with a failed write, `error` is the last failure. After a broken pipe
+    nothing is written any more.
     """
 
     def __init__(self, fd: int) -> None:
@@ -39,16 +39,16 @@ class Writer:
 
     @property
     def has_room(self) -> bool:
-        """Whether half of the room is free, or nothing is tried any more."""
+        """Whether half of the buffer is free, or nothing is written any more."""
         return self._is_over or self._size <= ROOM_BYTES // 2
 
     def lose(self) -> None:
-        """Lines were left out before they came here, nobody knows how many: they count as one."""
+        """Lines were omitted before they came here, an unknown number: they count as one."""
         with self._changed:
             self.dropped += 1
 
     def write(self, words: bytes) -> None:
-        """Hand over whole lines: either all of them are written or none."""
+        """Adds complete lines: either all of them are written or none."""
         with self._changed:
             if self._is_over or self._size + len(words) > ROOM_BYTES:
                 self.dropped += words.count(b"\n")
@@ -58,9 +58,9 @@ class Writer:
             self._changed.notify()
 
     def close(self, patience: float = FLUSH_SECONDS) -> float:
-        """Write what waits, as long as somebody takes it; how much is left of `patience`, in seconds.
+        """Writes what is left, as long as it is read; returns the rest of `patience`, in seconds.
 
-        It is spent while the reader does not read. That the machine is busy, and the other thread late, costs nothing.
+        Only time without a reading reader counts, not time on a busy machine or a late thread.
         """
         with self._changed:
             self._is_over = True
@@ -77,7 +77,7 @@ class Writer:
         return patience
 
     def _is_blocked(self) -> bool:
-        """Whether there is no room, because nobody reads."""
+        """Whether there is no room because nothing is read."""
         poll = select.poll()
         poll.register(self._fd, select.POLLOUT)
         return not poll.poll(0)
@@ -97,7 +97,7 @@ class Writer:
                 self._size -= sum(map(len, lines))
 
     def _next(self) -> list[bytes]:
-        """What is written next, waited for; empty at the end."""
+        """The next bytes, waited for; empty at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_over)
             lines: list[bytes] = []
@@ -119,4 +119,4 @@ class Writer:
             try:
                 rest = rest[os.write(self._fd, rest) :]
             except BlockingIOError:
-                select.select([], [self._fd], [])  # somebody who shares the terminal made it non-blocking
+                select.select([], [self._fd], [])  # another process on the same terminal made it non-blocking

@@ -1,7 +1,7 @@
-"""`gunicorn -k portico.link.gunicorn.worker.Worker`: a worker that understands what nginx sends.
+"""`gunicorn -k portico.link.gunicorn.worker.Worker`: a worker that speaks uwsgi with nginx.
 
-The main thread watches: it beats Gunicorn's heart, calls threads when those on duty are held up, looks for requests
-past their deadline, for the size of the process and for the arbiter, and ends the worker in good order.
+The main thread supervises: it sends Gunicorn's heartbeat, wakes threads when the active ones are held up, checks
+for requests past their deadline, the memory of the process and the arbiter, and shuts the worker down gracefully.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ from portico.link.wsgi.thread_pool import LONGEST_POLL_SECONDS, POLL_SECONDS, Th
 
 _BEAT_SECONDS: Final = 1.0
 _FAREWELL_SECONDS: Final = 1.0
-"""How long the threads of connections that were hung up get to notice it."""
+"""How long the threads of closed connections have to notice it."""
 _LAST_SECONDS: Final = 5
-"""What the app's own threads and exit handlers get at the very end."""
+"""How long the app's own threads and exit handlers have at the end."""
 _SOMAXCONN: Final = Path("/proc/sys/net/core/somaxconn")
 
 
 class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no types
-    """Serves what nginx's `uwsgi_pass` sends to one unix socket, with Gunicorn's `threads` threads.
+    """Serves requests of nginx's `uwsgi_pass` on one unix socket, with Gunicorn's `threads` threads.
 
-    Obeys of Gunicorn's settings: threads, max_requests and its jitter, graceful_timeout, timeout (the heartbeat), and
-    worker_connections (the most WebSockets kept). From the environment: PORTICO_DEADLINE, seconds a request may
-    take without getting on, PORTICO_MAX_MEMORY, bytes of resident memory after which the worker is replaced,
-    PORTICO_PAUSE, the directory in which `portico pause` puts its flag, and PORTICO_APP_LOG, the file that keeps what
-    the app writes, PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`, PORTICO_SLOW as in `slow`, and PORTICO_TRACING
-    as in `context`.
+    It uses these settings of Gunicorn: threads, max_requests and its jitter, graceful_timeout, timeout (the
+    heartbeat), and worker_connections (the most WebSockets). From the environment: PORTICO_DEADLINE, seconds that a
+    request may take without progress; PORTICO_MAX_MEMORY, the resident memory in bytes at which the worker is
+    replaced; PORTICO_PAUSE, the directory of the flag of `portico pause`; PORTICO_APP_LOG, the file of the app's
+    output; PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`, PORTICO_SLOW as in `slow`, and PORTICO_TRACING as in
+    `context`.
     """
 
-    pool_class: type[ThreadPool] = ThreadPool  # the experiments of bench/threads.py put others here
+    pool_class: type[ThreadPool] = ThreadPool  # bench/threads.py replaces it in its experiments
     _serving: ThreadPool | None = None
     _why = ""
-    """Why it is to be replaced."""
+    """Why it is due for replacement."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
-        """In the arbiter, before the fork: what both write in is made here."""
+        """In the arbiter, before the fork: creates what both processes write to."""
         super().__init__(*given, **named)
         self.handover = Handover()
         self.at_the_end: Callable[[], None] = lambda: None
@@ -70,7 +70,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
 
     @classmethod
     def check_config(cls, cfg: Any, _log: Any) -> None:
-        """Called by the arbiter before it starts workers; it ends with the message of a RuntimeError."""
+        """Called by the arbiter before it starts workers; a RuntimeError ends it with its message."""
         limits_from(os.environ)
         Bounds.of(os.environ)
         Downloads.of(os.environ)
@@ -80,29 +80,29 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             )
 
     def load_wsgi(self) -> None:
-        """Load the app as Gunicorn does; see `boot_guard.beside_others`."""
+        """Loads the app as Gunicorn does; see `boot_guard.beside_others`."""
         app_output.keep(self._request_id, self.log)
         with boot_guard.beside_others(self), boot_guard.own_signals(self):
             super().load_wsgi()
         boot_guard.done(self)
 
     def run(self) -> None:
-        """The life of the worker after the app was loaded; returns when it has ended in good order."""
+        """The worker's life after the app was loaded; returns after a graceful end."""
         limits = limits_from(os.environ)[0], self.max_memory
         bounds = Bounds.of(os.environ)
         queue = Queue(limits[0], bounds.seconds / 2) if bounds else Queue(limits[0])
         pool = self._serving = self._pool(queue)
         slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
         watch = Watch(pool.slots, self.log, limits, slow, queue, Leaving.of(os.environ))
-        gc.freeze()  # what was imported stays for good: the collector need not look at it again
+        gc.freeze()  # imported objects stay: the garbage collector need not scan them again
         pause = PauseFlag(os.environ.get(VARIABLE), queue.begin)
         pause.obey(pool)
         pool.start()
         if reason := self._serve(pool, watch, pause, self._backlog(bounds, pool, queue)):
             self.log.info("worker %s is replaced: %s", self.pid, reason)
-            pool.stop()  # what waits in the backlog is for the others, and for the successor
+            pool.stop()  # requests in the backlog are for the other workers, and for the successor
         else:
-            pool.stop(_longest_backlog())  # nobody else may be left to take it
+            pool.stop(_longest_backlog())  # there may be no other worker to serve it
         self._finish(watch)
         self.at_the_end()
 
@@ -125,14 +125,14 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             ).serve,
             self._wake,
             count=threads,
-            # With one thread the app may rely on being alone: then a WebSocket keeps that thread to itself.
+            # With one thread the app may rely on being alone: then a WebSocket keeps that thread for itself.
             most=threads + self.cfg.worker_connections if threads > 1 else 1,
             name=str(self.pid),
             enough=self.max_requests,
         )
 
     def _backlog(self, bounds: Bounds | None, pool: ThreadPool, queue: Queue) -> Callable[[], None]:
-        """What bounds the queue and tells that it is crowded, to be called once a second."""
+        """What bounds the queue and detects an overload, to be called once a second."""
         if bounds is None:
             return lambda: None
         backlog = Backlog(self.sockets[0].sock, bounds, self.cfg.threads, lambda: siblings(self.cfg.workers))
@@ -147,7 +147,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         return look
 
     def _request_id(self) -> str:
-        """Of the request that the calling thread serves."""
+        """The ID of the request that the calling thread serves."""
         environ = self._serving.environ() if self._serving else None
         return str(environ.get("HTTP_X_REQUEST_ID", "")) if environ else ""
 
@@ -155,18 +155,20 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         try:
             os.write(self.PIPE[1], b".")
         except BlockingIOError:
-            pass  # it is full of reasons to wake up already
+            pass  # it already contains enough wake-ups
 
     def _serve(
         self, pool: ThreadPool, watch: Watch, pause: PauseFlag, look_at_queue: Callable[[], None]
     ) -> str | None:
-        """Watch until the worker must end; why it is to be replaced, or None when it was told to end."""
+        """Supervises until the worker must end; returns why it is due for replacement, or None if it was told to
+        end.
+        """
         signals, arrivals = select.epoll(), select.epoll()
         for poller in (signals, arrivals):
             poller.register(self.PIPE[0], select.EPOLLIN)
         arrivals.register(self.sockets[0].fileno(), select.EPOLLIN)
         beat, poll_seconds = 0.0, POLL_SECONDS
-        # An arbiter that was killed tells nobody; its workers are then somebody else's children.
+        # A killed arbiter notifies no worker; the worker then has another parent.
         while self.alive and self.ppid == os.getppid():
             now = time.monotonic()
             if now >= beat:
@@ -194,19 +196,19 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         return None
 
     def _may_leave(self, watch: Watch) -> bool:
-        """A worker that is to be replaced serves on until its successor has the app (`link.handover`)."""
+        """A worker that is due for replacement serves until its successor has loaded the app (`link.handover`)."""
         if self._why:
             self.handover.announce(DUE)
         return self.handover.may_leave or (bool(self._why) and watch.is_stuck)
 
     def _finish(self, watch: Watch) -> None:
-        """Wait for the requests that were accepted, then end what is left."""
+        """Waits for the accepted requests, then ends what is left."""
         report.gone()
         watch.say_goodbye()
         self._wait_for_threads(watch, self.cfg.graceful_timeout)
         watch.hang_up()
         self._wait_for_threads(watch, _FAREWELL_SECONDS)
-        # A thread that never ends must not keep the process, not even while the interpreter is taken down.
+        # A thread that never ends must not keep the process alive, not even during the interpreter's shutdown.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_LAST_SECONDS)
 
@@ -215,7 +217,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         while watch.unfinished() and (left := ends - time.monotonic()) > 0:
             self.notify()
             watch.look()
-            watch.say_goodbye()  # to those who were in the middle of something before
+            watch.say_goodbye()  # to WebSockets that were in the middle of a message before
             if select.select([self.PIPE[0]], [], [], min(left, _BEAT_SECONDS))[0]:
                 os.read(self.PIPE[0], 4096)
 

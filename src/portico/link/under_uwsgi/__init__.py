@@ -1,1 +1,1 @@
-"""What runs in the workers of uWSGI instead of Portico's own worker."""
+"""What runs in uWSGI's workers instead of Portico's own worker."""

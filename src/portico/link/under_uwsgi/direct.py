@@ -1,8 +1,8 @@
-"""In a worker of uWSGI: once the app is loaded, its standard error is the one that Portico's is.
+"""In a uWSGI worker: once the app is loaded, its standard error is the same as Portico's.
 
-uWSGI says some thirty lines at a start, on its standard error, and has no option against it. So Portico reads them, and
-the standard output is where the words of the app belong. What the app writes while it is imported passes through
-Portico, too; nothing is lost between, because one descriptor replaces the other in one step.
+uWSGI prints some thirty lines at a start on its standard error, and no option turns them off. So Portico reads and
+filters them, and passes the app's output on. What the app writes during its import passes through Portico, too;
+nothing is lost, because one descriptor replaces the other atomically.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import _thread
 import os
 import time
 
-import uwsgi  # the module that uWSGI itself brings
+import uwsgi  # uWSGI's built-in module
 
 _LOOK_SECONDS = 0.05
 
@@ -26,4 +26,4 @@ def _wait() -> None:
     os.dup2(1, 2)
 
 
-_thread.start_new_thread(_wait, ())  # not one that the app sees among its own
+_thread.start_new_thread(_wait, ())  # not a thread that the app sees among its own

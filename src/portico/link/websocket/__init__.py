@@ -1,1 +1,1 @@
-"""WebSockets, which last: the worker may have the last word on them."""
+"""WebSockets: long-lived connections that the worker can close with a status."""

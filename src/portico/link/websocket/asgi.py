@@ -1,7 +1,7 @@
-"""The WebSockets of an ASGI app, to which the worker may say the last word.
+"""Closes an ASGI app's WebSockets from the worker.
 
-As `frames` for WSGI: a client that is sent Close 1001, going away, connects again at once. The app is told that the
-client has gone, with the same code.
+As in `frames` for WSGI: a client that gets Close 1001 (going away) reconnects at once. The app gets a disconnect
+with the same code.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GOING_AWAY: Final = 1001
 
 
 class AsgiWebSocket:
-    """One WebSocket. `send` is the server's own; the app is given `receive` of this."""
+    """One WebSocket. `send` is the server's own; the app gets `receive` of this."""
 
     def __init__(self, receive: Receive, send: Any) -> None:
         self._receive, self._send = receive, send
@@ -26,7 +26,7 @@ class AsgiWebSocket:
         self.is_accepted = False
 
     async def receive(self) -> Message:
-        """What the client says, or that it is gone once goodbye was said."""
+        """The client's messages, or a disconnect once the worker has closed."""
         if self._goodbye:
             return {"type": "websocket.disconnect", "code": GOING_AWAY}
         self._waiting = task = asyncio.current_task()
@@ -41,12 +41,12 @@ class AsgiWebSocket:
             self._waiting = None
 
     def say_goodbye(self) -> None:
-        """Tell both ends, once, that the server goes away; one that is not accepted yet is left alone."""
+        """Closes both ends, once; a WebSocket that is not accepted yet is left alone."""
         if self.is_accepted and self._goodbye is None:
             self._goodbye = asyncio.ensure_future(self._close())
 
     def is_through(self, leaving: Leaving) -> bool:
-        """Whether it comes through a worker of nginx's that is about to be ended."""
+        """Whether it comes through an nginx worker that is about to be ended."""
         transport = getattr(getattr(self._send, "__self__", None), "transport", None)
         connection = transport.get_extra_info("socket") if transport else None
         return connection is not None and leaving.has(connection)
@@ -54,7 +54,7 @@ class AsgiWebSocket:
     async def _close(self) -> None:
         with suppress(Exception):  # the client has just left
             closing = asyncio.ensure_future(self._send({"type": "websocket.close", "code": GOING_AWAY}))
-            await asyncio.sleep(0)  # the frame is sent; what is waited for is the client's own
+            await asyncio.sleep(0)  # the frame is sent; the rest of the wait is for the client
             if self._waiting:
                 self._waiting.cancel()
             await closing

@@ -1,8 +1,8 @@
-"""A connection on which the app speaks WebSocket itself, and on which the worker may say the last word.
+"""A connection on which the app speaks WebSocket itself, and which the worker can close.
 
-The worker is told to leave while apps hold connections. A client that is sent Close 1001, going away, connects again at
-once, to the release that serves now; one that is only cut off learns nothing. The frame must not be put into the middle
-of another, so what the app sends is followed, frame by frame.
+The worker may be told to leave while apps hold connections. A client that gets Close 1001 (going away) reconnects
+at once, to the release that serves now; one that is only cut off learns nothing. The close frame must not land
+inside another frame, so the app's output is parsed frame by frame.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ _LENGTHS: Final = {126: 2, 127: 8}
 
 
 class Frames:
-    """Where in a server's side of a WebSocket the bytes sent so far end."""
+    """The position within the frames of a server's side of a WebSocket."""
 
     def __init__(self) -> None:
         self._handshake = b""
         self._head = b""
         self._left = 0
         self.is_speaking = False
-        """The handshake is over, and it was one."""
+        """The handshake is complete, and was a WebSocket's."""
         self.has_closed = False
-        """The app has said goodbye itself."""
+        """The app has sent a close frame itself."""
 
     @property
     def at_boundary(self) -> bool:
         return self.is_speaking and not self._head and self._left == 0
 
     def follow(self, data: bytes) -> None:
-        """These bytes were sent."""
+        """Parses bytes that were sent."""
         if not self.is_speaking:
             data = self._handshaken(data)
         while data:
@@ -46,7 +46,7 @@ class Frames:
             data = self._begin(data)
 
     def _handshaken(self, data: bytes) -> bytes:
-        """What follows the handshake."""
+        """The bytes after the handshake."""
         self._handshake += data
         head, end, rest = self._handshake.partition(b"\r\n\r\n")
         if not end or not head.startswith(b"HTTP/1.1 101"):
@@ -55,7 +55,7 @@ class Frames:
         return rest
 
     def _begin(self, data: bytes) -> bytes:
-        """Read the head of a frame, as far as it is there; what follows it."""
+        """Reads the head of a frame, as far as it is complete; returns the bytes after it."""
         before = len(self._head)
         head = self._head + data[:14]
         size = 2
@@ -73,7 +73,7 @@ class Frames:
 
 
 class WebSocketConnection(socket.socket):
-    """The socket the app is given. What it sends otherwise than by send and sendall is not followed."""
+    """The socket for the app. Bytes that do not go through send and sendall are not parsed."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
@@ -96,13 +96,13 @@ class WebSocketConnection(socket.socket):
                 self._frames.follow(bytes(data))
 
     def say_goodbye(self) -> None:
-        """Tell the client, once, that the server goes away, if the app is not in the middle of saying something."""
+        """Sends a close frame, once, unless the app is in the middle of a frame."""
         if not self._lock.acquire(blocking=False):
             return
         try:
             if self._frames.at_boundary and not (self._said or self._frames.has_closed):
                 self._said = super().send(GOING_AWAY, socket.MSG_DONTWAIT) > 0
         except OSError:
-            pass  # the client left, or reads nothing
+            pass  # the client left, or does not read
         finally:
             self._lock.release()

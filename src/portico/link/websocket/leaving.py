@@ -1,7 +1,7 @@
-"""nginx's workers that Portico is about to end: who holds a WebSocket through one says goodbye before.
+"""nginx workers that Portico is about to end: their WebSockets are closed first.
 
-A worker of nginx that has read a new configuration lives on until its last transfer has ended; Portico bounds how many
-may. Those that are to go are named by files, in a directory that is there only then. The worker looks once a second.
+An nginx worker with an old configuration lives until its last transfer has ended; Portico limits their number.
+Files name those that must go, in a directory that exists only then. The worker checks it once a second.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from typing import Final
 
 VARIABLE: Final = "PORTICO_LEAVING"
-"""Names the directory."""
+"""The variable with the directory."""
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
 class Leaving:
-    """`directory` None: nobody tells."""
+    """`directory` None: no notifications."""
 
     def __init__(self, directory: str | None) -> None:
         self._directory = directory or ""
@@ -28,15 +28,15 @@ class Leaving:
         return cls(environment.get(VARIABLE))
 
     def is_any(self) -> bool:
-        """Whether some worker of nginx's is about to be ended."""
+        """Whether some nginx worker is about to be ended."""
         return bool(self._directory) and os.path.exists(self._directory)  # noqa: PTH110  once a second: no Path is made
 
     def has(self, connection: socket.socket) -> bool:
-        """Whether this connection was made by such a worker."""
+        """Whether such a worker made this connection."""
         try:
             return os.path.exists(f"{self._directory}/{_peer(connection)}")  # noqa: PTH110
         except OSError:
-            return False  # closed in this moment
+            return False  # closed at this moment
 
 
 def _peer(connection: socket.socket) -> int:

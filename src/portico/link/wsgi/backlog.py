@@ -1,13 +1,13 @@
-"""How many requests may wait at the socket of a release: a burst, or what is answered in time.
+"""How many requests may wait at a release's socket: a burst, or what is answered in time.
 
-While the workers keep up, the queue takes a burst. When no thread of a worker has been idle for a second, more requests
-come than are answered: from then on the queue holds what the workers answer in the time that requests may wait, and the
-kernel refuses the others at once (EAGAIN). nginx answers those 503 without a worker. What was answered just before
-counts, too: an app that hangs for a moment refuses nobody. No request pays for it: the workers, which share the
-socket, call listen(2) once a second; the kernel takes the new bound and drops nothing.
+While the workers keep up, the queue takes a burst. If no thread of a worker has been idle for a second, the site is
+overloaded: from then on the queue is limited to what the workers answer in the allowed waiting time, and the kernel
+refuses further connections at once (EAGAIN). nginx answers those with 503 without a worker. Recent throughput
+counts, too: an app that hangs for a moment refuses nothing. Requests pay nothing for it: the workers, which share
+the socket, call listen(2) once a second; the kernel applies the new limit and drops nothing.
 
-Nobody knows how long clients wait before they leave, so the time follows them: it shrinks, down to a tenth, while many
-leave without their answer, and grows again while few do. What is executed for somebody who has left is lost.
+The patience of clients is unknown, so the waiting time follows their behaviour: it shrinks, down to a tenth, while
+many leave without an answer, and grows again while few do. Work for a client that has left is wasted.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 VARIABLE: Final = "PORTICO_QUEUE"
-"""`SECONDS REQUESTS`: how long requests may wait in an overload, and how many may otherwise."""
+"""`SECONDS REQUESTS`: how long requests may wait in an overload, and how many may wait otherwise."""
 _LEAST: Final = 8
-"""One browser asks for so many things at once."""
+"""A browser sends so many requests at once."""
 _LEAST_SHARE: Final = 0.1
-"""So much of the time is left when clients have no patience."""
+"""The smallest share of the time, for impatient clients."""
 _MANY: Final = 0.05
-"""Of all that was taken from the queue: when so many of their clients have left, the time shrinks."""
+"""The time shrinks if so large a share of the clients in the queue have left."""
 _SHORTER: Final = 0.5
 _LONGER: Final = 1.005
 """How the time changes in a second."""
 _NEW: Final = 0.5
-"""How much the last second counts for the rate, beside those before it."""
+"""The weight of the last second in the rate, against those before it."""
 
 
 class Bounds(NamedTuple):
-    """What the plan says of the queue."""
+    """The plan's limits of the queue."""
 
     seconds: float
     burst: int
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self | None:
-        """None where nothing is said; RuntimeError, one line, for what cannot be read."""
+        """None if the variable is missing; RuntimeError, one line, if it is invalid."""
         text = environment.get(VARIABLE)
         if not text:
             return None
@@ -54,7 +54,7 @@ class Bounds(NamedTuple):
 
 
 class Backlog:
-    """The bound of the queue at `listener`, which this worker and `workers` in all serve with `threads` each."""
+    """The limit of the queue at `listener`, which `workers` workers serve with `threads` threads each."""
 
     def __init__(
         self, listener: socket.socket, bounds: Bounds, threads: int, workers: Callable[[], int]
@@ -74,7 +74,7 @@ class Backlog:
         if before is not None and now > before[0]:
             rate = (executed - before[1]) / (now - before[0])
             mean = _NEW * rate + (1 - _NEW) * self._rate
-            # A worker with an idle thread could have answered more: what it did is the least that it can do.
+            # A worker with an idle thread could have answered more: its count is a lower bound.
             self._rate = mean if was_busy and self._is_busy else max(rate, mean)
         if before is None or not self._is_busy:
             self.seconds = self._bounds.seconds
@@ -85,7 +85,7 @@ class Backlog:
         self._set(max(int(self._rate * workers * self.seconds), self._threads * workers, _LEAST))
 
     def _follow(self, executed: int, left: int) -> None:
-        """How long clients wait. One that leaves while its request is executed counts as both."""
+        """Follows the clients' patience. One that leaves while its request is executed counts as both."""
         most = self._bounds.seconds
         if left > _MANY * max(executed, left):
             self.seconds = max(self.seconds * _SHORTER, most * _LEAST_SHARE)
@@ -93,13 +93,13 @@ class Backlog:
             self.seconds = min(self.seconds * _LONGER, most)
 
     def _set(self, requests: int) -> None:
-        """Each time: another worker may have set something else, and ended."""
+        """Set each time: another worker may have set another value, and ended."""
         with suppress(OSError):  # it is being closed
             self._listener.listen(min(requests, self._bounds.burst))
 
 
 def siblings(otherwise: int) -> int:
-    """How many workers the arbiter has: `portico scale` changes it while they run."""
+    """The number of the arbiter's workers: `portico scale` changes it at run time."""
     parent = os.getppid()
     try:
         found = len(Path(f"/proc/{parent}/task/{parent}/children").read_bytes().split())

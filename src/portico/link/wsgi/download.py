@@ -1,8 +1,8 @@
-"""Files that nginx sends in the worker's place.
+"""Files that nginx sends instead of the worker.
 
-The app has opened a file and wants it sent. When the file lies under a root of [downloads] and nginx can open it, the
-answer is a head with X-Accel-Redirect: nginx sends the bytes, and the ranges a client asks for, and the thread is free.
-What nginx would do in another way than the app said is left to the worker: a wrong answer is worse than a slow one.
+The app has opened a file and wants to send it. If the file is under a root of [downloads] and nginx can open it,
+the answer is a head with X-Accel-Redirect: nginx sends the bytes, handles ranges, and the thread is free. If nginx
+would answer differently than the app, the worker sends the file: a wrong answer is worse than a slow one.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from portico.place.access import Reader
 from portico.plan.downloads import CARRIED, KEPT, READER, ROOTS, part, whole
 
 WORTH_BYTES: Final = 1 << 16
-"""Smaller files fit nginx's buffers: the worker is rid of them at once, too."""
+"""Smaller files fit nginx's buffers: the worker finishes them at once, too."""
 _CARRIED: Final = frozenset(map(str.lower, CARRIED))
 _OWN: Final = frozenset(("content-length", "content-range", "x-accel-buffering", "date"))
-"""What nginx says by itself of a file that it sends."""
+"""Headers that nginx sets itself for a file."""
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
 
 @dataclass(frozen=True)
 class FileRange:
-    """What the app answers: the status, the lines of its head, and which bytes of the file, `stop` excluded."""
+    """The app's answer: the status, the lines of its head, and the bytes of the file, `stop` excluded."""
 
     status: str
     head: str
@@ -39,11 +39,11 @@ class FileRange:
     start: int
     stop: int
     size: int
-    """Bytes of the whole file."""
+    """The size of the whole file."""
 
 
 class Downloads:
-    """The folders that nginx sends from; `reader` is nginx's user when it is not ours."""
+    """The folders that nginx sends from; `reader` is nginx's user if it is another."""
 
     def __init__(self, roots: Iterable[str], reader: Reader | None = None) -> None:
         self._roots = [root.rstrip("/") + "/" for root in roots]
@@ -51,7 +51,7 @@ class Downloads:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Downloads | None:
-        """As the plan says, None without any root. RuntimeError, one line, for what cannot be read."""
+        """The plan's folders, None without any. RuntimeError, one line, for an invalid value."""
         text = environment.get(ROOTS)
         if not text:
             return None
@@ -62,7 +62,7 @@ class Downloads:
             raise RuntimeError(f"{ROOTS} and {READER} cannot be used: {error}") from None
 
     def url(self, descriptor: int, *, is_part: bool) -> str | None:
-        """Where nginx finds an open file, None when it would not find exactly this one."""
+        """The URL of an open file for nginx, None if nginx would not find exactly this file."""
         if (found := self._found(descriptor)) is None:
             return None
         number, root, path = found
@@ -71,16 +71,16 @@ class Downloads:
         return (part if is_part else whole)(number) + quote(os.fsencode(path[len(root) :]))
 
     def covers(self, descriptor: int) -> bool:
-        """Whether an open file lies under a root."""
+        """Whether an open file is under a root."""
         return self._found(descriptor) is not None
 
     def _found(self, descriptor: int) -> tuple[int, str, str] | None:
-        """Number and path of the root, and the file's real path, where it still lies."""
+        """Number and path of the root, and the file's real path, if the file is still there."""
         try:
             link = Path(f"/proc/self/fd/{descriptor}").readlink()
             opened, lying = os.fstat(descriptor), link.lstat()
         except OSError:
-            return None  # a pipe, a socket, or a file that has no name any more
+            return None  # a pipe, a socket, or a file without a name
         if not stat.S_ISREG(opened.st_mode) or not os.path.samestat(opened, lying):
             return None
         path = str(link)
@@ -91,7 +91,7 @@ class Downloads:
 
 
 def agrees(part: FileRange, environ: dict[str, Any]) -> str | None:
-    """The head for nginx, when nginx will answer with the status, the bytes and the headers that the app chose."""
+    """The head for nginx, if nginx will answer with the status, the bytes and the headers of the app."""
     if (
         environ["REQUEST_METHOD"] != "GET"
         or "HTTP_IF_MATCH" in environ
@@ -109,7 +109,7 @@ def agrees(part: FileRange, environ: dict[str, Any]) -> str | None:
 
 
 def kept(head: str, *, is_private: bool) -> str | None:
-    """The lines that survive X-Accel-Redirect; None when the app says something that would not."""
+    """The lines that survive X-Accel-Redirect; None if the app sets one that would not."""
     lines, seen = [], set[str]()
     for line in split(head):
         name, value = field(line)
@@ -131,7 +131,7 @@ def kept(head: str, *, is_private: bool) -> str | None:
 
 
 def _same_range(part: FileRange, environ: dict[str, Any]) -> bool:
-    """Whether nginx takes the same bytes from what the client asked."""
+    """Whether nginx would select the same bytes from the client's range."""
     said = dict(map(field, split(part.head)))
     if said.get("content-range") != f"bytes {part.start}-{part.stop - 1}/{part.size}":
         return False
@@ -149,7 +149,7 @@ def _same_range(part: FileRange, environ: dict[str, Any]) -> bool:
 
 
 def _readable(root: str, path: str, reader: Reader) -> bool:
-    """Whether nginx's user may open the file; that it may enter the root was seen when the plan was made."""
+    """Whether nginx's user may open the file; the plan has checked that it may enter the root."""
     file, folder = Path(path), Path(root)
     try:
         if not reader.may(file.stat(), 4):

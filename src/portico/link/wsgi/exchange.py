@@ -1,4 +1,4 @@
-"""One request from its first byte to its last: read it, call the app, send what comes back, whatever goes wrong."""
+"""One request from its first byte to its last: reads it, calls the app, sends the answer, and handles every failure."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from portico.link.wsgi.thread_pool import Slot
 from portico.link.wsgi.trace import begin_trace
 
 _BODY_BUFFER: Final = 1 << 18
-"""As much as a unix socket holds by default: a large upload costs few system calls, and 256 KiB of memory."""
+"""The default buffer of a unix socket: a large upload costs few system calls, and 256 KiB of memory."""
 
 _AGAIN_SECONDS: Final = 5
-"""When a client that was refused in an overload may ask again."""
+"""Retry-After for a client that was refused in an overload."""
 
 
 class Log(Protocol):
-    """What is needed of Gunicorn's logger."""
+    """The used part of Gunicorn's logger."""
 
     def debug(self, message: str, *values: object) -> None: ...
     def info(self, message: str, *values: object) -> None: ...
@@ -51,9 +51,9 @@ class Log(Protocol):
 
 
 class Exchange:
-    """How requests to `app` are served; `base` holds what is the same in every environ.
+    """Serves requests to `app`; `base` contains what is the same in every environ.
 
-    `downloads` are the folders from which nginx sends files in our place, `queue` knows how long requests may wait.
+    `downloads` are the folders from which nginx sends files, `queue` knows how long requests may wait.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Exchange:
         self._downloads = downloads
 
     def serve(self, connection: Connection, slot: Slot) -> None:
-        """Serve the one request of `connection`, close it, and log what went wrong; raises nothing."""
+        """Serves the one request of `connection`, closes it, and logs failures; raises nothing."""
         slot.began = slot.moved = time.monotonic_ns()
         slot.connection = connection
         try:
@@ -114,7 +114,7 @@ class Exchange:
     def _maybe_traced(
         self, environ: Environ, connection: Connection, slot: Slot, size: int, body: Body | None
     ) -> None:
-        """A client asks for a trace; one that may not is answered as if it had not asked."""
+        """A client asks for a trace; an unauthorized one is answered as if it had not asked."""
         packet = size - (content_length(environ) or 0)
         trace = begin_trace(self._tracer, environ, connection, packet, slot.label, self._app)
         if trace is None:
@@ -124,7 +124,7 @@ class Exchange:
         trace.follow(lambda: self._answer(environ, response, slot), slot)
 
     def _receive(self, connection: Connection) -> tuple[Environ, int, Body | None] | None:
-        """The environ, the size of the whole request, and its body when that must be fetched from the socket."""
+        """The environ, the size of the whole request, and its body if it must be read from the socket."""
         try:
             seen, end = read_packet(connection)
             if not seen:
@@ -174,9 +174,9 @@ class Exchange:
                 file.unlink(missing_ok=True)
 
     def _failed(self, error: BaseException, environ: Environ, response: Response, slot: Slot) -> None:
-        """Log the app's traceback; answer 500 if nothing was sent, else leave the response visibly cut."""
+        """Logs the app's traceback; answers 500 if nothing was sent, else leaves the response visibly cut."""
         if slot.handed_over:
-            if not isinstance(error, StopIteration):  # how flask-sock says that it has answered by itself
+            if not isinstance(error, StopIteration):  # flask-sock's way to say that it has answered by itself
                 self._log.exception("%s failed on its WebSocket", describe(environ))
             return
         if response.head_sent:
@@ -199,8 +199,8 @@ class Exchange:
 class HandedSocket:
     """The connection as `gunicorn.socket`, for apps that speak on it themselves (WebSocket).
 
-    The first use takes the request from the socket: from then on its bytes belong to the app, and what the app
-    returns is dropped. Until then nothing has happened, and an app that answers in HTTP keeps every promise.
+    The first use takes the request from the socket: from then on its bytes belong to the app, and the app's result
+    is dropped. Until then nothing has happened, and an app that answers in HTTP keeps every promise.
     """
 
     def __init__(self, connection: Connection, size: int, slot: Slot) -> None:
@@ -223,7 +223,7 @@ class HandedSocket:
 
 
 def _not_executed(skip: Skip, response: Response) -> None:
-    """A whole answer where nginx waits for one: it would try the request at another worker otherwise."""
+    """A complete answer for nginx, which would otherwise retry the request at another worker."""
     if skip is Skip.LEFT:
         _say(response, "499 Client Closed Request", b"The client has closed its connection.\n")
     elif skip is Skip.EXPIRED:
@@ -246,7 +246,7 @@ def _say(response: Response, status: str, text: bytes, *headers: tuple[str, str]
 
 
 def describe(environ: Environ) -> str:
-    """A request in the words of a log line: method, path, route and request id."""
+    """A request as part of a log line: method, path, route and request ID."""
     path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
     words = [str(environ.get("REQUEST_METHOD")), ascii(path)[1:-1]]
     if (route := endpoint(environ)) != "-":
@@ -257,7 +257,7 @@ def describe(environ: Environ) -> str:
 
 
 def _hang_up(slot: Slot) -> None:
-    """End a handed over connection for good: a thread of the app may still wait in its recv."""
+    """Closes a connection that the app took over: a thread of the app may still wait in its recv."""
     slot.handed_over = False
     connection, slot.connection = slot.connection, None
     if connection is not None:

@@ -1,8 +1,8 @@
-"""A request that waited in the queue: is somebody still there, and can it still be answered in time?
+"""A request that waited in the queue: is its client still there, and can it still be answered in time?
 
-nginx tells when it passed a request on (PORTICO_MSEC). A short wait costs the request this one comparison. After a
-longer one the worker looks before it calls the app: nginx closes the connection when the client leaves, and nobody
-reads the answer of a request that nginx is about to give up.
+nginx sends the time at which it passed a request on (PORTICO_MSEC). After a short wait, a request costs this one
+comparison. After a longer one the worker checks before it calls the app: nginx closes the connection when the
+client leaves, and an answer after nginx's timeout is useless.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from portico.link.wsgi.request import Connection, Environ
 LOOK_SECONDS: Final = 0.05
 """A shorter wait is not worth a system call; $msec is exact to a millisecond."""
 SHARE_OF_TIMEOUT: Final = 0.75
-"""A request may spend so much of its time in the queue. The rest is left to the app: served at the very end of their
-time, requests of an overloaded site would all be executed and all be too late."""
+"""The share of its time that a request may spend in the queue. The rest is for the app: at the very end of their
+time, all requests of an overloaded site would be executed, and all would be too late.
+"""
 _GRACE_SECONDS: Final = 1.0
 """The worker's deadline is so much later than nginx's; `plan.model.Ladder`."""
 _CLOCK_STEP_SECONDS: Final = 0.5
 _LEAST_SECONDS_BETWEEN: Final = 10.0
-"""Between two log lines: an overload drops thousands."""
+"""The pause between two log lines: an overload drops thousands."""
 
 
 class Skip(Enum):
@@ -38,33 +39,33 @@ class Skip(Enum):
 
 
 class Queue:
-    """What a worker knows of the queue. `deadline_seconds` is the worker's, infinite when it has none.
+    """The worker's view of the queue. `deadline_seconds` is the worker's, infinite for none.
 
-    Waits are counted from the moment this worker began, was resumed, or saw the wall clock jump: what waited for an
-    app that was paused or not there is executed.
+    Waits are counted from the moment this worker began, was resumed, or saw the wall clock jump: requests that
+    waited for a paused or absent app are executed.
     """
 
     def __init__(self, deadline_seconds: float, crowd_seconds: float = math.inf) -> None:
         self._deadline = deadline_seconds
         self.crowd_seconds = crowd_seconds
-        """So long requests of several clients wait before it counts as a crowd."""
-        self._clients = set[str]()  # two of those that waited so long, since somebody asked
+        """The wait of several clients' requests that counts as an overload."""
+        self._clients = set[str]()  # two clients that waited so long, since the last check
         self._peers = Peers()
-        self._counts = dict.fromkeys(Skip, 0)  # between two lines; two threads may lose one of a thousand
+        self._counts = dict.fromkeys(Skip, 0)  # between two lines; a race may lose one in a thousand
         self.skipped = 0
         """How many requests were not executed."""
         self.left = 0
-        """How many clients left before they had their answer."""
+        """How many clients left before their answer."""
         self._told = -_LEAST_SECONDS_BETWEEN
         self.begin()
 
     def begin(self) -> None:
-        """Count waits from now on."""
+        """Counts waits from now on."""
         self._since = time.time()
         self._offset = self._since - time.monotonic()
 
     def reason_to_skip(self, environ: Environ, connection: Connection) -> Skip | None:
-        """Why the app should not be called for a request that waited; None when it should."""
+        """Why the app should not be called for a request that waited; None if it should."""
         found, waited = None, self._waited_seconds(environ)
         if waited > self.crowd_seconds and len(self._clients) < 2:
             self._clients.add(environ.get("REMOTE_ADDR", ""))
@@ -77,17 +78,17 @@ class Queue:
         self.skipped += found is not None
         self.left += found in (Skip.HUNG_UP, Skip.LEFT)
         was_sent_to_us = float(environ["PORTICO_MSEC"]) >= self._since
-        if found and was_sent_to_us:  # else it is no overload: nobody was there to take it
+        if found and was_sent_to_us:  # otherwise it is no overload: no worker was there to take it
             self._counts[found] += 1
         return found
 
     def is_crowded(self) -> bool:
-        """Whether requests of several clients have waited for long since this was asked last."""
+        """Whether requests of several clients have waited for long since the last call."""
         was, self._clients = len(self._clients) > 1, set()
         return was
 
     def look(self, warn: Callable[..., None]) -> None:
-        """Called once a second by the watch: notice a clock that jumped, and tell what was not executed."""
+        """Called once a second: notices a clock that jumped, and logs skipped requests."""
         if self._has_jumped():
             self.begin()
         now = time.monotonic()
@@ -102,7 +103,7 @@ class Queue:
 
     def _waited_seconds(self, environ: Environ) -> float:
         if self._has_jumped():
-            return 0.0  # the watch has not seen it yet
+            return 0.0  # the once-a-second check has not seen it yet
         return time.time() - max(float(environ["PORTICO_MSEC"]), self._since)
 
     def _limit(self, environ: Environ) -> float:
@@ -118,7 +119,7 @@ def limit_seconds(deadline_seconds: float) -> float:
 
 
 def has_waited(environ: Environ) -> bool:
-    """Whether a request was in the queue for long enough to be looked at."""
+    """Whether a request was in the queue for long enough to be checked."""
     sent = environ.get("PORTICO_MSEC")
     try:
         return sent is not None and time.time() - float(sent) > LOOK_SECONDS
@@ -127,7 +128,7 @@ def has_waited(environ: Environ) -> bool:
 
 
 def _has_hung_up(connection: Connection) -> bool:
-    """nginx has closed its end. What it sent can still be read, so a read would not tell."""
+    """nginx has closed its end. Its data can still be read, so a read would not show it."""
     poll = select.poll()
-    poll.register(connection, 0)  # nothing but the end
+    poll.register(connection, 0)  # only the end of the connection
     return bool(poll.poll(0))

@@ -1,8 +1,8 @@
 """The incoming half of a request: the packet, the WSGI environ, the body.
 
-The request stays in the kernel's queue until its response is complete: closing a unix socket that still holds
-unread bytes resets it, so nginx never takes a response that was cut short for a whole one, not even when this
-process is killed. The packet is therefore peeked at, and of a body the last byte is left. More is in
+The request stays in the kernel's queue until its response is complete: closing a unix socket with unread bytes
+resets it, so nginx never takes a truncated response for a complete one, not even if this process is killed. The
+packet is therefore read with MSG_PEEK, and the last byte of a body is left. More is in
 docs/decisions/02-portico-brings-its-own-worker.md.
 """
 
@@ -25,7 +25,7 @@ _SO_PEEK_OFF: Final = 42  # asm-generic/socket.h; Python has no name for it
 _FIRST_READ: Final = 16384
 """Nearly every request fits; a larger one costs one more read."""
 _CHUNK: Final = 1 << 18
-"""Bytes of a body taken at once; a unix socket holds about 208 KiB unless the machine was told otherwise."""
+"""Bytes of a body read at once; a unix socket holds about 208 KiB by default."""
 
 
 class ClientGoneError(ConnectionError):
@@ -33,10 +33,10 @@ class ClientGoneError(ConnectionError):
 
 
 def read_packet(connection: Connection) -> tuple[bytes, int]:
-    """Everything that already came, without taking it, and the length of the packet it begins with.
+    """Everything that has arrived, without consuming it, and the length of the packet it begins with.
 
-    What follows the packet is the start of the body. Blocks until the packet is complete. Empty bytes when the
-    peer closed without a word; BadPacketError for anything that is not a uwsgi request.
+    What follows the packet is the start of the body. Blocks until the packet is complete. Empty bytes if the peer
+    closed without sending; BadPacketError for anything that is not a uwsgi request.
     """
     seen = connection.recv(_FIRST_READ, _PEEK)
     size = len(seen)
@@ -48,9 +48,9 @@ def read_packet(connection: Connection) -> tuple[bytes, int]:
 
 
 def build_environ(packet: bytes, base: Environ) -> Environ:
-    """A fresh environ: `base` and the variables of the packet, as PEP 3333 wants them.
+    """A fresh environ: `base` and the variables of the packet, as PEP 3333 requires.
 
-    BadPacketError when the packet is malformed or holds no request method.
+    BadPacketError if the packet is malformed or contains no request method.
     """
     environ = base.copy()
     decode(packet, environ)
@@ -67,7 +67,7 @@ def build_environ(packet: bytes, base: Environ) -> Environ:
     if not environ.get("QUERY_STRING", "").isascii():
         _mend_query(environ)
     if "HTTP_CONTENT_LENGTH" in environ or "HTTP_CONTENT_TYPE" in environ:
-        # nginx sends these two as headers as well; CGI and PEP 3333 know them without HTTP_ only.
+        # nginx sends these two as headers as well; CGI and PEP 3333 have them without HTTP_ only.
         environ.pop("HTTP_CONTENT_LENGTH", None)
         environ.pop("HTTP_CONTENT_TYPE", None)
     if "SERVER_NAME" not in environ or "SERVER_PORT" not in environ or "SERVER_PROTOCOL" not in environ:
@@ -76,7 +76,7 @@ def build_environ(packet: bytes, base: Environ) -> Environ:
 
 
 def content_length(environ: Environ) -> int:
-    """The bytes of body that follow the packet; BadPacketError when it is not a number."""
+    """The length of the body after the packet; BadPacketError if it is not a number."""
     text = environ.get("CONTENT_LENGTH")
     if not text:
         return 0
@@ -86,13 +86,13 @@ def content_length(environ: Environ) -> int:
 
 
 def take(connection: Connection, count: int) -> None:
-    """Take `count` bytes that nobody wants any more from the socket, or fewer when the peer closes first."""
+    """Consumes `count` bytes of the socket, or fewer if the peer closes first."""
     while count > 0 and (taken := len(connection.recv(min(count, _CHUNK)))):
         count -= taken
 
 
 class NoBody:
-    """The `wsgi.input` of a request without a body. It has no state, so that one serves all requests."""
+    """The `wsgi.input` of a request without a body. It has no state, so one object serves all requests."""
 
     def read(self, _size: int = -1) -> bytes:
         return b""
@@ -107,34 +107,34 @@ class NoBody:
         return iter(())
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Does nothing."""
 
 
 class Body(io.RawIOBase):
     """The bytes of a request body, read from the socket when the app asks for them.
 
-    Everything that comes is taken but the very last byte. (A byte left behind in the middle would keep the whole
-    buffer it came in charged to nginx, which then stops sending.) Before the response begins a cut needs no byte to
-    be seen. Then `hold` is called, and from there on the app is given nothing before the next byte is in the kernel's
-    queue. Read through `io.BufferedReader`; raises ClientGoneError when the connection ends before `length` bytes.
+    All bytes except the last are consumed as they arrive. (A byte left in the middle would keep its whole buffer
+    charged to nginx, which then stops sending.) Before the response begins, a cut needs no such byte. Then `hold`
+    is called, and from there on the app gets nothing before the next byte is in the kernel's queue. Read through
+    `io.BufferedReader`; raises ClientGoneError if the connection ends before `length` bytes.
     """
 
     def __init__(self, connection: Connection, packet_length: int, length: int) -> None:
         super().__init__()
         self._connection = connection
-        self._stale = packet_length  # bytes at the head of the kernel's queue that were used already
+        self._stale = packet_length  # bytes at the start of the kernel's queue that were used already
         self._length = length
-        self._left = length  # bytes of the body that the app has not got yet
+        self._left = length  # bytes of the body that the app has not read yet
         self._holding = False
 
     @property
     def untaken(self) -> int:
-        """How many bytes of the request nobody has taken from the socket yet."""
+        """How many bytes of the request are still in the socket."""
         return self._stale + self._left
 
     @property
     def taken(self) -> int:
-        """How many bytes of it the app has got."""
+        """How many of its bytes the app has read."""
         return self._length - self._left
 
     @property
@@ -165,7 +165,7 @@ class Body(io.RawIOBase):
         return count
 
     def hold(self) -> None:
-        """Wait until a byte of the request is in the kernel's queue; called before a response begins."""
+        """Waits until a byte of the request is in the kernel's queue; called before a response begins."""
         self._holding = True
         if self._stale == 0 and self._left:
             try:
@@ -186,14 +186,14 @@ class Body(io.RawIOBase):
 
 def _read_rest(connection: Connection) -> tuple[bytes, int]:
     """As read_packet, for a packet that comes in pieces or is larger than the first read."""
-    # With an offset set, each peek goes on where the last one stopped, and blocks when there is nothing new.
+    # With an offset set, each peek continues after the last one, and blocks if there is nothing new.
     connection.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, 0)
     seen, end = b"", HEADER_SIZE
     while len(seen) < end:
         if not (more := connection.recv(_CHUNK, _PEEK)):
             raise BadPacketError(f"a uwsgi packet cut after {len(seen)} of {end} bytes")
         seen += more
-        # The first byte decides on its own: HTTP shorter than a header must not wait for more.
+        # The first byte is decisive: HTTP shorter than a header must not wait for more.
         end = packet_size(seen) if len(seen) >= HEADER_SIZE or seen[0] else HEADER_SIZE
     connection.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, -1)
     return seen, end
@@ -215,7 +215,7 @@ def _strip_prefix(environ: Environ, prefix: str) -> None:
 
 
 def _mend_query(environ: Environ) -> None:
-    """Raw bytes that are no UTF-8 are read as Latin-1, as Werkzeug's own server and Django do: Flask cannot."""
+    """Invalid UTF-8 in a query is decoded as Latin-1, as Werkzeug's own server and Django do: Flask cannot."""
     query = environ["QUERY_STRING"]
     try:
         query.encode("latin-1").decode()
@@ -224,7 +224,7 @@ def _mend_query(environ: Environ) -> None:
 
 
 def _fill_in(environ: Environ) -> None:
-    """PEP 3333 promises these; nginx's stock uwsgi_params sends them."""
+    """PEP 3333 requires these; nginx's stock uwsgi_params sends them."""
     environ.setdefault("SERVER_NAME", "localhost")
     environ.setdefault("SERVER_PORT", "443" if environ["wsgi.url_scheme"] == "https" else "80")
     environ.setdefault("SERVER_PROTOCOL", "HTTP/1.1")

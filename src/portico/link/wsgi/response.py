@@ -1,6 +1,6 @@
-"""The outgoing half of a request: start_response, write, the body, and the promise about cut responses.
+"""The outgoing half of a request: start_response, write, the body, and the guarantee about truncated responses.
 
-A response is complete when every byte of it was handed to nginx; only then is the request taken from the socket
+A response is complete when every byte of it was handed to nginx; only then is the request consumed from the socket
 (see `request`). Closing before that resets the connection, and nginx breaks the transfer to the client.
 """
 
@@ -24,7 +24,7 @@ StartResponse = Callable[..., Callable[[bytes], None]]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _JOIN: Final = 1 << 16
-"""Up to here copying a body behind its head is cheaper than a second system call."""
+"""Below this size, copying a body behind its head is cheaper than a second system call."""
 _SEND: Final = 1 << 20
 """Bytes handed to the kernel at once, so that a long body shows progress to the deadline."""
 _WERKZEUG_PART: Final = "206 PARTIAL CONTENT"
@@ -33,12 +33,12 @@ _CHOSEN: Final = re.compile(r"(?:^|\n)x-accel-buffering:", re.IGNORECASE)
 _STREAMED: Final = re.compile(rf"(?:^|\n)content-type:[ \t]*{STREAMED}[ \t]*[;\r]", re.IGNORECASE)
 _EVENTS: Final = re.compile(r"(?:^|\n)content-type:[ \t]*text/event-stream", re.IGNORECASE)
 _SLOW_NS: Final = 200_000_000
-"""A client that keeps one block waiting longer than this is slow: somebody else does this thread's work meanwhile."""
+"""A client that blocks longer than this is slow: another thread takes over this one's duty meanwhile."""
 _ERROR: Final = b"Internal Server Error\n"
 
 
 class Progress(Protocol):
-    """Who answers, and where a response notes that it got on: `moved` is time.monotonic_ns(). A `Slot` is one."""
+    """The answering thread, where a response records its progress: `moved` is time.monotonic_ns(). A `Slot` is one."""
 
     label: str
     ident: int
@@ -50,7 +50,7 @@ class Progress(Protocol):
 
 
 class FileWrapper:
-    """`wsgi.file_wrapper`: a file that the kernel sends when it has a descriptor, else read in blocks."""
+    """`wsgi.file_wrapper`: a file that the kernel sends if it has a descriptor, else read in blocks."""
 
     def __init__(self, filelike: Any, block_size: int = 1 << 16) -> None:
         self.filelike = filelike
@@ -60,7 +60,7 @@ class FileWrapper:
             "seek",
             "tell",
             "seekable",
-        ):  # Werkzeug's ranges seek, and read all before them otherwise
+        ):  # Werkzeug's ranges seek, and read everything before them otherwise
             if hasattr(filelike, name):
                 setattr(self, name, getattr(filelike, name))
 
@@ -75,10 +75,11 @@ class FileWrapper:
 
 
 class Response:
-    """One response. `start` is the app's start_response, `send` sends what the app returned, `finish` ends it.
+    """One response. `start` is the app's start_response, `send` sends the app's result, `finish` ends it.
 
-    `size` is the length of the whole request, which waits in the socket unless there is a `body` that takes it.
-    Sending raises ClientGoneError when nginx has hung up, and BrokenAppError for what PEP 3333 or HTTP do not allow.
+    `size` is the length of the whole request, which waits in the socket unless there is a `body` that reads it.
+    Sending raises ClientGoneError if nginx has closed the connection, and BrokenAppError for what PEP 3333 or HTTP
+    do not allow.
     """
 
     __slots__ = (
@@ -120,7 +121,7 @@ class Response:
         self._route = "-"
         self._length: int | None = None
         self._sendfile: str | None = None
-        self._left: int | None = None  # bytes the Content-Length still asks for; None: until the end
+        self._left: int | None = None  # bytes still missing to the Content-Length; None: until the end
         self.head_sent = self.bodiless = self.closed = False
 
     def start(
@@ -132,7 +133,7 @@ class Response:
                 if self.head_sent:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
-                exc_info = None  # PEP 3333: no circle through the traceback
+                exc_info = None  # PEP 3333: no reference cycle through the traceback
         elif self._status:
             raise BrokenAppError("start_response was called twice without exc_info")
         check_status(status)
@@ -145,16 +146,16 @@ class Response:
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Send one block now, behind the head if that was not sent yet."""
+        """Sends one block now, behind the head if that was not sent yet."""
         if not self.head_sent:
             self._send_head(data)
         elif data and not self.bodiless:
             self._send(self._bounded(data))
 
     def send(self, result: Iterable[bytes]) -> None:
-        """Send all that the app returned: the response is complete, or an exception says why it is not.
+        """Sends the app's whole result: the response is complete, or an exception says why it is not.
 
-        `closed` says that the app's result was closed on the way.
+        `closed` means that the app's result was closed on the way.
         """
         if type(result) is list or type(result) is tuple:
             self._send_known(result)
@@ -175,16 +176,18 @@ class Response:
             self._send_stream(result)
             return
         for block in result:
-            if block:  # PEP 3333: the head waits for the first that is not empty
+            if block:  # PEP 3333: the head waits for the first non-empty block
                 self.write(block)
             if self.bodiless:
-                break  # nobody wants the rest, which may be endless
+                break  # the rest, possibly endless, is not needed
 
     def _is_stream(self, result: Iterable[bytes]) -> bool:
-        """Whether a body of unknown length goes out as the app yields it. nginx is told so where the app does not."""
+        """Whether a body of unknown length is sent as the app yields it. nginx gets a header about it if the app
+        sets none.
+        """
         if _UNBUFFERED.search(self._head):
             return True
-        # Django says `streaming` of its answers: others are whole already.
+        # Django's streaming answers say `streaming`: others are complete already.
         if isinstance(result, FileWrapper) or not getattr(result, "streaming", True) or self.head_sent:
             return False
         if _CHOSEN.search(self._head) or not _STREAMED.search(self._head):
@@ -193,27 +196,27 @@ class Response:
         return True
 
     def finish(self) -> None:
-        """Take the request from the socket and close it: nginx sees a clean end."""
+        """Consumes the request from the socket and closes it: nginx sees a clean end."""
         body = self._body
         size = self._size if body is None else body.untaken
         try:
             if body is not None and not body.arrived:
-                # nginx still sends the body that the app did not want, and a close now would look like a failure:
-                # show it the end of the response, then it hangs up by itself.
+                # nginx still sends the body that the app did not read, and a close now would look like a failure:
+                # it gets the end of the response, and then closes by itself.
                 self._connection.shutdown(socket.SHUT_WR)
             take(self._connection, size)
         except OSError:
-            pass  # nginx has what it wants and closed first
+            pass  # nginx has everything and closed first
         self._connection.close()
 
     def fail(self) -> None:
-        """Answer 500; only before anything was sent."""
+        """Answers 500; only before anything was sent."""
         self._status = ""
         self.start("500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])
         self.send([_ERROR])
 
     def _send_stream(self, result: Iterable[bytes]) -> None:
-        """An answer that wants to reach the client as it is made: it has a thread of its own, and the watch's care."""
+        """Sends a streaming answer: it has its own thread, and gets checks from the main thread."""
         is_events = _EVENTS.search(self._head) is not None
         stream = Stream(self._connection, self._progress.ident, self._send_head if is_events else None)
         self._progress.stream = stream
@@ -232,7 +235,7 @@ class Response:
             self._progress.stream = None
 
     def _send_known(self, blocks: list[bytes] | tuple[bytes, ...]) -> None:
-        """A body that is all there goes with its length: nginx sees a cut by itself and need not wait for the end."""
+        """A complete body is sent with its length: nginx notices a cut by itself and need not wait for the end."""
         data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
         if not data and self._sendfile is not None:
             return
@@ -245,7 +248,7 @@ class Response:
             self._head += f"Content-Length: {length}\r\n"
 
     def _send_file(self, result: Any) -> None:
-        """A file, or Werkzeug's range of one: from nginx, else from the kernel, else block by block."""
+        """Sends a file, or Werkzeug's range of one: by nginx, else by the kernel, else block by block."""
         if (found := _file_of(result)) is None:
             self._send_blocks(result)
             return
@@ -259,13 +262,13 @@ class Response:
             self._copy(descriptor, start, stop)
 
     def _hand_over(self, downloads: Downloads, result: Any, descriptor: int, part: FileRange) -> bool:
-        """Let nginx send an open file; False when it is for us, and then nothing was sent."""
+        """Lets nginx send an open file; False if the worker must, and then nothing was sent."""
         is_part = "HTTP_RANGE" in self._environ
         if (head := agrees(part, self._environ)) is None or not downloads.url(descriptor, is_part=is_part):
             return False
         descriptor = os.dup(descriptor)
         try:
-            # An app may remove its file in close(): that must have happened before nginx looks for it.
+            # An app may remove its file in close(): that must have happened before nginx opens it.
             self.closed = True
             if hasattr(result, "close"):
                 result.close()
@@ -278,7 +281,7 @@ class Response:
         return True
 
     def _send_named(self, path: str) -> None:
-        """X-Sendfile: the app names a file and gives no body."""
+        """X-Sendfile: the app names a file and returns no body."""
         try:
             descriptor = os.open(_native(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
@@ -304,7 +307,7 @@ class Response:
             os.close(descriptor)
 
     def _redirect(self, head: str, url: str) -> None:
-        """The head that makes nginx send the file of that URL; what follows is nginx's."""
+        """The head that makes nginx send the file of that URL; nginx does the rest."""
         self._status, self._length = "200 OK", 0
         self._head = f"{head}X-Accel-Redirect: {url}\r\nContent-Length: 0\r\n"
         self._send_head(b"")
@@ -325,7 +328,7 @@ class Response:
             except (BrokenPipeError, ConnectionResetError) as error:
                 raise ClientGoneError(*error.args) from None
             if sent == 0:
-                return  # the file became shorter; `send` sees that bytes are missing
+                return  # the file became shorter; `send` notices the missing bytes
             offset += sent
             left -= sent
             if self._left is not None:
@@ -333,7 +336,7 @@ class Response:
             self._got_on(before)
 
     def _send_head(self, data: bytes) -> None:
-        """The head and the first of the body, in one system call when that is short."""
+        """Sends the head and the first part of the body, in one system call if that is short."""
         if not self._status:
             raise BrokenAppError("the app gave a body, or ended, without calling start_response")
         if self._body is not None:
@@ -356,7 +359,7 @@ class Response:
             self._send(head + data, first=True)
 
     def _bounded(self, data: bytes) -> bytes:
-        """What of `data` the Content-Length still allows; the rest would be read as another response."""
+        """The part of `data` within the Content-Length; the rest would be read as another response."""
         if self._left is None:
             return data
         if len(data) > self._left:
@@ -382,14 +385,14 @@ class Response:
             self._got_on(before)
 
     def _got_on(self, before: int) -> None:
-        """Something was sent, since that moment."""
+        """Records progress since that moment."""
         self._progress.moved = now = time.monotonic_ns()
         if now - before > _SLOW_NS:
             self._progress.relieve(self._progress)
 
 
 def _file_of(result: Any) -> tuple[int, int, int, int] | None:
-    """Descriptor, first byte, last byte + 1 and size of the file that a result stands for; None when it is none."""
+    """Descriptor, first byte, last byte + 1 and size of the file behind a result; None if it is not a file."""
     wrapper = result if isinstance(result, FileWrapper) else getattr(result, "iterable", None)
     if not isinstance(wrapper, FileWrapper):
         return None

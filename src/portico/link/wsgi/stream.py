@@ -1,8 +1,8 @@
-"""An answer whose end nobody knows, while it is being sent: what the watch does with it from outside.
+"""A streaming answer while it is being sent: what the main thread does with it.
 
-An event stream may be silent for as long as it likes. nginx and whatever stands before it would take the silence for
-death, so now and then a comment is sent, a line that begins with a colon, which every reader of events skips. And a
-client that left is told to a generator that has nothing to yield, as Python itself tells it: by GeneratorExit.
+An event stream may be silent for any time. nginx and proxies in front would take the silence for a failure, so now
+and then a comment is sent, a line that begins with a colon, which every reader of events skips. And if the client
+has left, a generator with nothing to yield gets GeneratorExit, as from Python itself.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ LONGEST_SILENCE_SECONDS: Final = 15.0
 
 _MOMENT_SECONDS: Final = 0.8
 _EACH_ROUNDS: Final = 30
-"""A generator that sleeps for long is told each second at first, then each half minute."""
+"""A generator that sleeps for long gets the exception each second at first, then each half minute."""
 
 
 class Stream:
     """One such answer. `begin` sends its head with these first bytes; `ident` is the thread that sends it.
 
-    Everything is sent under `lock`; `ended` and `cancelled` are looked at and set under it, too.
+    Everything is sent under `lock`; `ended` and `cancelled` are read and set under it, too.
     """
 
     def __init__(
@@ -45,19 +45,21 @@ class Stream:
         self.is_events = begin is not None
 
     def comment(self) -> bool:
-        """Break the silence of an event stream; False when this is not the moment."""
+        """Sends a comment to an event stream; False if this is not the moment."""
         if not self.is_events or not self.lock.acquire(blocking=False):
             return False
         try:
             if self.ended or not self.at_line_end:
                 return False
             if self.has_begun or self._begin is None:
-                self.connection.send(COMMENT, socket.MSG_DONTWAIT)  # two bytes are sent or not sent
+                self.connection.send(
+                    COMMENT, socket.MSG_DONTWAIT
+                )  # two bytes are sent as a whole or not at all
             else:
                 self.has_begun = True
                 self._begin(COMMENT)
         except OSError:
-            return False  # the client left, or reads nothing
+            return False  # the client left, or does not read
         finally:
             self.lock.release()
         return True
@@ -68,12 +70,12 @@ class Stream:
         return not self.heard and (self._rounds <= _EACH_ROUNDS or self._rounds % _EACH_ROUNDS == 0)
 
     def cancel(self) -> bool:
-        """Raise GeneratorExit in the thread, where the app waits for something to send: its client has left.
+        """Raises GeneratorExit in the thread, while the app waits for something to send: its client has left.
 
-        Whether it was raised: `take_back` must follow soon.
+        Returns whether it was raised: `take_back` must follow soon.
         """
         if not self.lock.acquire(blocking=False):
-            return False  # the thread is sending: it hears of the client by itself
+            return False  # the thread is sending: it notices the client by itself
         try:
             if self.ended:
                 return False
@@ -84,10 +86,8 @@ class Stream:
             self.lock.release()
 
     def take_back(self) -> None:
-        """Leave nothing to be raised later: a thread that sleeps in C code has not noticed yet."""
-        has_lock = self.lock.acquire(
-            timeout=_MOMENT_SECONDS
-        )  # what is raised in the thread may leave it locked
+        """Withdraws a pending exception: a thread that sleeps in C code has not noticed yet."""
+        has_lock = self.lock.acquire(timeout=_MOMENT_SECONDS)  # the raised exception may leave it locked
         try:
             if not self.ended:
                 _raise_in(self.ident, None)
@@ -96,7 +96,7 @@ class Stream:
                 self.lock.release()
 
     def end(self) -> None:
-        """Called by the thread when it has sent all: from here on nothing is raised in it any more."""
+        """Called by the thread when it has sent everything: from here on nothing is raised in it."""
         while True:
             try:
                 with self.lock:
@@ -110,10 +110,11 @@ class Stream:
 
 
 class StreamCanceller:
-    """Cancels streams whose clients have left, again and again, each time for a moment.
+    """Cancels streams whose clients have left, repeatedly, each time for a moment.
 
-    While an exception waits for a thread that sleeps in C code, CPython 3.11 never gets past the first line of a
-    function that is profiled or traced, in any thread; and every thread is slower. So none waits for long.
+    While an exception is pending for a thread that sleeps in C code, CPython 3.11 never gets past the first line of
+    a function that is profiled or traced, in any thread; and every thread is slower. So no exception stays pending
+    for long.
     """
 
     def __init__(self) -> None:
@@ -138,7 +139,7 @@ def _cancel_for_a_moment(streams: list[Stream]) -> None:
 
 
 def _exit_of(stream: Stream) -> type[GeneratorExit]:
-    """A GeneratorExit that notes when it is raised: once in a stream is enough."""
+    """A GeneratorExit that records when it is raised: once in a stream is enough."""
 
     class Left(GeneratorExit):
         def __init__(self) -> None:
@@ -153,7 +154,7 @@ class _SettledError(BaseException):
 
 
 def _settle() -> None:
-    """Let CPython forget that an exception waits: taking one back does not, only raising one in a thread does."""
+    """Makes CPython forget the pending exception: withdrawing one does not, only raising one in a thread does."""
     try:
         _raise_in(threading.get_ident(), _SettledError)
         for _ in range(1000):

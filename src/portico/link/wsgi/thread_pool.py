@@ -1,10 +1,10 @@
-"""The threads of a worker, and how many of them are on duty.
+"""The threads of a worker, and how many of them are active.
 
-One thread at a time runs Python. Eight that all accept connections pass the interpreter on at every system call, and
-a request that costs 80 us costs 100. So threads rest until they are needed: as a rule one is on duty; it accepts,
-serves, and accepts again. When all on duty have been held up for a moment and a connection waits, the next is called.
-A thread that had only quick requests for a while goes back to rest, unless it is the last on duty.
-What was tried besides, with figures: bench/threads.py.
+One thread at a time runs Python. If eight all accept connections, they pass the interpreter lock at every system
+call, and a request of 80 us costs 100. So threads rest until they are needed: usually one is active; it accepts,
+serves, and accepts again. When all active threads have been held up for a moment and a connection waits, another is
+woken. A thread with only quick requests for a while goes back to rest, unless it is the last active one.
+bench/threads.py has the alternatives, with figures.
 """
 
 from __future__ import annotations
@@ -24,38 +24,39 @@ from typing import Any, Final
 from portico.link.wsgi.request import Connection
 from portico.link.wsgi.stream import Stream
 
-# The figures were chosen with bench/threads.py, quiet and with one core busy elsewhere.
+# The figures were chosen with bench/threads.py, idle and with one core busy elsewhere.
 POLL_SECONDS: Final = 0.001
 LONGEST_POLL_SECONDS: Final = 0.008
-"""How often the watch looks at the threads while connections wait: at every millisecond a small request costs 8 % more,
-so it looks less often while nobody is held up."""
+"""How often the threads are checked while connections wait: at every millisecond a small request costs 8 % more, so
+the checks are rarer while no thread is held up.
+"""
 _HELD_UP_NS: Final = 1_000_000
-"""A thread that is longer than this in one request is held up: somebody else takes what comes meanwhile."""
+"""A thread that needs longer than this for one request is held up: another takes new requests meanwhile."""
 _QUICK_NS: Final = 2_000_000
 _QUICK_IN_A_ROW: Final = 32
 _UNHEARD_POLLS: Final = 4
-"""After so many polls with waiting connections an idle thread is asked whether it overheard one."""
+"""After so many polls with waiting connections, an idle thread is woken in case it missed one."""
 _OUT_OF_FILES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 _LASTS_NS: Final = 1_000_000_000
-"""A stream that takes longer holds its thread for as long as its client likes: it says nothing of the app's speed."""
+"""A stream beyond this time holds its thread for as long as its client likes: it says nothing about the app's speed."""
 
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """What one thread is doing: written by that thread, read by the watch of the worker.
+    """The state of one thread: written by that thread, read by the worker's main thread.
 
-    `label` is the worker's pid and the thread's number. `began` is when its connection came and `moved` when the
-    request last got on, both time.monotonic_ns(); `connection` is set from accept to close, `environ` as soon as the
-    request is read, `stream` while an answer without an end is sent. `overdue` says that the request is past its
-    deadline, `handed_over` that the app speaks on the connection itself, `replaced` that another thread has taken this
-    one's duty, and that it ends when the request does.
+    `label` is the worker's pid and the thread's number. `began` is when its connection was accepted and `moved`
+    when the request last made progress, both time.monotonic_ns(); `connection` is set from accept to close,
+    `environ` as soon as the request is read, `stream` while a streaming answer is sent. `overdue` means that the
+    request is past its deadline, `handed_over` that the app speaks on the connection itself, `replaced` that
+    another thread has taken over, and that this one ends with its request.
     """
 
     label: str
     relieve: Callable[[Slot], None]
-    """Called by its own thread when the request will keep it for long."""
+    """Called by its own thread if the request will keep it for long."""
     on_duty: bool
     ident: int = 0
     began: int = 0
@@ -72,9 +73,9 @@ class Slot:
 class ThreadPool:
     """`count` threads that call `serve` with each connection to `listener`, which other workers share.
 
-    `listener` is a non-blocking unix socket. A thread whose request lasts (a WebSocket, a stream, a slow client) is
-    replaced while there are fewer than `most`; `name` begins the labels. `wake` is called from any thread when the
-    watch should look again: a thread went to rest, or `enough` connections were accepted.
+    `listener` is a non-blocking unix socket. A thread with a long-lived request (a WebSocket, a stream, a slow
+    client) is replaced while there are fewer than `most`; `name` begins the labels. `wake` is called from any
+    thread when the main thread should check again: a thread went to rest, or `enough` connections were accepted.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class ThreadPool:
         self._on_duty = 0
         self._resting: list[Slot] = []
         self._stopping = self._paused = False
-        self._halted = False  # either of them: the one thing that is looked at before each connection
+        self._halted = False  # set by either of them: the one flag that is read before each connection
         self._resumed = threading.Event()
         self._listener = listener.fileno()
         self._backlog_left = 0
@@ -117,18 +118,18 @@ class ThreadPool:
         self._by_thread: dict[int, Slot] = {}
         self.full = False
         self.accepted = 0
-        """How many connections were taken; two threads may lose one."""
-        self._found_empty = True  # by a thread, since somebody asked
+        """How many connections were accepted; a race may lose one."""
+        self._found_empty = True  # set by a thread, since the last call
 
     def start(self) -> None:
-        """Begin to serve: one thread on duty, the others resting."""
+        """Starts serving: one thread active, the others resting."""
         for number in range(self._count):
             self._enlist(on_duty=number == 0)
 
     def stop(self, backlog: int = 0) -> None:
-        """Serve up to `backlog` connections that wait already, then accept no more."""
+        """Serves up to `backlog` waiting connections, then accepts no more."""
         with self._lock:
-            # Who was paused leaves what waits to the others: it is not to be executed now.
+            # A paused worker leaves waiting connections to the others: they must not be served now.
             self._backlog_left = 0 if self._paused else backlog
             self._stopping, self._paused, self._halted = True, False, True
             self._resumed.set()
@@ -141,7 +142,7 @@ class ThreadPool:
         return self._paused
 
     def pause(self) -> None:
-        """Accept no more until `resume`; what was accepted is finished."""
+        """Accepts no more until `resume`; accepted requests are finished."""
         with self._lock:
             if self._stopping or self._paused:
                 return
@@ -167,25 +168,25 @@ class ThreadPool:
         return bool(self._resting) and not self._paused
 
     def was_idle(self) -> bool:
-        """Whether a thread has had nothing to do since this was asked last.
+        """Whether a thread has been idle since the last call.
 
-        One that sends a stream for long counts: when it is free depends on its client, not on how much is asked for.
+        One with a long stream counts as idle: it depends on its client, not on the load.
         """
         was, self._found_empty = self._found_empty, False
         lately = time.monotonic_ns() - _LASTS_NS
         return was or self._paused or any(_is_idle(s, lately) for s in self.slots.copy())
 
     def nudge(self) -> None:
-        """A connection waits: have an idle thread look, if there is one.
+        """A connection waits: wakes an idle thread, if there is one.
 
-        The kernel wakes one idle thread of one worker for a connection. When that worker is killed, or leaves, in this
-        moment, nobody else would hear of the connection before the next one comes.
+        The kernel wakes one idle thread of one worker for a connection. If that worker is killed, or leaves, at
+        that moment, no other would notice the connection before the next one arrives.
         """
         if any(slot.on_duty and slot.connection is None for slot in self.slots.copy()):
             os.eventfd_write(self._nudge_event, 1)
 
     def relieve(self) -> bool:
-        """A connection waits: call one resting thread if all on duty are held up, and say whether."""
+        """A connection waits: wakes one resting thread if all active ones are held up, and returns whether it did."""
         lately = time.monotonic_ns() - _HELD_UP_NS
         with self._lock:
             self._unheard += 1
@@ -214,7 +215,7 @@ class ThreadPool:
             self._resting.append(slot)
 
     def _call(self) -> None:
-        slot = self._resting.pop()  # the last that went to rest: its memory is still warm
+        slot = self._resting.pop()  # the last that went to rest: its memory is still in the cache
         slot.on_duty = True
         self._on_duty += 1
         slot.call.release()
@@ -232,7 +233,7 @@ class ThreadPool:
         slot.call.acquire()
 
     def _replace(self, slot: Slot) -> None:
-        """The thread of `slot` will be away for as long as its request lasts."""
+        """The thread of `slot` will be busy for as long as its request lasts."""
         with self._lock:
             if slot.replaced or self._stopping:
                 return
@@ -241,15 +242,15 @@ class ThreadPool:
                     raise RuntimeError
                 self._enlist(on_duty=True)
             except RuntimeError:
-                self._unrelieved[slot] = slot.began  # no more threads for now: this one keeps its duty
+                self._unrelieved[slot] = slot.began  # no more threads for now: this one stays active
                 return
             slot.replaced, slot.on_duty = True, False
             self._on_duty -= 1
 
     def relieve_late(self) -> None:
-        """Called once a second: replace the threads of lasting requests for which there was no room before.
+        """Called once a second: replaces the threads of long-lived requests for which there was no room before.
 
-        Otherwise all threads on duty could be held by streams while those that had replaced others have long ended.
+        Otherwise streams could hold all active threads although their earlier replacements have long ended.
         """
         for slot, began in self._unrelieved.copy().items():
             del self._unrelieved[slot]
@@ -257,7 +258,7 @@ class ThreadPool:
                 self._replace(slot)
 
     def environ(self) -> dict[str, Any] | None:
-        """Of the request that the calling thread serves; None for a thread of somebody else's, or an idle one."""
+        """The environ of the request that the calling thread serves; None for a foreign or idle thread."""
         slot = self._by_thread.get(threading.get_ident())
         return slot.environ if slot else None
 
@@ -307,7 +308,7 @@ class ThreadPool:
         return self._backlog_left >= 0
 
     def _wait(self, error: OSError) -> bool:
-        """Until a connection comes; False when none shall be accepted any more."""
+        """Waits for a connection; False if no more are accepted."""
         if self._stopping:
             return False
         if error.errno == errno.EAGAIN:

@@ -1,4 +1,4 @@
-"""One request of a WSGI app watched from inside: when each step of it began, and what the app said."""
+"""The record of one WSGI request: when each step began, and the app's answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from portico.link.wsgi.thread_pool import Slot
 def begin_trace(
     tracer: Tracer, environ: Environ, connection: Connection, size: int, label: str, app: Any
 ) -> Trace | None:
-    """Take the header out of the environ; the trace, if it is one. `size` are the packet's bytes."""
+    """Removes the header from the environ; returns the trace, if it is one. `size` is the packet's size in bytes."""
     read = time.monotonic_ns()
     where = tracer.where(environ.pop(HEADER))
     if where is None:
@@ -57,14 +57,14 @@ class Trace:
         return TracedResponse(self, connection, environ, progress, size, body, downloads)
 
     def follow(self, answer: Callable[[], None], slot: Slot) -> None:
-        """Call `answer`, which has the app answer on the connection of `slot`."""
+        """Calls `answer`, in which the app answers on the connection of `slot`."""
         record = self.record
         record.note("taken", slot.began)
         record.note("read", self._read)
         record.write()
         steps, before = _steps(self._app), sys.getprofile()
         sys.setprofile(self._profiler(steps))
-        record.note("called")  # what lies between is the trace's own work
+        record.note("called")  # the time between is the trace's own work
         try:
             answer()
         finally:
@@ -90,7 +90,7 @@ class Trace:
 
 
 class TracedResponse(Response):
-    """A Response that notes its moments."""
+    """A Response that records its moments."""
 
     __slots__ = ("_trace",)
 
@@ -129,7 +129,7 @@ class TracedResponse(Response):
 
 
 def _passed(connection: Connection, size: int) -> dict[str, str]:
-    """The packet as nginx sent it: it still waits in the kernel's queue."""
+    """The packet as nginx sent it: it is still in the kernel's queue."""
     import socket
 
     variables: dict[str, str] = {}
@@ -151,7 +151,7 @@ def _taken(body: Any) -> int:
 
 
 def _steps(app: Any) -> dict[CodeType, tuple[str, str]]:
-    """What of a Flask app is worth a row of its own, by code; nothing for another framework."""
+    """The code objects of a Flask app that get a row of their own; none for another framework."""
     flask_app = _flask(app)
     if flask_app is None:
         return {}

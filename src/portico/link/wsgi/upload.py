@@ -1,7 +1,8 @@
-"""An upload as a file: the one that nginx wrote, or one of ours where the app may not read nginx's.
+"""An upload as a file: the one that nginx wrote, or one of the worker's if the app may not read nginx's.
 
-nginx's files are 0600 and its own, and nothing in its configuration changes that. So an app that runs as another user
-than nginx's workers gets a file of its own, in a directory of its own: the same to the app, one copy more of the bytes.
+nginx's files have mode 0600 and belong to nginx's user, and no directive changes that. So an app that runs as
+another user than nginx's workers gets a file of its own, in a directory of its own: the same for the app, at the
+cost of one more copy.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ from portico.link.uwsgi import BadPacketError
 from portico.link.wsgi.request import Environ
 
 _WHERE: Final = "PORTICO_UPLOAD"
-"""A file, or with a slash at its end the directory where we write one."""
+"""A file, or with a trailing slash the directory for the worker's own."""
 _PIECE: Final = 1 << 18
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _swept = set[str]()
 
 
 class NoRoomError(Exception):
-    """The disk has no place for an upload."""
+    """The disk has no room for an upload."""
 
 
 def is_nginx_s(environ: Environ) -> bool:
-    """Whether nginx has the body of this request in a file that we may read."""
+    """Whether nginx has the request's body in a file that the worker may read."""
     return not environ.get(_WHERE, "/").endswith("/")
 
 
 def of_nginx(environ: Environ, length: int) -> Environ:
-    """The environ of a request whose body nginx has in a file. BadPacketError when that is not all of it."""
+    """The environ of a request whose body nginx has in a file. BadPacketError if the file is incomplete."""
     path = environ["portico.upload"] = environ.pop(_WHERE)
     try:
         file = open(path, "rb")  # noqa: SIM115, PTH123  the app reads it, and it closes with the environ
@@ -48,9 +49,9 @@ def of_nginx(environ: Environ, length: int) -> Environ:
 
 
 def of_ours(environ: Environ) -> Path | None:
-    """Write the body to a file of ours and give it to the app; None for a request that wants none.
+    """Writes the body to a file and gives it to the app; None for a request that wants none.
 
-    Whoever calls removes it. Raises NoRoomError, any other OSError, and what reading the body raises.
+    The caller removes it. Raises NoRoomError, any other OSError, and errors from reading the body.
     """
     directory = environ.pop(_WHERE, "")
     if not directory or not environ.get("CONTENT_LENGTH", "0").strip("0"):
@@ -74,7 +75,7 @@ def of_ours(environ: Environ) -> Path | None:
 
 
 def _sweep(directory: str) -> None:
-    """Remove what workers left that were killed; once a process."""
+    """Removes files of killed workers; once a process."""
     if directory in _swept:
         return
     _swept.add(directory)

@@ -1,4 +1,4 @@
-"""Which nginx there is: the installed one, the one that comes with Portico, or one that was named."""
+"""Which nginx there is: the installed one, the one that comes with Portico, or a named one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WITHOUT = re.compile(r"--without-([^\s=']+)")
 
 
 def found(choice: str) -> Builds:
-    """The builds that `choice` means: one, or with "auto" every one there is. Raises UsageError without any."""
+    """The builds of `choice`: one, or with "auto" every one that exists. Raises UsageError without any."""
     if choice != "auto":
         return Builds(find_nginx(choice))
     usable, problems = list[Build](), list[Problem]()
@@ -51,7 +51,7 @@ def find_nginx(choice: str) -> Build:
 
 
 def _origin(path: str) -> str:
-    """A path may name the installed build or the one that comes along: it is the same then."""
+    """A path may name the installed build or the embedded one: it is the same then."""
     if (installed := _installed()) and os.path.realpath(path) == os.path.realpath(installed):
         return "system"
     try:
@@ -95,7 +95,7 @@ def _build(path: str, origin: str) -> Build:
     if not version:
         said = (done.stderr or done.stdout)[:500]
         raise UsageError(Problem(path, "is not nginx", _EXPECTED, said))
-    # The last one that is named is the one it runs with.
+    # The last one that is named is in effect.
     openssl = _OPENSSL.findall(done.stderr)[-1:]
     return Build(
         "nginx",
@@ -111,7 +111,7 @@ def _build(path: str, origin: str) -> Build:
 
 
 def _loadable(binary: str, said: str) -> dict[str, str]:
-    """The dynamic modules beside this binary that we have a use for and that it really loads."""
+    """The dynamic modules beside this binary that Portico uses and that it really loads."""
     where = re.search(r"--modules-path=([^\s']+)", said)
     if not where:
         return {}
@@ -120,7 +120,7 @@ def _loadable(binary: str, said: str) -> dict[str, str]:
 
 
 def _loads(binary: str, module: Path) -> bool:
-    """A module of another version of nginx is refused, and the whole configuration with it."""
+    """nginx refuses a module of another version, and with it the whole configuration."""
     with tempfile.TemporaryDirectory(prefix="portico-") as directory:
         file = Path(directory, "nginx.conf")
         file.write_text(f"load_module {module};\npid {directory}/pid;\nevents {{}}\n", "utf-8")

@@ -1,1 +1,1 @@
-"""Spans of OpenTelemetry, made of the log lines after the fact: a request does nothing for them."""
+"""OpenTelemetry spans, made from log lines afterwards: requests do no work for them."""

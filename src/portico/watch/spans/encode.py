@@ -1,8 +1,10 @@
-"""Log lines become spans, in OpenTelemetry's own messages; the attributes are those of its conventions for HTTP.
+"""Converts log lines to spans, in OpenTelemetry's own messages; the attributes are those of its conventions for
+HTTP.
 
-https://opentelemetry.io/docs/specs/semconv/http/http-spans/. Each request has a span of nginx's, from its first byte
-to the last of the answer, and within it one of who answered: from nginx passing it on to the end of the answer. When it
-was passed on is not logged. It is at once, but for a large body: that is waited for.
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/. Each request has a span of nginx's, from its first
+byte to the last of the answer, and within it one of the upstream: from nginx passing the request on to the end of
+the answer. The log does not have that first moment. It is at once, except with a large body, which nginx reads
+first.
 """
 
 from __future__ import annotations
@@ -28,12 +30,12 @@ _METHODS = frozenset(
 )
 _VERSIONS = {"HTTP/1.0": "1.0", "HTTP/1.1": "1.1", "HTTP/2.0": "2", "HTTP/3.0": "3"}
 _OURS = "/-/"
-"""Portico's own paths: nobody wants a trace of each question whether the site is well."""
+"""Portico's own paths: health checks need no trace."""
 _SAMPLED, _KNOWN_PARENT, _REMOTE_PARENT = 1, 0x100, 0x200
 _LARGE_BODY = 1 << 16
 _TRIES = re.compile(r", | : ")
 _LONGEST = 2048
-"""Characters of a value that a client chose."""
+"""The limit of characters in a value that a client chose."""
 _MS = 1_000_000
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -66,7 +68,7 @@ class Encoder:
         return is_sampled(request.id, self._tracing.below)
 
     def message(self, requests: Iterable[Request]) -> bytes:
-        """The body of one sending."""
+        """The body of a request to the collector."""
         made = [span for request in requests for span in self._spans(request)]
         scoped = ScopeSpans(scope=self._scope, spans=made)
         body: bytes = ExportTraceServiceRequest(
@@ -79,12 +81,12 @@ class Encoder:
         start = max(0, end - round(request.seconds * 1000) * _MS)
         if not request.is_by_nginx:
             inner = self._inner(request, start, end)
-            end = max(end, inner.end_time_unix_nano)  # nginx knows milliseconds, the worker microseconds
+            end = max(end, inner.end_time_unix_nano)  # nginx has milliseconds, the worker microseconds
             yield inner
         yield self._outer(request, start, end)
 
     def _outer(self, request: Request, start: int, end: int) -> Span:
-        """nginx's part: the request as its client sees it."""
+        """nginx's span: the request as its client sees it."""
         parent, came = request.parent, parse(request.traceparent)
         route = self._route(request)
         method = request.method if request.method in _METHODS else "_OTHER"
@@ -115,12 +117,12 @@ class Encoder:
             start_time_unix_nano=start,
             end_time_unix_nano=end,
         )
-        if came and not parent:  # a stranger's trace is not gone on with, but named
+        if came and not parent:  # an untrusted client's trace is not continued, but recorded
             span.links.add(trace_id=bytes.fromhex(came.trace), span_id=bytes.fromhex(came.span))
         return _finished(span, told, request.status)
 
     def _inner(self, request: Request, start: int, end: int) -> Span:
-        """The part of who answered nginx: the app, or a server elsewhere."""
+        """The upstream's span: the app, or a server elsewhere."""
         numbers = request.numbers
         taken = round(_last(request.response_seconds) * 1000) * _MS
         queue_ns, app_ns = (numbers.queue_us or 0) * 1000, (numbers.app_us or 0) * 1000
@@ -162,7 +164,7 @@ class Encoder:
         return _finished(span, told, status or request.status)
 
     def _route(self, request: Request) -> str:
-        """The rule of the endpoint that answered, the endpoint's name where that has several, or nothing."""
+        """The rule of the endpoint that answered, the endpoint's name if that has several, or empty."""
         endpoint: str = request.numbers.endpoint
         return self._tracing.routes.get(endpoint, endpoint)
 
@@ -190,7 +192,7 @@ def _any(value: Value) -> AnyValue:
 
 
 def _last(text: str) -> float:
-    """The number of the last try; 0 where there is none."""
+    """The number of the last attempt; 0 if there is none."""
     try:
         return float(_TRIES.split(text)[-1])
     except ValueError:

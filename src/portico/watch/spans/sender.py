@@ -1,7 +1,7 @@
-"""Sends spans to a collector by OTLP over HTTP, from a thread of its own: nobody waits for it.
+"""Sends spans to a collector by OTLP over HTTP, from a thread of its own.
 
-What waits is bounded: log lines, as they were read. A collector that is away is tried again and again, and told
-meanwhile once; what finds no room is counted. Of very many requests some are left out.
+The queue is bounded: it contains log lines, as they were read. An absent collector is retried, and reported once;
+lines without room are counted. Of very many requests some are left out.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from portico.reading import Reader
 from portico.watch.spans.encode import Encoder
 
 ROOM_BYTES = 8 << 20
-"""Log lines that wait, some ten thousand; more are lost and counted."""
+"""Log lines that wait, some ten thousand; more are dropped and counted."""
 REQUESTS_A_SECOND = 500
-"""Of more, some are left out: making and sending the spans of so many takes a twentieth of one core."""
+"""Beyond this, some are left out: making and sending the spans of so many takes a twentieth of one core."""
 _BURST_SECONDS = 10
 _GATHER_SECONDS = 1.0
 _PIECE_BYTES = 1 << 20
@@ -35,12 +35,12 @@ _BATCH = 512
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _CONNECT_SECONDS, _ANSWER_SECONDS = 3.0, 10.0
 _AGAIN = frozenset({408, 429, 502, 503, 504})
-"""Answers after which the same may be sent again; after another it would be refused again."""
+"""Statuses after which the same may be sent again; after others it would be refused again."""
 _SENT, _THINNED, _LOST = "sent", "thinned", "lost"
 
 
 class _FailedError(Exception):
-    """A sending that failed; `is_final` when the same would fail again."""
+    """A failed request to the collector; `is_final` if a retry would fail, too."""
 
     def __init__(self, what: str, *, is_final: bool) -> None:
         super().__init__(what)
@@ -48,7 +48,7 @@ class _FailedError(Exception):
 
 
 class Sender:
-    """`take` lines, from one thread; `counts` are requests by what became of their spans."""
+    """`take` lines from one thread; `counts` are requests by the outcome of their spans."""
 
     def __init__(self, tracing: Tracing) -> None:
         self.counts = {_SENT: 0, _THINNED: 0, _LOST: 0}
@@ -68,7 +68,7 @@ class Sender:
         self._thread.start()
 
     def take(self, text: bytes) -> None:
-        """Whole log lines, each with its end."""
+        """Adds complete log lines, each with its end."""
         if not text:
             return
         with self._lock:
@@ -80,12 +80,12 @@ class Sender:
         self._came.set()
 
     def problems(self) -> Iterator[Problem]:
-        """What people should hear since the last call."""
+        """Messages for people since the last call."""
         while self._said:
             yield self._said.popleft()
 
     def close(self, seconds: float = 0) -> None:
-        """Send what waits and be done; it is waited for so long at most."""
+        """Sends what is left and ends, within that time."""
         self._over.set()
         self._came.set()
         self._thread.join(seconds)
@@ -105,7 +105,7 @@ class Sender:
                 return
 
     def _next(self) -> bytes:
-        """The next lines, waited for and gathered for a moment; empty when there are no more and it is over."""
+        """The next lines, gathered for a moment; empty at the end."""
         self._came.wait()
         self._over.wait(_GATHER_SECONDS)
         with self._lock:
@@ -137,7 +137,7 @@ class Sender:
         return wanted
 
     def _deliver(self, batch: list[Request]) -> None:
-        """Send it, again and again if need be; given up at the end, or when it is refused."""
+        """Sends it, with retries; gives up at the end, or if it is refused."""
         body, failures = gzip.compress(self._encoder.message(batch), 5), 0
         while True:
             try:
@@ -210,7 +210,7 @@ _OWN_HEADERS = {
 
 
 def _headers(path: str, reader: Reader) -> dict[str, str]:
-    """Those of the user's file, read anew: a key that was changed holds at once."""
+    """The headers of the user's file, read anew: a changed key is used at once."""
     if not path:
         return {}
     pairs = (line.partition(":") for line in reader.text(path).splitlines() if line.strip())

@@ -1,2 +1,3 @@
-"""One real request, walked: sent by `client`, its traces brought together by `evidence`, told by `table`, `tracker`
-and `moments`."""
+"""One real request, traced: `client` sends it, `evidence` collects its records, `table`, `tracker` and `moments`
+present them.
+"""

@@ -1,4 +1,4 @@
-"""Sends one request over a connection of its own and notes when what happened, on time.monotonic_ns."""
+"""Sends one request over its own connection and records its moments, on time.monotonic_ns."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from portico.link.uwsgi import receive
 from portico.values import Address
 
 _MOST_BODY = 1 << 20
-"""Bytes of a body that are kept; the rest is only counted."""
+"""Bytes of a body that are stored; the rest is only counted."""
 _STREAM_SECONDS = 3.0
-"""How long an event stream is read, unless the user names another time."""
+"""How long an event stream is read, unless the user sets another time."""
 _SILENT = "the connection was closed without an answer"
 Headers = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be sent. `connect` names another address than the URL does, as `host:port`."""
+    """The request to send. `connect` names another address than the URL's, as `host:port`."""
 
     url: str
     method: str = "GET"
@@ -35,14 +35,14 @@ class Wish:
     body: bytes = b""
     connect: str = ""
     seconds: float = 60.0
-    """The whole time it may take."""
+    """The time limit of the whole request."""
     proxied: tuple[Address, ...] = ()
     """The site's own addresses where a connection begins with the PROXY protocol."""
 
 
 @dataclass
 class Sent:
-    """What was sent and what came back. `moments` are monotonic ns by name, in the order in which they happened."""
+    """The sent request and its answer. `moments` are monotonic ns by name, in the order of their happening."""
 
     method: str
     scheme: str
@@ -59,14 +59,14 @@ class Sent:
     tls: str = ""
     cipher: str = ""
     distrust: str = ""
-    """Why this machine does not trust the certificate, empty when it does."""
+    """Why this machine does not trust the certificate, empty if it does."""
     status: int = 0
     reason: str = ""
     received: Headers = field(default_factory=list)
     body: bytes = b""
     body_size: int = 0
     pieces: list[tuple[int, int]] = field(default_factory=list)
-    """When a piece came, and its bytes."""
+    """The time of each piece, and its bytes."""
     error: str = ""
     is_cut: bool = False
     """The answer ended before it was complete."""
@@ -88,7 +88,9 @@ class Sent:
 
 
 def send(wish: Wish, token: str) -> Sent:
-    """Send it; `error` says what failed. `token` asks Portico's worker to watch. Raises UsageError for no URL."""
+    """Sends it; `error` is the failure. With a `token`, Portico's worker records it. Raises UsageError for an
+    invalid URL.
+    """
     sent = _prepared(wish, token)
     ends = time.monotonic() + wish.seconds
     try:
@@ -151,7 +153,7 @@ def _connected(sent: Sent, wish: Wish, ends: float) -> socket.socket:
         host, _, number = wish.connect.rpartition(":")
         host, port = host.strip("[]") or "127.0.0.1", int(number)
     sent.peer = host
-    host.encode("idna")  # what Python loads for it is not the request's time
+    host.encode("idna")  # Python loads a module for it, which is not the request's time
     context = _context(sent) if sent.scheme == "https" else None
     moments["begin"] = time.monotonic_ns()
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -184,7 +186,9 @@ def _context(sent: Sent) -> ssl.SSLContext:
 def _secured(
     connection: socket.socket, context: ssl.SSLContext, sent: Sent, wish: Wish, ends: float
 ) -> socket.socket:
-    """TLS; an untrusted certificate is reported, and the request starts again without the check: the site is ours."""
+    """TLS; an untrusted certificate is reported, and the request starts again without the check: the site is the
+    user's own.
+    """
     try:
         made = context.wrap_socket(connection, server_hostname=sent.host)
     except ssl.SSLCertVerificationError as error:
@@ -201,7 +205,7 @@ def _secured(
 
 
 def connection_port(sent: Sent, wish: Wish) -> int:
-    """The port that was really connected to."""
+    """The port of the connection."""
     return int(wish.connect.rpartition(":")[2]) if wish.connect else sent.port
 
 
@@ -211,7 +215,7 @@ def _talk(connection: socket.socket, sent: Sent, wish: Wish, ends: float) -> Non
     try:
         connection.sendall(head + wish.body)
     except (BrokenPipeError, ConnectionResetError):
-        pass  # refused before it was read whole: the answer says why
+        pass  # refused before it was read completely: the answer says why
     sent.moments["sent"] = time.monotonic_ns()
     rest = _read_head(connection, sent, ends)
     if sent.status == 101:
@@ -271,16 +275,16 @@ def _read_body(connection: socket.socket, sent: Sent, rest: bytes, ends: float) 
 
 
 class Chunks:
-    """The chunked transfer coding, taken apart as it comes (RFC 9112, 7.1)."""
+    """A decoder of the chunked transfer coding (RFC 9112, 7.1)."""
 
     def __init__(self) -> None:
         self.is_over = False
         self._left = 0
-        """Bytes of the chunk, with its line's end, that are still to come."""
+        """Bytes of the chunk, with its line end, that are still missing."""
         self._line = b""
 
     def take(self, piece: bytes) -> bytes:
-        """What it holds of the body. Raises OSError for what is no chunk."""
+        """The decoded part of the body. Raises OSError for an invalid chunk."""
         made = bytearray()
         while piece and not self.is_over:
             if self._left:

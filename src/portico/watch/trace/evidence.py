@@ -1,4 +1,6 @@
-"""All that is known about one request: the client, nginx's line, the worker's record, the configuration."""
+"""All that is known about one request: the client's moments, nginx's log line, the worker's record, the
+configuration.
+"""
 
 from __future__ import annotations
 
@@ -46,22 +48,22 @@ _UNREADABLE = (400, 414, 431)
 
 @dataclass(frozen=True)
 class TracedSite:
-    """The site whose request it is: where its files and logs are."""
+    """The request's site: its files and logs."""
 
     runtime: Path
     conf: Path
-    """The directory of the gateway's files: that of the shared one, when several sites share one."""
+    """The directory of the gateway's files: the shared one's, if several sites share one."""
     access_log: Path
     error_log: Path
     app_log: Path
     user: str = ""
-    """The user of the app; empty when that is the user of Portico."""
+    """The app's user; empty if it is Portico's."""
     masked: tuple[str, ...] = ()
-    """Names whose values are not shown, beside those that never are."""
+    """Names whose values are masked, beside those that always are."""
 
     @classmethod
     def of(cls, runtime: str, status: Status) -> TracedSite:
-        """That of a running site which told its status."""
+        """From the status of a running site."""
         return cls(
             Path(runtime),
             Path(f"{status.gateway}/conf" if status.gateway else status.files),
@@ -75,11 +77,11 @@ class TracedSite:
 
 @dataclass
 class Evidence:
-    """`records` are those of the workers that had the request, in order; `line` is None when the gateway wrote none."""
+    """`records` are those of the workers that had the request, in order; `line` is None if the gateway wrote none."""
 
     sent: Sent
     language: Language
-    """That of the gateway's configuration."""
+    """The language of the gateway's configuration."""
     root: Node
     verdict: Verdict | None
     why_none: str
@@ -89,25 +91,25 @@ class Evidence:
     complaints: list[Complaint] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
-    """Messages about new lines that could not be read: what is missing may be among them."""
+    """Messages about new unreadable lines: missing ones may be among them."""
     is_closed: bool = False
     """`portico maintenance` is on."""
     mask: Tracer = field(default_factory=lambda: Tracer(None))
-    """Knows whose values are not shown, as the worker does."""
+    """Knows which values are masked, as the worker does."""
 
     @property
     def target(self) -> str:
-        """What was asked for, as it may be shown."""
+        """The request target, masked."""
         return self.mask.url(self.sent.target)
 
     @property
     def record(self) -> Record | None:
-        """Of the worker that had it last."""
+        """The record of the last worker."""
         return self.records[-1] if self.records else None
 
     @property
     def is_unreadable(self) -> bool:
-        """The gateway refused it before it looked for a location: only the app and a line that answers say the same."""
+        """The gateway refused it before it chose a location: only the app's record and the status show it."""
         if self.verdict is None or self.line is None or self.line.upstream:
             return False
         if self.sent.status not in _UNREADABLE:
@@ -121,29 +123,29 @@ class Evidence:
 
     @property
     def gateway(self) -> str:
-        """What the program in front is called."""
+        """The name of the gateway's program."""
         return self.language.name
 
     @property
     def answer(self) -> Node | None:
-        """The line by which the location answers without looking further."""
+        """The line by which the location answers directly."""
         location = self.verdict.location if self.verdict else None
         return location.first(*self.language.settings[Setting.ANSWER]) if location else None
 
     @property
     def levels(self) -> list[Node]:
-        """Where something may be set for the request, the innermost first."""
+        """The blocks in which something may be set for the request, the innermost first."""
         return self.language.levels(self.root, self.verdict) if self.verdict else []
 
     def setting(self, wanted: Setting) -> Node | None:
-        """The directive in force where the request was answered, of the first name that has one."""
+        """The directive in force for the request, of the first name that has one."""
         levels = self.levels
         names = self.language.settings[wanted]
         return next((found for name in names for node in levels if (found := node.first(name))), None)
 
 
 def follow(site: TracedSite, wish: Wish) -> Evidence:
-    """Send the request and collect what everybody knows about it. Raises PorticoError."""
+    """Sends the request and collects its records. Raises PorticoError."""
     language = language_in(site.conf)
     root = language.read(site.conf / language.main)
     logs = [Follower(site.access_log), Follower(site.error_log), Follower(site.app_log, is_untrusted=True)]
@@ -159,9 +161,9 @@ def follow(site: TracedSite, wish: Wish) -> Evidence:
 
 @contextmanager
 def _invitation(site: TracedSite) -> Iterator[tuple[str, Path]]:
-    """A directory whose name the request carries; whoever can make it may see what a worker knows.
+    """A directory whose name the request contains; a user who can create it may see a worker's record.
 
-    A worker of another user passes through the parent, where it can make and move nothing, to the one that is its own.
+    A worker of another user traverses the parent, where it can create and move nothing, to its own directory.
     """
     token, parent = secrets.token_hex(16), Path(trace(str(site.runtime)))
     try:
@@ -184,7 +186,7 @@ def _invitation(site: TracedSite) -> Iterator[tuple[str, Path]]:
 
 @contextmanager
 def _made(below: int, name: str, mode: int, owner: int) -> Iterator[int]:
-    """A directory of that name in an open one, open. Root gives it to its owner, and follows no link that is there."""
+    """A directory with that name in an open one, opened. Root gives it to its owner, and follows no link."""
     with suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=below)
     with untrusted.folder(name, below) as own:
@@ -234,7 +236,7 @@ def _is_ours(line: Request, made: Evidence, wanted: str) -> bool:
 
 
 def _records(directory: Path, made: Evidence) -> list[Record]:
-    """What the workers wrote; one that has not finished is waited for, unless the gateway has given it up."""
+    """The workers' records; an unfinished one is waited for, unless the gateway has given it up."""
     patience = (
         0.2
         if made.sent.status in (502, 504) or made.sent.is_stream or made.sent.status == 101
@@ -251,7 +253,7 @@ def _records(directory: Path, made: Evidence) -> list[Record]:
 
 
 def keep(site: TracedSite, request_id: str, shown: Trace) -> None:
-    """Store a trace for a later look; the oldest go. Only beside the logs of the user whose site it is."""
+    """Stores a trace for later; the oldest ones are deleted. Only beside the logs of the user who owns the site."""
     name = request_id if _ID.fullmatch(request_id) else secrets.token_hex(16)
     try:
         with untrusted.folder(site.access_log.parent) as state:
@@ -261,7 +263,7 @@ def keep(site: TracedSite, request_id: str, shown: Trace) -> None:
                     _write(own, f"{name}.json", msgspec.json.encode(shown), owner)
                     _remove_old(own, site.access_log.parent / _TRACES)
     except OSError:
-        pass  # it was shown all the same
+        pass  # it was shown anyway
 
 
 def _write(below: int, name: str, text: bytes, owner: int) -> None:

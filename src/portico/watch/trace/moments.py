@@ -1,4 +1,4 @@
-"""Key moments: one sentence for each thing about a request that is worth knowing, and where to read on."""
+"""Key moments: one sentence for each noteworthy fact about a request, and a command with more."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_HEADERS = {
     "connection", "body size", "method", "scheme", "client address", "path as sent", "query", "path_info",
     "script_name",
 }  # fmt: skip
-"""Of what is followed on the way there, what is not a header that may get lost."""
+"""Of what is tracked on the request's way, names that are not headers which may get lost."""
 _HIDDEN = {"x-portico", "x-request-id"}
 _OWN = {"server", "date", "connection", "transfer-encoding", "x-request-id", "accept-ranges", "etag"}
 
@@ -113,7 +113,7 @@ def _retries(evidence: Evidence) -> Iterator[Moment]:
 
 
 def _source(evidence: Evidence) -> Iterator[Moment]:
-    """Whose answer it is, where it is not simply the app's."""
+    """The source of the answer, if it is not simply the app."""
     sent, line = evidence.sent, evidence.line
     if line and (words := _CACHED.get(line.cache)):
         yield Moment(words.format(gateway=evidence.gateway), _see(evidence, Setting.CACHE))
@@ -237,13 +237,13 @@ def _times(evidence: Evidence) -> Iterator[Moment]:
 
 
 def _hides(evidence: Evidence, name: str) -> str:
-    """The line that keeps a header of the app's from the client."""
+    """The line that removes a header of the app's."""
     lines = (node for level in evidence.levels for node in level.children or ())
     return next((_explain(evidence, node) for node in lines if evidence.language.hides(node, name)), "")
 
 
 def _is_passed_on(evidence: Evidence) -> bool:
-    """Whether what the client got is what a worker answered, not a page of the gateway's."""
+    """Whether the client got a worker's answer, not a page of the gateway's."""
     answer = evidence.record and evidence.record.response
     said = str(answer.status) if answer and answer.status is not None else ""
     return said.partition(" ")[0] == str(evidence.sent.status)

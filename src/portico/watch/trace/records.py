@@ -1,4 +1,4 @@
-"""What the workers wrote of a traced request (`link.trace`): the app's user may write anything there."""
+"""The workers' records of a traced request (`link.trace`): the app's user may write anything there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Headers = list[tuple[str, str]]
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that happened at `ns`, in nanoseconds of the clock that never goes back; `what` names it."""
+    """An event at `ns`, in nanoseconds of the monotonic clock; `what` names it."""
 
     what: str
     ns: Count
@@ -28,7 +28,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """What the app said, and in `sent` the headers that the worker sent. Without `status` it had not said it yet."""
+    """The app's answer, and in `sent` the headers that the worker sent. Without `status` there was none yet."""
 
     status: str | int | None = None
     headers: Headers = []
@@ -37,7 +37,7 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What one worker knows of the request. `nginx` are the variables that it got, `environ` what the app got."""
+    """One worker's record of the request. `nginx` are the variables from nginx, `environ` those for the app."""
 
     pid: Pid
     thread: Count
@@ -50,15 +50,15 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def first(self) -> dict[str, int]:
-        """When each thing happened first."""
+        """The first time of each event."""
         return {event.what: event.ns for event in reversed(self.events)}
 
 
 def read(directory: Path) -> list[Record]:
-    """One of each worker that had the request, in their order; what is none is left out."""
+    """The record of each worker that had the request, in their order; invalid ones are skipped."""
     found = list[Record]()
     for path, _ in untrusted.files(directory, _MOST_FILES):
         if path.suffix == ".json":
-            with suppress(OSError, ValueError):  # it has just been written anew, or is none
+            with suppress(OSError, ValueError):  # it is being written, or is invalid
                 found.append(untrusted.read_json(path, Record))
     return sorted(found, key=lambda one: one.events[0].ns)

@@ -46,7 +46,7 @@ def _row(
 
 
 def _named(evidence: Evidence, actor: str) -> str:
-    """The gateway by the name of its program."""
+    """The gateway with the name of its program."""
     return evidence.gateway if actor == GATEWAY else actor
 
 
@@ -106,7 +106,7 @@ def _there(evidence: Evidence) -> Iterator[Row]:
 
 
 def _gateway(evidence: Evidence) -> Iterator[Row]:
-    """What the gateway decides."""
+    """The gateway's decisions."""
     found, line = evidence.verdict, evidence.line
     if not evidence.sent.at("sent"):
         return
@@ -168,7 +168,7 @@ def _limits(evidence: Evidence) -> Iterator[Row]:
 
 
 def _detour(evidence: Evidence) -> Iterator[Row]:
-    """Where a generated configuration sends requests instead."""
+    """The location to which a generated configuration redirects requests internally."""
     assert evidence.verdict is not None
     ways = evidence.language.detours(evidence.verdict)
     is_on = evidence.sent.is_upgrade and evidence.line and evidence.line.refused_by != RATE
@@ -277,7 +277,7 @@ def _in_worker(evidence: Evidence, record: Record) -> Iterator[Row]:
     numbers = evidence.line.numbers if evidence.line else NO_NUMBERS
     who = f"worker {record.pid}" + (f", thread {record.thread}" if record.thread else "")
     took = max(0, _us(since, taken)) if taken > since else 0
-    # A gateway's clock ticks in milliseconds: by it the queue may look longer than the whole way there.
+    # The gateway's clock has milliseconds: by it the queue may look longer than the whole way there.
     waited = min(numbers.queue_us or 0, took)
     queue = f"; {waited} us of it in the queue, to the millisecond" if waited else ""
     yield _row(evidence, LINK, f"{who} takes the connection", _REQUEST, LINK, WORKER, at=taken, took=took,
@@ -372,7 +372,7 @@ def _back(evidence: Evidence) -> Iterator[Row]:
 
 
 def _page(evidence: Evidence) -> str:
-    """The line that shows the page, where the gateway answered with one of its own."""
+    """The line that shows the page, if the gateway answered with one of its own."""
     found, status = evidence.verdict, evidence.sent.status
     if found is None or status < 400 or (evidence.record and evidence.record.response):
         return ""
@@ -385,7 +385,7 @@ def _left_worker(evidence: Evidence) -> int:
 
 
 def bars(evidence: Evidence) -> list[Bar]:
-    """The waterfall: who had the request when."""
+    """The waterfall: which process had the request when."""
     sent, begin = evidence.sent, evidence.sent.at("begin")
     points: list[tuple[str, str, int, int]] = [
         ("DNS", CLIENT, begin, sent.at("looked up")),

@@ -20,7 +20,7 @@ _FORWARDED = (
 
 
 def request(evidence: Evidence) -> list[Tracked]:
-    """Everything worth following on the way there."""
+    """Everything worth tracking on the request's way."""
     sent, record = evidence.sent, evidence.record
     nginx, app = (_texts(record.nginx), _texts(record.environ)) if record else ({}, {})
     headers = {name.lower(): value for name, value in evidence.mask.headers(sent.headers)}
@@ -54,7 +54,7 @@ def request(evidence: Evidence) -> list[Tracked]:
 
 
 def response(evidence: Evidence) -> list[Answered]:
-    """The status and every header on the way back."""
+    """The status and every header of the answer."""
     sent, record = evidence.sent, evidence.record
     answer = (record and record.response) or Response()
     said, out, got = (
@@ -98,7 +98,7 @@ def _header(name: str, sent: dict[str, str], nginx: dict[str, str], app: dict[st
 
 
 def _own_address(evidence: Evidence) -> str | None:
-    """The address nginx saw, where the client cannot know it: its own end of the connection is this machine's."""
+    """The address that nginx saw, if the client cannot know it: its own end of the connection is this machine's."""
     return evidence.line.client if evidence.line else None
 
 

@@ -1,6 +1,6 @@
-"""The same site behind a second gateway of its own, on a free loopback port, with a line of its files changed.
+"""The same site behind a second gateway, on a free loopback port, with a line of its files changed.
 
-The app is the running one; the gateway that people use is not touched.
+The app is the running one; the real gateway is not touched.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _START_SECONDS = 30.0
 
 
 def placed(change: Change, evidence: Evidence) -> Change:
-    """Of several places the one that is in force for this request, if it is one."""
+    """The place that is in force for this request, if it is among several."""
     if change.line:
         return change
     found = next((here for level in evidence.levels if (here := level.all(change.name))), [])
@@ -36,13 +36,15 @@ def placed(change: Change, evidence: Evidence) -> Change:
 def running(
     site: TracedSite, binary: str, change: Change | None
 ) -> Iterator[tuple[TracedSite, dict[str, str], str]]:
-    """A second gateway; where it lives, which address became which, and what was changed. Raises PorticoError."""
+    """A second gateway; its directory, the mapping of addresses, and the change. Raises PorticoError."""
     language = language_in(site.conf)
     directory = Path(tempfile.mkdtemp(prefix="portico-"))
     directory.chmod(0o755)  # the gateway's workers may be another user
     try:
         conf = directory / "conf"
-        conf.mkdir(0o700)  # keys are among the files: nobody else looks in before each has its own mode
+        conf.mkdir(
+            0o700
+        )  # keys are among the files: no other user may read them before each has its own mode
         shutil.copytree(site.conf.resolve(), conf, dirs_exist_ok=True)
         main = conf / language.main
         lines, what = main.read_text().splitlines(), ""
