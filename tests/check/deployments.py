@@ -6,10 +6,15 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from portico.check.findings import findings
 from portico.check.model import Finding
+from portico.check.system.around import Around, Kernel
 from portico.project.gather import gather
+from portico.values import Address
 from tests.support import free_port, write_files
 
 GOOD = "kX3vLq8ZpW5nRt7YcB2mHf9D"
@@ -66,6 +71,11 @@ with Configurator(session_factory=SignedCookieSessionFactory({GOOD!r}, **said)) 
 """
 WELL = {"flask": FLASK, "django": DJANGO, "starlette": STARLETTE, "pyramid": PYRAMID}
 TOML = 'domains = ["shop.example"]\n# more\n\n[https]\nmode = "local"\n'
+WELL_AROUND = Around(
+    Kernel(tasks_limit=10_000, tasks=100, tasks_source="pids.max", ports=28_000, clock=2e9, made_at=1.9e9),
+    lambda names: {name: ["1.1.1.7"] for name in names}, frozenset({"1.1.1.7", "127.0.0.1"}), Path("/nowhere"),
+    lambda _: (1 << 40, 1 << 20),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,8 +98,12 @@ class Fault:
     files: Mapping[str, str] = field(default_factory=dict)
     also: Callable[[Path], object] = lambda _: None
     """What is done to the directory."""
-    is_public: bool = False
-    """Listens on all addresses, so that strangers come."""
+    around: Mapping[str, Any] = field(default_factory=dict)
+    """What is around it, in place of what is in `WELL_AROUND`."""
+    port: int = 0
+    """Where the site is taken to listen, though nothing is bound there."""
+    etc: Mapping[str, str] = field(default_factory=dict)
+    """Files of the machine's configuration."""
 
 
 def checked(home: Path, kind: str, fault: Fault | None = None) -> list[Finding]:
@@ -103,20 +117,25 @@ def checked(home: Path, kind: str, fault: Fault | None = None) -> list[Finding]:
             assert part in toml
             toml = toml.replace(part, "")
         files = dict(fault.files)
+    toml = toml.replace('"local"\n', f'"local"\nlisten = "127.0.0.1:{free_port()}"\n')
     write_files(home / "site", {"app.py": app, "portico.toml": toml, **files})
     for path in (home / "site").rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     (home / "site").chmod(0o755)
     if fault:
         fault.also(home / "site")
-    os.environ["PORTICO_RUNTIME_DIR"], os.environ["PORTICO_STATE_DIR"] = (
-        str(home / "run"),
-        str(home / "state"),
-    )
+        write_files(home / "etc", fault.etc)
+    os.environ |= {"PORTICO_RUNTIME_DIR": str(home / "run"), "PORTICO_STATE_DIR": str(home / "state")}
     gathered = gather(str(home / "site"), None, {}, looks=True)
     nginx = replace(gathered.place.gateway, version=(99,))  # no fault of it is published
     place = replace(
         gathered.place, gateway=nginx, user="shop", gateway_user="", gateway_group="", exposed="",
+        is_container=False,
         somaxconn=65535, file_limit=1 << 20,
     )  # fmt: skip
-    return findings(replace(gathered, place=place))
+    if fault and fault.port:
+        listen = Address("*", fault.port)
+        options = msgspec.structs.replace(gathered.site.options, listen=listen)
+        gathered = replace(gathered, site=replace(gathered.site, options=options))
+    around = replace(WELL_AROUND, etc=home / "etc", **(fault.around if fault else {}))
+    return findings(replace(gathered, place=place), surroundings=around)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from portico.check.model import Finding
+from portico.check.system.around import Kernel
 from tests.check.deployments import WELL, Fault, checked
 from tests.support import private_directory
 
@@ -102,6 +103,54 @@ FAULTS = {
     "data in the memory of a worker": Fault(
         "app-memory", "seen is written by requests", "flask",
         'seen = {}\n@app.get("/count")\ndef count():\n    seen["n"] = 1\n    return ""',
+    ),
+    "a secret that everybody reads": Fault(
+        "secret-mode", "any user of this machine can read DATABASE_PASSWORD", "flask",
+        files={".env": "DEBUG=0\nDATABASE_PASSWORD=kX3vLq8Z\n"},
+    ),
+    "code that everybody writes": Fault(
+        "code-mode", "can change what the app runs", "pyramid", also=lambda site: (site / "app.py").chmod(0o666)
+    ),
+    "a database that everybody downloads": Fault(
+        "served-database", "anybody downloads it at /static/shop.db", "flask",
+        'app.config["DATABASE"] = app.root_path + "/static/shop.db"', files={"static/shop.db": "SQLite format 3"},
+    ),
+    "a domain that leads elsewhere": Fault(
+        "dns", "shop.portico.dev leads to 9.9.9.9 (A)", "flask", 'app.config["SESSION_COOKIE_DOMAIN"] = None',
+        toml='domains = ["shop.portico.dev"]', without=('domains = ["shop.example"]\n',),
+        around={"lookup": lambda names: {name: ["9.9.9.9"] for name in names}},
+    ),
+    "certbot that cannot renew": Fault(
+        "certbot", "certbot renews shop.example by its nginx plugin", "flask", port=80,
+        etc={"letsencrypt/renewal/shop.example.conf": "[renewalparams]\nauthenticator = nginx\ninstaller = nginx\n"},
+    ),
+    "another server at boot": Fault(
+        "boot-conflict", "nginx.service starts at boot, too", "flask", port=80,
+        etc={"systemd/system/multi-user.target.wants/nginx.service": ""},
+    ),
+    "a cgroup that is too small": Fault(
+        "tasks", "pids.max allows 60 processes and threads", "flask",
+        around={"kernel": Kernel(tasks_limit=60, tasks=20, tasks_source="pids.max")},
+    ),
+    "a full disk": Fault("disk", "1MiB are free", "flask", around={"free": lambda _: (1 << 20, 1 << 20)}),
+    "a clock of long ago": Fault(
+        "clock", "the clock says 1970-01-02", "flask", around={"kernel": Kernel(clock=86_400, made_at=1.9e9)}
+    ),
+    "a limit behind another": Fault(
+        "limit-order", '"20/second" never refuses a request: "5/second" does so before', "flask",
+        tables='[limits]\nrate = "5/second"\n[routes."/"]\nlimit = "20/second"\n',
+    ),
+    "an nginx that waits less than the worker": Fault(
+        "own-limits", "uwsgi_read_timeout 10s ends a request, and", "flask",
+        tables='[nginx]\nserver = ["uwsgi_read_timeout 10s;"]\n',
+    ),
+    "an own block that believes the client": Fault(
+        "own-directives", "X-Forwarded-For", "flask",
+        tables="[nginx]\nserver = ['location /old { proxy_pass http://127.0.0.1:9; proxy_set_header X-Forwarded-For "
+        "$proxy_add_x_forwarded_for; }']\n",
+    ),
+    "settings of another server": Fault(
+        "unread-settings", "uwsgi.ini is not used", "django", files={"uwsgi.ini": "[uwsgi]\nharakiri = 120\n"}
     ),
 }  # fmt: skip
 

@@ -76,6 +76,7 @@ RELAY = GatewayKind(
     problems=problems,
     notes=lambda _: ["relay is small"],
     own_risks=lambda _: [],
+    own_limits=lambda *_: [],
     faults=Faults(
         as_of="never",
         chosen=lambda place, _: place,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from portico.check.access import access_findings
 from portico.check.app.cookies import cookie_findings
@@ -16,34 +16,58 @@ from portico.check.machine import machine_findings
 from portico.check.memory import memory_findings
 from portico.check.model import Finding, in_order, ok
 from portico.check.noted import noted_findings
+from portico.check.order import order_findings
 from portico.check.source import source_findings
+from portico.check.system.around import Around, around
+from portico.check.system.kernel import disk_findings, kernel_findings
+from portico.check.system.managers import manager_findings
+from portico.check.system.modes import mode_findings
+from portico.check.system.names import name_findings
 from portico.place.owner import as_user
 from portico.project.gather import Gathered
+from portico.site.facts import AppFacts, AppSettings
 
 
-def findings(gathered: Gathered, ours: frozenset[int] = frozenset()) -> list[Finding]:
-    """`ours` are ports of sites beside this one."""
-    of_machine = machine_findings(gathered.site, gathered.place, gathered.plan, ours)
-    return in_order([*_of_app(gathered), *of_machine] if gathered.site.has_app else of_machine)
+def findings(
+    gathered: Gathered, ours: frozenset[int] = frozenset(), surroundings: Around | None = None
+) -> list[Finding]:
+    """`ours` are ports of sites beside this one. Without `surroundings`, this machine is looked at."""
+    site, place = gathered.site, gathered.place
+    who = as_user(place.app_user, os.environ)
+    answers, why_none = looks(site, who) if site.has_app else ((), ())
+    said = answers[0].settings if answers else AppSettings()
+    return in_order([
+        *(_of_app(gathered, answers, said) if site.has_app else ()),
+        *why_none,
+        *machine_findings(site, place, gathered.plan, ours),
+        *order_findings(site),
+        *_around(gathered, said, surroundings or around()),
+    ])  # fmt: skip
 
 
-def _of_app(gathered: Gathered) -> Iterator[Finding]:
+def _of_app(gathered: Gathered, answers: Sequence[AppFacts], said: AppSettings) -> Iterator[Finding]:
     site, place, facts = gathered.site, gathered.place, gathered.site.facts
     routes = f", {len(facts.routes)} routes" if facts.routes else ""
     yield ok("app", f"{facts.app} imports ({facts.kind} {facts.version}{routes})".replace(" )", ")"), "app")
     yield from access_findings(site)
     yield from memory_findings(site, place, gathered.plan, gathered.import_memory)
+    yield from front_findings(site, said)
+    yield from cookie_findings(site, said)
+    yield from fitting_findings(site, place, said)
     source = list(source_findings(site))
     yield from source
-    answers, why_none = looks(site, as_user(place.app_user, os.environ))
-    yield from why_none
-    for said in [look.settings for look in answers][:1]:
-        yield from front_findings(site, said)
-        yield from cookie_findings(site, said)
-        yield from fitting_findings(site, place, said)
     yield from _unsaid(exposed_findings(site, gathered.plan.workers, answers), source)
     yield from limit_findings(site)
     yield from noted_findings(site, place)
+
+
+def _around(gathered: Gathered, said: AppSettings, found: Around) -> Iterator[Finding]:
+    site, place = gathered.site, gathered.place
+    yield from kernel_findings(site, place, gathered.plan, found.kernel, gathered.import_memory)
+    yield from disk_findings(place.state, found.free(place.state))
+    yield from name_findings(site, found, is_container=place.is_container)
+    yield from manager_findings(site, found.etc)
+    yield from mode_findings(site, place, said.databases)
 
 
 def _unsaid(found: Iterable[Finding], source: list[Finding]) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What do the user's own directives lose, or let through?"""
+"""What do the user's own directives lose, let through, or end too soon?"""
 
 from __future__ import annotations
 
@@ -13,5 +13,8 @@ from portico.site.model import Site
 
 def own_findings(site: Site, place: Place) -> Iterator[Finding]:
     """One finding for each block, with its line."""
-    for one in gateway_of(place).own_risks(decided(site, place)):
+    kind, web = gateway_of(place), decided(site, place)
+    for one in kind.own_risks(web):
         yield warning(one.where or "own directives", one.what, one.hint, "own-directives")
+    for one in kind.own_limits(web.own.all, site.options.request_timeout, site.max_upload):
+        yield warning(one.where or "own directives", one.what, one.hint, "own-limits")

@@ -43,6 +43,22 @@ def memory(root: Path = _ROOT, own: str | None = None) -> Quota:
     return found
 
 
+def tasks(root: Path = _ROOT, own: str | None = None) -> Quota:
+    """How many processes and threads there may be: the smallest limit up the cgroup tree; 0 for none."""
+    found = Quota(0, "")
+    for directory in _ancestors(root, own):
+        for name in ("pids.max", "pids/pids.max"):
+            limit = _number(directory / name)
+            if limit is not None and (not found.value or limit < found.value):
+                found = Quota(limit, str(directory / name))
+    return found
+
+
+def tasks_now(source: str) -> int:
+    """How many there are where `tasks` found its limit; 0 where there is none."""
+    return (_number(Path(source).with_name("pids.current")) or 0) if source else 0
+
+
 def _ancestors(root: Path, own: str | None) -> list[Path]:
     path = root / (_own_cgroup() if own is None else own).lstrip("/")
     return [path, *(parent for parent in path.parents if parent.is_relative_to(root))]

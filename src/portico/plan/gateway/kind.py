@@ -13,6 +13,8 @@ from portico.plan.gateway.faults import Faults
 from portico.plan.model import File, PlannedBans, PlannedLimit, Process, Tls, Upstream
 from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
+from portico.site.own.model import Own
+from portico.values import Duration, Size
 
 
 @dataclass(frozen=True)
@@ -53,5 +55,7 @@ class GatewayKind:
     """Notes for the user, a sentence each."""
     own_risks: Callable[[Web], list[Problem]]
     """What the user's own lines in its language take away from Portico's, or let through."""
+    own_limits: Callable[[Sequence[Own], Duration, Size], list[Problem]]
+    """Those of the user's own lines that end or refuse a request before `request_timeout` and `max_upload` do."""
     faults: Faults
     """Its published faults."""

@@ -23,6 +23,7 @@ from portico.plan.gateway.nginx.http import BODIES
 from portico.plan.gateway.nginx.limits.zones import planned as planned_limits
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.own import set_for_all
+from portico.plan.gateway.nginx.own_limits import own_limits
 from portico.plan.gateway.nginx.own_risks import own_risks
 from portico.plan.gateway.nginx.pages import error_page_files
 from portico.plan.gateway.nginx.password import users_files
@@ -90,6 +91,7 @@ NGINX = GatewayKind(
     problems=_problems,
     notes=_notes,
     own_risks=own_risks,
+    own_limits=own_limits,
     faults=Faults(
         as_of=AS_OF,
         chosen=chosen,

@@ -1,0 +1,118 @@
+"""Other programs that care for the same ports, names and settings: certbot, servers that start at boot, their files."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from portico.check.model import Finding, warning
+from portico.place.untrusted import content
+from portico.site.facts import AppFacts
+from portico.site.model import Site
+
+_SERVERS = ("nginx", "apache2", "httpd", "caddy", "lighttpd", "haproxy", "traefik", "openresty")
+_WEB_PORTS = (80, 443)
+_MOST = 50
+_PLUGINS = {"nginx": "its nginx plugin", "apache": "its Apache plugin", "standalone": "a server of its own"}
+_LONGEST = 1 << 16
+_UWSGI = {
+    "processes": "workers.count = {}", "workers": "workers.count = {}", "threads": "workers.threads = {}",
+    "harakiri": 'request_timeout = "{}s"', "max-requests": "workers.max_requests = {}",
+}  # fmt: skip
+_GUNICORN = {
+    "-w": "workers.count = {}", "--workers": "workers.count = {}", "--threads": "workers.threads = {}",
+    "-t": 'request_timeout = "{}s"', "--timeout": 'request_timeout = "{}s"',
+    "--max-requests": "workers.max_requests = {}",
+}  # fmt: skip
+
+
+def manager_findings(site: Site, etc: Path) -> Iterator[Finding]:
+    """`etc`: the machine's configuration."""
+    ports = {address.port for address in (site.listen, *((site.https_listen,) if site.has_https else ()))}
+    if ports & set(_WEB_PORTS):
+        yield from _at_boot(etc)
+        yield from _certbot(site, etc)
+    yield from unread_findings(site.facts, Path(site.directory))
+
+
+def _at_boot(etc: Path) -> Iterator[Finding]:
+    wants = sorted(etc.glob("systemd/system/*.wants/*.service"))
+    for name in [one for one in _SERVERS if any(path.name == f"{one}.service" for path in wants)]:
+        what = f"{name}.service starts at boot, too: which of the two gets port 80 or 443 then is chance"
+        yield warning(f"{name}.service", what, f"systemctl disable --now {name}", "boot-conflict")
+
+
+def _certbot(site: Site, etc: Path) -> Iterator[Finding]:
+    for path in sorted(etc.glob("letsencrypt/renewal/*.conf"))[:_MOST]:
+        said = _renewal(path)
+        way = next((said[key] for key in ("installer", "authenticator") if said.get(key) in _PLUGINS), "")
+        is_used = site.https_files.get("cert", "").startswith(f"{etc}/letsencrypt/live/{path.stem}/")
+        if way and (is_used or path.stem in site.options.domains):
+            what = (
+                f"certbot renews {path.stem} by {_PLUGINS[way]}, which needs the ports that the site holds: "
+                "the certificate is not renewed"
+            )
+            hint = (
+                'let Portico fetch it: email = "you@...", without [https] cert and key; then '
+                f"certbot delete --cert-name {path.stem}"
+            )
+            yield warning(str(path), what, hint, "certbot")
+
+
+def _renewal(path: Path) -> Mapping[str, str]:
+    try:
+        text = content(path.resolve(), _LONGEST).decode(errors="replace")
+    except OSError:
+        return {}
+    return dict(re.findall(r"(?m)^\s*(authenticator|installer)\s*=\s*(\w+)\s*$", text))
+
+
+def unread_findings(facts: AppFacts, directory: Path) -> Iterator[Finding]:
+    """Files that set up another server for this app, with what to say in portico.toml instead."""
+    for note in facts.notes:
+        if re.match(r"[\w/.-]*gunicorn[\w.-]*\.py is not used", note):
+            options = re.findall(r'[\w.]+ = (?:\d+|"[^"]*")', note)
+            yield warning(note.partition(" ")[0], note, _instead(options), "unread-settings")
+    for name in ("uwsgi.ini", "Procfile"):
+        try:
+            text = content(directory / name, _LONGEST).decode(errors="replace")
+        except OSError:
+            continue
+        options = _uwsgi(text) if name == "uwsgi.ini" else _procfile(text)
+        if options:
+            what = f"{name} is not used: what it says counts for another server"
+            yield warning(name, what, _instead(options), "unread-settings")
+
+
+def _instead(options: list[str]) -> str:
+    return (
+        f"in portico.toml: {', '.join(options)}" if options else "remove it, or say the same in portico.toml"
+    )
+
+
+def _uwsgi(text: str) -> list[str]:
+    parser = configparser.ConfigParser(
+        strict=False, interpolation=None, delimiters=("=",), allow_no_value=True
+    )
+    try:
+        parser.read_string(text)
+        said = dict(parser.items("uwsgi"))
+    except configparser.Error:
+        return []
+    return [form.format(said[key]) for key, form in _UWSGI.items() if (said.get(key) or "").isdigit()]
+
+
+def _procfile(text: str) -> list[str]:
+    found = re.search(r"(?m)^web:\s*(.*\bgunicorn\b.*)$", text)
+    try:
+        words = shlex.split(found[1]) if found else []
+    except ValueError:
+        return []
+    pairs = [
+        word.partition("=")[::2] if "=" in word else (word, after)
+        for word, after in zip(words, [*words[1:], ""], strict=False)
+    ]
+    return [_GUNICORN[name].format(value) for name, value in pairs if name in _GUNICORN and value.isdigit()]
