@@ -146,6 +146,12 @@ def bandwidth(speed: str) -> Callable[[View], View]:
     return _noting(bandwidth=speed)
 
 
+def costly(view: View) -> View:
+    """What this route answers costs much: where `guard.challenge` is on, a browser shows a pass for it, which it gets
+    for a small puzzle; whoever has none is answered by nginx (429)."""
+    return _noting(costly=True)(view)
+
+
 def noted() -> list[Note]:
     """The notes of every view so far, so that one that no route reaches can be found."""
     return _noted

@@ -29,7 +29,9 @@ from portico.values import Address
 from tests.support import RULE, golden
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
-MODULES = frozenset({"http_auth_request_module", "http_ssl_module", "http_v2_module"})
+MODULES = frozenset({
+    "http_auth_request_module", "http_ssl_module", "http_v2_module", "http_secure_link_module",
+})  # fmt: skip
 EMBEDDED = Build("nginx", "/opt/nginx", (1, 31, 3), MODULES, openssl=(3, 3, 7))
 PATCHED = Package(
     "nginx", "1.22.1-9+deb12u11", "dpkg", frozenset(one.id for one in ADVISORIES), has_changelog=True
@@ -54,6 +56,9 @@ BUILDS = {
     "debian-headers-more": HEADERS_MORE,
     "quic": Build("nginx", "/opt/nginx-quic", (1, 31, 3), MODULES | {"http_v3_module"}, origin="path"),
     "bare": Build("nginx", "/opt/nginx-bare", (1, 31, 3), MODULES - {"http_ssl_module"}, origin="path"),
+    "unsigned": Build(
+        "nginx", "/opt/nginx-unsigned", (1, 31, 3), MODULES - {"http_secure_link_module"}, origin="path"
+    ),
 }
 RULES = RuleSet(
     "3.3.4",

@@ -340,6 +340,15 @@ ROWS: Mapping[type[Notice], Row] = {
     notices.CertificateEnds: Row(_certificate_ends, lambda it: _WARNING if it.phase == "warn" else _ERROR),
     # Beside the serving
     notices.Precompressed: Row(_precompressed),
+    notices.PassesAsked: Row(
+        lambda _: warned(
+            "more requests come than the app answers: costly routes ask for a pass (guard.challenge)"
+        ),
+        _WARNING,
+    ),
+    notices.PassesNotAsked: Row(
+        lambda it: good(f"costly routes ask for no pass any more, after {lasting(it.after_seconds)}"), _NOTICE
+    ),
     notices.DiskFull: Row(
         lambda it: warned(
             f"the disk that holds {it.state} is full: requests are still answered, their log lines are lost"

@@ -35,6 +35,7 @@ def directories(web: Web) -> tuple[Directory, ...]:
         *_cache(web),
         *_uploads(web),
         *_of_workers(site, place),
+        *_of_challenge(web, private),
         *tls_directories(web),
     )
 
@@ -61,6 +62,12 @@ def _of_workers(site: Site, place: Place) -> list[Directory]:
         return []
     wanted = (slow(place.runtime), workers(place.runtime), *([Paths.of(place).app] if place.app_user else []))
     return [Directory(path, 0o700, owner=place.app_user, is_secret=True) for path in wanted]
+
+
+def _of_challenge(web: Web, private: int) -> list[Directory]:
+    """What nginx reads and Portico alone writes."""
+    found = web.challenge
+    return [Directory(found.planned.directory, private, group=web.place.gateway_group)] if found else []
 
 
 def _uploads(web: Web) -> list[Directory]:

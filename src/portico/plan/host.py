@@ -11,7 +11,18 @@ from portico.plan.bindings import FILE as BINDINGS
 from portico.plan.bindings import Bindings, BindingTable, Spoken, addresses, parse
 from portico.plan.directories import body_directories
 from portico.plan.gateway.kinds import gateway_of
-from portico.plan.model import Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
+from portico.plan.model import (
+    Directory,
+    File,
+    Health,
+    Ladder,
+    Line,
+    Plan,
+    PlannedChallenge,
+    Process,
+    Tls,
+    Upstream,
+)
 from portico.plan.paths import FRAGMENT, GATEWAY, USERS, Paths, hosted_files, live_path
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.listeners import backlog
@@ -59,7 +70,7 @@ def read_of(names: Collection[str]) -> list[str]:
     return [*(name for name in _READ if name in names), *sorted(filter(USERS.fullmatch, names))]
 
 
-_READ = (FRAGMENT, Upstream.FILE, *Tls.FILES)
+_READ = (FRAGMENT, Upstream.FILE, PlannedChallenge.FILE, *Tls.FILES)
 
 
 def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:

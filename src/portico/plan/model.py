@@ -135,6 +135,25 @@ class PlannedBans(Struct, frozen=True):
     cause: str
 
 
+class PlannedChallenge(Struct, frozen=True):
+    """Passes for costly routes: where the puzzles and the keys are, and how pressure is seen.
+
+    The file of keys beside nginx.conf is the plan's by name alone: what is in it changes by itself.
+    """
+
+    FILE: ClassVar[str] = "challenge.conf"
+
+    directory: str
+    socket: str
+    keys: str
+    path: str
+    """Where passes hold: the mount, with a slash at its end."""
+    is_always: bool
+    says_crowd: bool
+    """The workers say themselves when more requests come than they answer."""
+    cpus: float
+
+
 class OldWorkers(Struct, frozen=True):
     """How many workers of previous configurations may finish their transfers, and their total memory in bytes."""
 
@@ -357,6 +376,8 @@ class Plan:
     old_workers: OldWorkers = _FEW
     limits: tuple[PlannedLimit, ...] = ()
     bans: PlannedBans | None = None
+    challenge: PlannedChallenge | None = None
+    """None where nobody is asked for a pass."""
     notes: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     """Warnings: severe faults of the nginx in use that this site exposes."""

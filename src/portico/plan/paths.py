@@ -85,6 +85,11 @@ def mixed(runtime: str) -> str:
     return f"{runtime}/mixed"
 
 
+def challenge(runtime: str) -> str:
+    """The directory of the challenge: the flag `on` while passes are asked for, and the `seed` of its puzzles."""
+    return f"{runtime}/challenge"
+
+
 def temporary(state: str) -> str:
     """The parent of the directories of temporary bodies, of requests and answers; root owns it if root starts nginx."""
     return f"{state}/bodies"
@@ -205,6 +210,21 @@ class Paths:
     def crowd(self) -> str:
         """The flag file that turns fair shares on."""
         return crowd_flag(self.runtime)
+
+    @property
+    def challenge(self) -> str:
+        """The directory with what the gateway must know of the challenge: its flag `on`, the puzzle of the moment."""
+        return challenge(self.runtime)
+
+    @property
+    def challenge_socket(self) -> str:
+        """Where Portico takes the solutions of puzzles."""
+        return f"{self.runtime}/challenge.sock"
+
+    @property
+    def challenge_keys(self) -> str:
+        """What passes are signed with: nobody else's to read."""
+        return f"{self.state}/challenge.keys"
 
     @property
     def booting(self) -> str:

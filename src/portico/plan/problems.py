@@ -12,6 +12,7 @@ from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes import app_risks
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
 from portico.plan.web.access import impossible as no_access
+from portico.plan.web.app.challenge import impossible as no_challenge
 from portico.plan.web.app.downloads import impossible as no_downloads
 from portico.plan.web.app.upstream import impossible as no_upstream
 from portico.plan.web.entry.observer_endpoints import impossible as no_endpoints
@@ -32,6 +33,7 @@ def problems(web: Web) -> list[Problem]:
         *no_routes(site),
         *no_access(site, place, web.abilities),
         *no_waf(site),
+        *no_challenge(site, web.abilities),
         *no_limits(site, is_waiting=web.is_waiting),
         *no_endpoints(site, place),
         *app_risks.impossible(site),

@@ -192,6 +192,16 @@ class OldWorkerEnded(Notice, frozen=True):
     memory: int
 
 
+class PassesAsked(Notice, frozen=True):
+    """More requests come than the app answers: costly routes ask for a pass."""
+
+
+class PassesNotAsked(Notice, frozen=True):
+    """Fewer requests come again."""
+
+    after_seconds: float
+
+
 class DiskFull(Notice, frozen=True):
     """The disk that holds the logs is full: what nginx logs now is lost."""
 

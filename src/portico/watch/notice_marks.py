@@ -47,6 +47,8 @@ MARKS: Mapping[type[Notice], _Words] = {
     notices.CertificateEnds: _Words("bad", "the certificate ends soon"),
     notices.NoServer: _Words("bad", "no server is healthy"),
     notices.OldWorkerEnded: _Words("warn", "an old nginx worker ended, its transfers cut"),
+    notices.PassesAsked: _Words("warn", "costly routes ask for a pass"),
+    notices.PassesNotAsked: _Words("good", "costly routes ask for no pass"),
     notices.DiskFull: _Words("bad", "the disk is full"),
     notices.DiskBack: _Words("good", "the disk has room again"),
 }

@@ -22,6 +22,7 @@ from portico.plan.web.guards import (
     Methods,
     NotDenied,
     Open,
+    Passed,
     PlainPath,
     RequestRate,
 )
@@ -116,7 +117,11 @@ def test_whatever_the_app_answers_has_all_guards(site: Site) -> None:
 
 def test_each_kind_of_guard_is_written_for_nginx(site: Site) -> None:
     web = decided(site, PLACE)
-    assert {type(guard) for guard in web.chains.site} == set(get_args(Guard)) - {PlainPath, Inspection}
+    assert {type(guard) for guard in web.chains.site} == set(get_args(Guard)) - {
+        PlainPath,
+        Inspection,
+        Passed,
+    }
     assert [guard for guard in web.chains.site if not guarded(web, [guard])] == []
 
 

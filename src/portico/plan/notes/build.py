@@ -21,6 +21,7 @@ from portico.plan.notes.static_folders import unreadable, unwritable, withheld
 from portico.plan.notes.unreached import unanswered, unreached
 from portico.plan.notes.uploads import upload_notes
 from portico.plan.notes.upstream import nothing_to_choose
+from portico.plan.web.app.challenge import notes as challenge_notes
 from portico.plan.web.model import Web
 from portico.plan.web.waf import notes as waf_notes
 
@@ -28,7 +29,9 @@ NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
     unused_pages, left_out, short_lived, unreached, unanswered, unlisted, unbanned, shown, other_python,
     lambda web: gateway_of(web.place).notes(web), nothing_to_choose, named_server, uncached, upload_notes,
-    lambda web: waf_notes(web.site), app_user, exposed, few_connections, dear_passwords,
+    lambda web: waf_notes(web.site),
+    lambda web: challenge_notes(web.site, web.routed, is_waiting=web.is_waiting),
+    app_user, exposed, few_connections, dear_passwords,
 )  # fmt: skip
 
 

@@ -20,4 +20,5 @@ class Ability(StrEnum):
     STICKY = "brings a client back to its server by a cookie"
     WAF = "compares requests with rules of known attacks"
     FOLLOWS_NAMES = "looks up the names of servers again while it runs"
+    SIGNED = "verifies what is signed, for the passes of the challenge"
     CLEARS_HEADERS = "leaves out headers that it would send by itself"

@@ -9,6 +9,7 @@ from portico.plan.web.ability import Ability
 from portico.plan.web.access import access
 from portico.plan.web.allow_list import allow_list
 from portico.plan.web.app.cache import cache
+from portico.plan.web.app.challenge import challenge
 from portico.plan.web.app.downloads import downloads
 from portico.plan.web.app.link import link
 from portico.plan.web.app.tracing import tracing
@@ -45,7 +46,8 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
     firewall = waf(site, place)
     known = None if is_waiting else allow_list(site, Paths.of(place).mixed, admitted.users)
     banned = bans(site, place, is_waiting=is_waiting)
-    guards = chains(place, limited, admitted, firewall, known, banned, site.routed)
+    puzzle = challenge(site, place)
+    guards = chains(place, limited, admitted, firewall, known, banned, puzzle, site.routed)
     return Web(
         site=site,
         place=place,
@@ -76,6 +78,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         headers=headers(site, abilities),
         access=admitted,
         bans=banned,
+        challenge=puzzle,
         allow_list=known,
         statics=files,
         spa=spa(site, place),

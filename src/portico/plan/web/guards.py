@@ -10,6 +10,7 @@ from portico.place.model import Place
 from portico.plan.paths import Paths
 from portico.plan.web.access import Access, Allowed, ByPath, Check, Denied, Taken, Users, Verified
 from portico.plan.web.allow_list import AllowList
+from portico.plan.web.app.challenge import Challenge, is_costly
 from portico.plan.web.limits import Concurrent, Counted, Fair, Limits, Rate
 from portico.plan.web.unwanted.bans import Bans
 from portico.plan.web.waf import Waf, is_inspected
@@ -52,6 +53,13 @@ class Known:
     """A rule of the app takes the path and the method: else 404 or 405."""
 
     known: AllowList
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The client has a pass, for which a browser solves a puzzle, or none is asked for now: else 429."""
+
+    challenge: Challenge
 
 
 @dataclass(frozen=True)
@@ -143,6 +151,7 @@ Guard = (
     | HeadSize
     | NoScanner
     | Known
+    | Passed
     | RequestRate
     | InProgress
     | FairShare
@@ -197,6 +206,7 @@ def chains(
     waf: Waf | None,
     known: AllowList | None,
     banned: Bans | None,
+    challenge: Challenge | None,
     routed: Sequence[Routed],
 ) -> Chains:
     """The guards of everything that the site answers."""
@@ -207,7 +217,9 @@ def chains(
         inspects = waf is not None and (item is None or is_inspected(item))
         return (
             *of_client,
-            *_of_app(place, known, counted),
+            *_of_app(place, known),
+            *([Passed(challenge)] if challenge and item and is_costly(item) else []),
+            *_of_limits(counted),
             *([FairShare(limits.fair)] if limits.fair else []),
             *of_user,
             *([Inspection(waf)] if waf and inspects else []),
@@ -236,11 +248,14 @@ def _of_user(access: Access) -> tuple[Guard, ...]:
     return (*chain, *([Asked(access.checks)] if access.checks else []))
 
 
-def _of_app(place: Place, known: AllowList | None, counted: Sequence[Counted]) -> tuple[Guard, ...]:
+def _of_app(place: Place, known: AllowList | None) -> tuple[Guard, ...]:
     """What the request alone decides comes before what is counted: it costs less, and needs no memory."""
     chain: list[Guard] = [Open(Paths.of(place).maintenance), HeadSize(MOST_HEAD)]
     chain += [NoScanner(known)] if known and known.scanners else []
     chain += [Known(known)] if known and known.is_whole else []
-    chain += [RequestRate(one) for one in counted if isinstance(one, Rate)]
-    chain += [InProgress(one) for one in counted if isinstance(one, Concurrent)]
     return tuple(chain)
+
+
+def _of_limits(counted: Sequence[Counted]) -> tuple[Guard, ...]:
+    chain: list[Guard] = [RequestRate(one) for one in counted if isinstance(one, Rate)]
+    return (*chain, *(InProgress(one) for one in counted if isinstance(one, Concurrent)))

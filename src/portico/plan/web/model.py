@@ -14,6 +14,7 @@ from portico.plan.web.ability import Ability
 from portico.plan.web.access import Access
 from portico.plan.web.allow_list import AllowList
 from portico.plan.web.app.cache import Cache
+from portico.plan.web.app.challenge import Challenge
 from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.app.link import Link
 from portico.plan.web.app.tracing import Tracing
@@ -75,6 +76,8 @@ class Web:
     access: Access
     bans: Bans | None
     """None: nobody is refused for what it tried before."""
+    challenge: Challenge | None
+    """None: nobody is asked for a pass."""
     allow_list: AllowList | None
     """None: requests that match no rule of the app go to the app."""
     statics: Statics

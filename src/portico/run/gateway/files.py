@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -17,8 +18,9 @@ from portico import atomic
 from portico.errors import Problem
 from portico.place import untrusted
 from portico.plan.gateway.kinds import gateway_named
-from portico.plan.model import CONF, File, Plan, Tls
+from portico.plan.model import CONF, File, Plan, PlannedChallenge, Tls
 from portico.plan.paths import slow, trace, workers
+from portico.run.challenge import keys
 from portico.run.disk.write import write_files
 from portico.run.gateway.programs import program_of
 
@@ -51,6 +53,13 @@ def write(plan: Plan, number: int, out: Collection[str] = (), material: Material
     write_files([file for file in plan.files if not _is_there(file, fresh)], fresh)
     use_servers(plan, number, out)
     use_material(plan, number, material)
+    use_keys(plan, number)
+
+
+def use_keys(plan: Plan, number: int) -> None:
+    """Put the keys of passes where the gateway reads them next: new ones where they are old. Raises OSError."""
+    if plan.challenge is not None:
+        _put(keys.kept(plan.challenge.keys, time.time()).file(), directory(plan.runtime, number))
 
 
 def write_server(plan: Plan, number: int) -> None:
@@ -171,7 +180,9 @@ def in_force(runtime: str) -> dict[str, str]:
     return {
         str(path.relative_to(here)): path.read_text("utf-8")
         for path in sorted(here.rglob("*"))
-        if path.is_file() and path.name not in Tls.FILES and path.parent.name != "__pycache__"
+        if path.is_file()
+        and path.name not in (*Tls.FILES, PlannedChallenge.FILE)
+        and path.parent.name != "__pycache__"
     }
 
 

@@ -63,6 +63,16 @@ def forked_by(parent: int) -> list[Entry]:
     return [one for one in found if one is not None and one.is_alive]
 
 
+def cpu_seconds(pid: int) -> float:
+    """How long it has had a processor so far; 0 for one that is gone."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text("utf-8", "replace")
+    except OSError:
+        return 0.0
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def boot_id() -> str:
     """Names this boot of the machine: pids of an earlier one mean nothing."""
     return (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()

@@ -129,6 +129,7 @@ class Effects:
         plan, number = self.plans[action.number], action.number
         files.use_servers(plan, number, self.out)  # who went out since they were written
         files.use_material(plan, number, self._materials.get(number))  # and what was renewed
+        files.use_keys(plan, number)
         files.use(plan.runtime, number)
         self.in_force, self._number_in_force = plan, number
         self._prune()
@@ -153,6 +154,11 @@ class Effects:
         """What nginx has against the list of servers without these."""
         with files.servers_trial(plan, number, out) as trial:
             return self.gateway.objections(plan, trial) if trial else ()
+
+    def put_challenge(self) -> None:
+        """Let nginx read the keys of passes again. Raises OSError."""
+        files.use_keys(self.in_force, self._number_in_force)
+        self.gateway.reload(self.in_force)
 
     @property
     def material(self) -> Material | None:

@@ -14,6 +14,7 @@ from portico.plan.model import Plan
 from portico.protocol import notices
 from portico.protocol.commands import DRAIN, Handler, Who, handled
 from portico.run.broadcast import Broadcast
+from portico.run.challenge.watcher import Challenges
 from portico.run.commands.certificates import Certificates
 from portico.run.commands.commands import Commands
 from portico.run.commands.releases import Releases
@@ -77,6 +78,7 @@ class Parts:
         self._upstreams = Upstreams(self.effects, say, self._is_serving)
         self._certificates = Certificates(self.effects, say, self._is_serving)
         self._copies = Copies(self.effects, say, self._is_serving)
+        self._challenges = Challenges(self.effects, say)
         self._watchers = Watchers(say)
         self._commands = Commands(
             self.driver, self.effects, say, self._upstreams, self._copies, self._certificates, self._watchers
@@ -140,6 +142,7 @@ class Parts:
         yield Watcher("the cache", commands.purge.watch)
         yield Watcher("the code of the workers", commands.workers.watch)
         yield Watcher("the bans", commands.bans.watch)
+        yield Watcher("the challenge", self._challenges.watch)
         yield Watcher("the queue", lambda: crowd.watch(lambda: effects.in_force))
 
     async def leave(self) -> None:

@@ -42,6 +42,11 @@ async def watch(in_force: Callable[[], Plan]) -> Rounds:
         await tick(_LOOK_SECONDS)
 
 
+def is_crowded(plan: Plan) -> bool:
+    """Whether a worker says so now."""
+    return _seconds_since_said(plan.runtime, time.time()) < _SAID_SECONDS
+
+
 def _look(plan: Plan) -> None:
     flag, now = Path(crowd_flag(plan.runtime)), time.time()
     said = _seconds_since_said(plan.runtime, now)

@@ -78,3 +78,10 @@ class Edge(Access, frozen=True):
             example="256KiB/second",
         ),
     ] = ""
+    costly: Annotated[
+        bool,
+        option(
+            "The app's answer costs so much that `guard.challenge` asks for a pass here.",
+            example=True,
+        ),
+    ] = False

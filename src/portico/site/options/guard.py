@@ -31,6 +31,21 @@ class Guard(Section, frozen=True):
             example=["/editor 941100 941160", "/api/* 942000-942999", "/hooks/*"],
         ),
     ] = []
+    challenge: Annotated[
+        Literal["off", "pressure", "always"],
+        option(
+            "A browser that asks for a costly route (`costly` in [routes], `@edge.costly`) solves a small puzzle by "
+            "itself, once, in a moment, and has a pass for half a day; nginx answers 429 to whoever has none. "
+            "`pressure`: only while more requests come than the app answers. See docs/challenge.md.",
+            example="pressure",
+        ),
+    ] = "off"
+    challenge_dry_run: Annotated[
+        bool,
+        option(
+            "Nobody is asked for a pass: the log line says who would be (`challenge, dry run`).", example=True
+        ),
+    ] = False
     routes: Annotated[
         bool,
         option(

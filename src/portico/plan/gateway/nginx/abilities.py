@@ -20,6 +20,7 @@ _MODULES = {
     Ability.TLS: ("TLS", "http_ssl_module"),
     Ability.HTTP2: ("HTTP/2", "http_v2_module"),
     Ability.HTTP3: ("HTTP/3", "http_v3_module"),
+    Ability.SIGNED: ("signatures", "http_secure_link_module"),
     Ability.HEALTH: ("subrequests", "http_auth_request_module"),
 }
 """Its name for people, and the module that a build needs for it."""

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from portico.plan.gateway.nginx.access import said
 from portico.plan.gateway.nginx.allow_list import leave
+from portico.plan.gateway.nginx.app.challenge import asks_pass
 from portico.plan.gateway.nginx.app.checks import asked
 from portico.plan.gateway.nginx.bans import banned
 from portico.plan.gateway.nginx.conf import Directive, block
@@ -28,6 +29,7 @@ from portico.plan.web.guards import (
     NotBanned,
     NotDenied,
     Open,
+    Passed,
     Password,
     PlainPath,
     RequestRate,
@@ -61,8 +63,8 @@ def guarded(
                 first += banned(web, bans)
             case PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate() | Open() | HeadSize():
                 first += _first(web, guard)
-            case NoScanner() | Known():
-                listed.append(leave(web, guard))
+            case NoScanner() | Known() | Passed():
+                listed += asks_pass(web, guard) if isinstance(guard, Passed) else [leave(web, guard)]
             case RequestRate(rate):
                 rates.append(rate)
             case InProgress(share) | FairShare(share):

@@ -10,6 +10,7 @@ from portico.plan import decisions
 from portico.plan.gateway.nginx.access import access_maps
 from portico.plan.gateway.nginx.allow_list import allow_list_maps
 from portico.plan.gateway.nginx.app.cache import cache_maps, cache_zone
+from portico.plan.gateway.nginx.app.challenge import challenge_maps
 from portico.plan.gateway.nginx.app.checks import check_maps
 from portico.plan.gateway.nginx.app.link import tables
 from portico.plan.gateway.nginx.app.routes import private_map, upload_map
@@ -132,6 +133,7 @@ def own(web: Web) -> list[Directive]:
         *upload_map(web),
         *waf_rules(web),
         *allow_list_maps(web),
+        *challenge_maps(web),
         *limit_zones(web),
         *retry_maps(web),
         *resolver(web),

@@ -10,6 +10,7 @@ from portico.place.model import Place
 from portico.plan.gateway.faults import Faults
 from portico.plan.gateway.kind import GatewayKind
 from portico.plan.gateway.nginx.abilities import REMEDIES, abilities, impossible_version
+from portico.plan.gateway.nginx.app.challenge import challenge_files, solved_limits
 from portico.plan.gateway.nginx.app.upstream import beyond, planned
 from portico.plan.gateway.nginx.app.upstream import notes as names_of_servers
 from portico.plan.gateway.nginx.bans import planned as planned_bans
@@ -57,6 +58,7 @@ def _files(web: Web) -> Sequence[File]:
         *((shared.file(),) if shared else ()),
         *users_files(web),
         *error_page_files(web),
+        *challenge_files(web),
     )
 
 
@@ -84,8 +86,8 @@ NGINX = GatewayKind(
     shared=SHARED,
     host_file=host_conf,
     servers=planned,
-    limits=planned_limits,
     bans=planned_bans,
+    limits=lambda web: (*planned_limits(web), *solved_limits(web)),
     hsts=hsts_file,
     names_line=re.compile(r" in (/\S+?):(\d+)$", re.MULTILINE),
     problems=_problems,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from portico.plan.gateway.nginx.access import page_headers, refused_location
 from portico.plan.gateway.nginx.allow_list import allow_header
+from portico.plan.gateway.nginx.app.challenge import challenge_locations
 from portico.plan.gateway.nginx.app.checks import check_locations
 from portico.plan.gateway.nginx.app.detours import detours, to_tunnel
 from portico.plan.gateway.nginx.app.link import pass_to_app
@@ -48,6 +49,7 @@ def locations(web: Web) -> list[Directive]:
         *refused_location(web),
         *check_locations(web),
         pages_location(web, [*of_nginx(web), *page_headers(web), *allow_header(web)]),
+        *challenge_locations(web),
         no_part_location(web),
         *message_locations(Paths.of(web.place)),
     ]

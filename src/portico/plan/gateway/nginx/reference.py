@@ -86,6 +86,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
     ),
     "http/ngx_http_v2_module.html": ("http2",),
     "http/ngx_http_v3_module.html": ("http3",),
+    "http/ngx_http_secure_link_module.html": ("secure_link", "secure_link_md5"),
     "http/ngx_http_ssi_module.html": ("ssi", "ssi_types", "ssi_silent_errors"),
 }  # fmt: skip
 

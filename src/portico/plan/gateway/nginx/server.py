@@ -8,6 +8,7 @@ from portico.plan.bindings import Spoken, spoken
 from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.allow_list import leaving
 from portico.plan.gateway.nginx.app.cache import cache_rules, status_headers
+from portico.plan.gateway.nginx.app.challenge import without_pass
 from portico.plan.gateway.nginx.app.checks import without_resets
 from portico.plan.gateway.nginx.app.detours import tunnel
 from portico.plan.gateway.nginx.app.link import told_last, told_to_app
@@ -93,6 +94,7 @@ def _content(web: Web) -> list[Directive]:
         tunnel(web),
         closing(web, way(web)),
         *leaving(web),
+        *without_pass(web),
         *spa_error(web),
         *told_to_app(web),
         *without_resets(web, [*cache_rules(web), *told_by_routes(web)]),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.allow_list import leaving, unlisted_location
+from portico.plan.gateway.nginx.app.challenge import without_pass
 from portico.plan.gateway.nginx.app.link import pass_to_app, silence
 from portico.plan.gateway.nginx.app.routes import carriers, settings, way
 from portico.plan.gateway.nginx.conf import Directive, block, directive
@@ -91,6 +92,7 @@ def _closed(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) 
         tunnel(web),
         *spa_error(web),
         *leaving(web),
+        *without_pass(web),
     ]
     asked = [
         *pages,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portico.plan.gateway.nginx.access import refusal
+from portico.plan.gateway.nginx.app.challenge import without_pass
 from portico.plan.gateway.nginx.app.link import dialect, pass_to_app
 from portico.plan.gateway.nginx.app.routes import way
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
@@ -91,6 +92,7 @@ def page_location(web: Web, name: str, settings: list[Directive], guards: Sequen
             directive(f"{dialect(web)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
             directive("error_page", 404, "=", location(web, "spa"), why="the app has no such page", cause=cause),
             *refusal(web, guards),
+            *without_pass(web),
             *(error_pages(429) if asked else []),
             *error_pages(504),
             no_such_part(),

@@ -18,8 +18,11 @@ _LEAST_VALUE, _MOST_VALUE = 9, 64
 """Bytes of a cookie or header that count. An address has 4 or 8: none of them can be written as a value."""
 _EXACT_ENOUGH = 1200
 """Requests an hour from which whole requests a minute differ by at most 2.5 %."""
-_CAPTURES = ("portico_value", "portico_end", "portico_this_hour")
-"""The captures of the maps of keys. A group's name has at most 32 characters, too few for a site's space."""
+_CAPTURES = (
+    *("portico_value", "portico_end", "portico_this_hour"),
+    *("portico_signature", "portico_until", "portico_pass_of"),
+)
+"""The captures of maps. A group's name has at most 32 characters, too few for a site's space."""
 SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:], GUARD[1:], CROWDED[1:], *_CAPTURES})
 """Names that all sites of a gateway share: one client has one share of all of them together."""
 

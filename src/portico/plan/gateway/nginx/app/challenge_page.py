@@ -1,0 +1,209 @@
+"""The page with the puzzle: a script that solves it, brings the solution, and opens the page that was asked for.
+
+`portico.run.challenge.puzzle` verifies what the script computes. SubtleCrypto is missing on plain HTTP, and slower for
+so short texts: the page has a SHA-256 of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from functools import lru_cache
+from typing import NamedTuple
+
+from portico.plan.gateway.nginx.pages import PREFIX
+from portico.plan.web.app.challenge import PARTS, RETRY_SECONDS, ZERO_BITS, Challenge
+from portico.plan.web.refusals import CHALLENGE
+
+
+class Written(NamedTuple):
+    """The two formats of the page, and the policy under which its script runs."""
+
+    html: str
+    json: str
+    policy: str
+
+
+@lru_cache(16)
+def written(found: Challenge) -> Written:
+    """For the challenge of one site."""
+    script = _SCRIPT.replace("PARTS", str(PARTS)).replace("ZERO_BITS", str(ZERO_BITS))
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(_STYLE)}'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
+    return Written(_html(found, script), _json(found), policy)
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _json(found: Challenge) -> str:
+    detail = "This address needs a pass. A browser gets one by itself when it opens the page."
+    if not found.is_always:
+        detail = (
+            "More requests come than the app answers, and this address needs a pass meanwhile. A browser gets one by "
+            "itself when it opens the page; a program can ask again later."
+        )
+    return json.dumps({"error": {"status": 429, "title": "No pass", "detail": detail}})
+
+
+def _html(found: Challenge, script: str) -> str:
+    why, without, again = "This page takes the site a lot of work", "Please allow scripts for this site.", ""
+    if not found.is_always:
+        why = "This site is very busy"
+        without = f"This page asks again every {RETRY_SECONDS} seconds, and opens when the site is less busy."
+        again = f'\n<noscript><meta http-equiv="refresh" content="{RETRY_SECONDS}"></noscript>'
+    seed = f'<!--# include virtual="{PREFIX}{CHALLENGE}-seed" -->'
+    client, method = '<!--# echo var="remote_addr" -->', '<!--# echo var="portico_method" -->'
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">{again}
+<title>One moment, please</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<main data-seed="{seed}" data-client="{client}" data-method="{method}" data-path="{html.escape(found.path)}">
+<h1>One moment, please</h1>
+<p>{why}, so it first checks that a browser is asking. That takes less than a second, and you need not do anything.</p>
+<p id="state" role="status"></p>
+<p><button id="again" type="button" hidden></button></p>
+<noscript><p>The check needs a script, and your browser runs none here. {without}</p></noscript>
+</main>
+<script>{script}</script>
+</body>
+</html>"""
+
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1d2433; --paper: #f6f7f9; --line: #5b6475; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8ebf1; --paper: #14171d; --line: #9aa4b5; } }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--paper);
+  color: var(--ink); font: 17px/1.55 system-ui, sans-serif; }
+main { max-width: 30rem; padding: 2rem; animation: shown .6s step-end; }
+@keyframes shown { from { visibility: hidden; } }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .8rem; }
+button { font: inherit; color: inherit; background: transparent; border: 2px solid var(--line);
+  border-radius: .4rem; padding: .4rem 1rem; cursor: pointer; }
+button:focus-visible { outline: 3px solid; outline-offset: 2px; }
+"""
+
+_SCRIPT = r"""
+(function () {
+  "use strict";
+  var page = document.querySelector("main"), main = page.dataset;
+  var state = document.getElementById("state"), again = document.getElementById("again");
+  var primes = [], roots = [], start = [];
+  for (var n = 2; primes.length < 64; n++) {
+    if (primes.every(function (p) { return n % p; })) {
+      roots.push((Math.pow(n, 1 / 3) % 1) * 4294967296 | 0);
+      if (primes.length < 8) { start.push((Math.sqrt(n) % 1) * 4294967296 | 0); }
+      primes.push(n);
+    }
+  }
+  var w = new Int32Array(64);
+
+  function turned(x, by) { return (x >>> by) | (x << (32 - by)); }
+
+  function sha256(text) {
+    var length = text.length, blocks = ((length + 8) >> 6) + 1, h = start.slice();
+    for (var block = 0; block < blocks; block++) {
+      for (var i = 0; i < 16; i++) {
+        var word = 0;
+        for (var j = 0; j < 4; j++) {
+          var at = block * 64 + i * 4 + j;
+          word = (word << 8) | (at < length ? text.charCodeAt(at) : at === length ? 128 : 0);
+        }
+        w[i] = word;
+      }
+      if (block === blocks - 1) { w[15] = length * 8; }
+      for (i = 16; i < 64; i++) {
+        var x = w[i - 15], y = w[i - 2];
+        w[i] = w[i - 16] + w[i - 7] + (turned(x, 7) ^ turned(x, 18) ^ (x >>> 3)) +
+          (turned(y, 17) ^ turned(y, 19) ^ (y >>> 10));
+      }
+      var a = h[0], b = h[1], c = h[2], d = h[3], e = h[4], f = h[5], g = h[6], k = h[7];
+      for (i = 0; i < 64; i++) {
+        var one = (k + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + ((e & f) ^ (~e & g)) + roots[i] + w[i]) | 0;
+        var two = ((turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+        k = g; g = f; f = e; e = (d + one) | 0; d = c; c = b; b = a; a = (one + two) | 0;
+      }
+      h = [h[0] + a | 0, h[1] + b | 0, h[2] + c | 0, h[3] + d | 0, h[4] + e | 0, h[5] + f | 0, h[6] + g | 0,
+        h[7] + k | 0];
+    }
+    return h;
+  }
+
+  function hex(words) {
+    return words.map(function (x) { return ("0000000" + (x >>> 0).toString(16)).slice(-8); }).join("");
+  }
+
+  function tell(text, label) {
+    state.textContent = text;
+    again.hidden = !label;
+    page.style.animation = "none";
+    if (label) { again.textContent = label; again.focus(); }
+  }
+
+  function stop(text) { tell(text, isForm() ? "Go back" : "Try again"); }
+
+  function isForm() { return main.method !== "GET" && main.method !== "HEAD"; }
+
+  again.addEventListener("click", function () {
+    if (isForm()) { history.back(); } else { location.reload(); }
+  });
+
+  function stuck() {
+    var now = Date.now(), times;
+    try {
+      times = JSON.parse(sessionStorage.getItem("portico_pass") || "[]");
+      times = times.filter(function (t) { return now - t < 60000; }).concat([now]);
+      sessionStorage.setItem("portico_pass", JSON.stringify(times));
+    } catch (error) { return !navigator.cookieEnabled; }
+    return times.length > 3 || !navigator.cookieEnabled;
+  }
+
+  function bring(nonces, tries) {
+    var query = "?seed=" + encodeURIComponent(main.seed) + "&client=" + encodeURIComponent(main.client) +
+      "&nonces=" + nonces.join(".");
+    var later = function () {
+      if (tries > 5) { stop("The site could not be reached. Please try again in a moment."); return; }
+      setTimeout(function () { bring(nonces, tries + 1); }, 500 * Math.pow(2, tries) * (1 + Math.random()));
+    };
+    fetch(main.path + query, { method: "POST", cache: "no-store", credentials: "same-origin" }).then(function (answer) {
+      if (answer.status === 429 || answer.status >= 500) { later(); return; }
+      if (answer.ok && isForm()) {
+        tell("Your browser has been checked. What you sent has not arrived: go back and send it again.", "Go back");
+        return;
+      }
+      location.reload();
+    }, later);
+  }
+
+  function solve() {
+    var prefix = hex(sha256(main.seed + " " + main.client)).slice(0, 32), nonces = [], nonce = 0;
+    (function go() {
+      var end = Date.now() + 50;
+      while (nonces.length < PARTS) {
+        if (sha256(prefix + " " + nonces.length + " " + nonce)[0] >>> (32 - ZERO_BITS)) { nonce++; }
+        else { nonces.push(nonce); nonce = 0; }
+        if (!(nonce & 255) && Date.now() > end) { setTimeout(go, 0); return; }
+      }
+      bring(nonces, 0);
+    })();
+  }
+
+  if (stuck()) {
+    stop("The check needs a cookie, and your browser did not keep it. Please allow cookies for this site.");
+  } else {
+    setTimeout(function () { if (!state.textContent) { tell("Working\u2026"); } }, 1000);
+    setTimeout(solve, 0);
+  }
+})();
+"""

@@ -1,0 +1,102 @@
+"""The challenge: a browser that asks for a costly route solves a small puzzle once and has a pass from then on.
+
+The gateway verifies the pass itself. Who solves a puzzle is told apart from who does not; who solves it is not trusted
+with anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from portico.app_servers.kind import Feature
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan.appserver.kind import app_server
+from portico.plan.model import PlannedChallenge
+from portico.plan.paths import Paths
+from portico.plan.web.ability import Ability
+from portico.site.model import Routed, Site
+
+SOLVED_AT = "/-/challenge"
+"""Below the mount: where a browser brings the solution of a puzzle."""
+RETRY_SECONDS = 60
+"""How soon whoever solves no puzzle should ask again: pressure lasts that long at least."""
+
+PARTS, ZERO_BITS = 8, 12
+"""A puzzle has so many parts, each with a hash that begins with so many zeros: 32 768 hashes as a rule, and seldom
+twice as many, because chance evens out among the parts."""
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """Who is asked for a pass, and where the gateway finds what it must know."""
+
+    planned: PlannedChallenge
+    is_dry_run: bool
+    exempt: tuple[str, ...]
+    """Networks whose clients are not asked."""
+    path: str
+    """Where the browser brings the solution, the mount's prefix included."""
+    cause: str
+    dry_run_cause: str
+    exempt_cause: str
+
+    @property
+    def is_always(self) -> bool:
+        return self.planned.is_always
+
+
+def challenge(site: Site, place: Place) -> Challenge | None:
+    """None where nobody is asked: it is off, or no route is costly."""
+    if site.options.guard.challenge == "off" or not any(map(is_costly, site.routed)):
+        return None
+    paths = Paths.of(place)
+    return Challenge(
+        planned=PlannedChallenge(
+            directory=paths.challenge,
+            socket=paths.challenge_socket,
+            keys=paths.challenge_keys,
+            path=f"{site.prefix}/",
+            is_always=site.options.guard.challenge == "always",
+            says_crowd=Feature.QUEUE in app_server(site).features and site.options.workers.queue != 0.0,
+            cpus=place.cpus,
+        ),
+        is_dry_run=site.options.guard.challenge_dry_run,
+        exempt=tuple(site.options.limits.exempt),
+        path=f"{site.prefix}{SOLVED_AT}",
+        cause=site.cause("guard.challenge"),
+        dry_run_cause=site.cause("guard.challenge_dry_run"),
+        exempt_cause=site.cause("limits.exempt"),
+    )
+
+
+def is_costly(route: Routed) -> bool:
+    """Whether a pass is asked for there."""
+    return route.edge.costly
+
+
+def impossible(site: Site, abilities: frozenset[Ability]) -> Iterator[Problem]:
+    """A challenge that cannot be here."""
+    if site.options.guard.challenge == "off":
+        return
+    cause = site.cause("guard.challenge").partition(": ")[0]
+    if Ability.SIGNED not in abilities:
+        what = "guard.challenge: this gateway was built without secure_link and cannot verify a pass"
+        yield Problem(
+            cause, what, "leave --nginx out: Portico then takes one that can, at least its own (embedded)"
+        )
+    if site.options.guard.challenge == "pressure" and not site.has_app:
+        what = 'guard.challenge = "pressure": the app is elsewhere, and nobody here sees whether it is under pressure'
+        yield Problem(cause, what, 'say challenge = "always"')
+
+
+def notes(site: Site, routed: Sequence[Routed], *, is_waiting: bool) -> list[str]:
+    """What the user may not expect."""
+    said = site.options.guard
+    if said.challenge != "off" and not is_waiting and not any(map(is_costly, routed)):
+        hint = 'mark what costs much: @edge.costly beside the view, or [routes."/search"] costly = true'
+        return [
+            f"{site.cause('guard.challenge')}: nobody is asked for a pass, because no route is costly; {hint}"
+        ]
+    return []

@@ -1,0 +1,82 @@
+"""What passes and puzzles are signed with: two keys, so that passes outlive a change. Nobody else may read them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+from string import ascii_lowercase
+
+import msgspec
+
+from portico import atomic
+from portico.place import untrusted
+from portico.plan.model import File, Line, PlannedChallenge
+
+LIFE_SECONDS = 30 * 86400.0
+"""How old a key becomes. A pass is good for half a day, and its key is known for as long again."""
+_SECRET_BYTES = 32
+
+
+class Key(msgspec.Struct, frozen=True):
+    """`name` is a letter, which each pass begins with; `made` a Unix time."""
+
+    name: str
+    secret: str
+    made: float
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Passes are signed with `current`; those of `before` are good, too."""
+
+    current: Key
+    before: Key | None = None
+
+    @property
+    def all(self) -> tuple[Key, ...]:
+        return (self.current, self.before) if self.before else (self.current,)
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time for another; also where the clock has jumped back behind the first."""
+        return not 0 <= now - self.current.made < LIFE_SECONDS
+
+    def file(self) -> File:
+        """The rows of a map, as nginx includes them."""
+        rows = tuple(Line(f"~^{key.name} {key.secret};") for key in self.all)
+        return File(PlannedChallenge.FILE, rows, 0o600, is_secret=True)
+
+
+def kept(path: str, now: float) -> Keys:
+    """Those of the file; new ones where there are none that nobody else has read. Raises OSError."""
+    found = _read(Path(path))
+    if found is not None and not found.is_due(now):
+        return found
+    made = Keys(
+        _made(found.current.name if found else ascii_lowercase[-1], now), found.current if found else None
+    )
+    atomic.write(Path(path), msgspec.json.encode(made))
+    return made
+
+
+def _made(before: str, now: float) -> Key:
+    name = ascii_lowercase[(ascii_lowercase.find(before) + 1) % len(ascii_lowercase)]
+    return Key(name, secrets.token_hex(_SECRET_BYTES), now)
+
+
+def _read(path: Path) -> Keys | None:
+    try:
+        with open(path, "rb", opener=untrusted.opened) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+                return None
+            keys = msgspec.json.decode(file.read(1 << 12), type=Keys)
+    except (OSError, ValueError):
+        return None
+    return keys if all(_is_sound(key) for key in keys.all) else None
+
+
+def _is_sound(key: Key) -> bool:
+    """nginx reads it: a file that something has damaged must not become words of its own."""
+    has_name = len(key.name) == 1 and key.name in ascii_lowercase
+    return has_name and len(key.secret) == 2 * _SECRET_BYTES and set(key.secret) <= set("0123456789abcdef")

@@ -1,0 +1,54 @@
+"""When passes are asked for: while more requests come than the app answers, and for some time after. Pure.
+
+Those who are asked for a pass leave the app alone, and so the pressure seems to be gone. Each time that it comes back
+at once, passes are asked for twice as long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHORTEST_SECONDS, LONGEST_SECONDS = 60.0, 900.0
+SOON_SECONDS = 60.0
+BUSY_SHARE = 0.85
+"""Of what the processors give the workers."""
+_BUSY_LOOKS = 4
+"""So often in a row: a second request that takes its time is no pressure."""
+
+
+@dataclass
+class Pressure:
+    """Told at each look whether the app is pressed."""
+
+    is_on: bool = False
+    hold: float = SHORTEST_SECONDS
+    pressed_at: float = 0.0
+    lowered_at: float = float("-inf")
+
+    def look(self, now: float, *, is_pressed: bool) -> bool:
+        """Whether passes are asked for from now on."""
+        if is_pressed:
+            if not self.is_on:
+                is_soon = now - self.lowered_at < SOON_SECONDS
+                self.hold = min(self.hold * 2, LONGEST_SECONDS) if is_soon else SHORTEST_SECONDS
+            self.is_on, self.pressed_at = True, now
+        elif self.is_on and now - self.pressed_at >= self.hold:
+            self.is_on, self.lowered_at = False, now
+        return self.is_on
+
+
+@dataclass
+class Busy:
+    """Whether an app is pressed that does not say so: its processors are busy, or requests wait for it."""
+
+    looks: int = 0
+    seconds: float = 0.0
+    at: float = 0.0
+
+    def look(self, now: float, used: float, room: float, *, waiting: bool) -> bool:
+        """`used` are the seconds of CPU that its workers have used so far, `room` what they get in a second."""
+        elapsed, spent = now - self.at, used - self.seconds
+        is_first, self.at, self.seconds = self.at == 0.0, now, used
+        is_busy = not is_first and elapsed > 0 and spent >= BUSY_SHARE * room * elapsed
+        self.looks = self.looks + 1 if is_busy or waiting else 0
+        return self.looks >= _BUSY_LOOKS

@@ -1,0 +1,90 @@
+"""Puzzles and passes. Pure.
+
+A puzzle is the half minute in which it was made, signed: nobody can work ahead. Its solution is made for one address,
+and good for the network of that address: it buys no pass for anybody else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections.abc import Iterable
+
+from portico.plan.web.app.challenge import PARTS, ZERO_BITS
+from portico.run.challenge.keys import Key, Keys
+
+EVERY_SECONDS = 30
+FRESH_SECONDS = 300
+"""How old a puzzle may be: a page may wait in a tab that nobody looks at."""
+PASS_SECONDS = 12 * 3600
+_SEED = re.compile(r"(\d{10})\.([\w-]{22})", re.ASCII)
+_NONCES = re.compile(rf"\d{{1,9}}(?:\.\d{{1,9}}){{{PARTS - 1}}}", re.ASCII)
+_SIGNATURE_BYTES = 16
+
+
+def seed(keys: Keys, now: float) -> str:
+    """The puzzle of that moment."""
+    when = str(int(now) // EVERY_SECONDS * EVERY_SECONDS)
+    return f"{when}.{_signature(keys.current, when)}"
+
+
+def is_solved(keys: Keys, said: str, client: str, nonces: str, now: float) -> bool:
+    """Whether these are the solution of that puzzle for that address, and the puzzle is one of ours, and of now."""
+    found = _SEED.fullmatch(said)
+    if found is None or not _NONCES.fullmatch(nonces) or len(client) > 45:
+        return False
+    if not -EVERY_SECONDS <= now - int(found[1]) <= FRESH_SECONDS:
+        return False
+    if not any(hmac.compare_digest(_signature(key, found[1]), found[2]) for key in keys.all):
+        return False
+    begin = hashlib.sha256(f"{said} {client}".encode()).hexdigest()[:32]
+    return all(_is_part(begin, number, nonce) for number, nonce in enumerate(nonces.split(".")))
+
+
+def passed(keys: Keys, client: str, now: float) -> str:
+    """A pass for the network of that address. Raises ValueError."""
+    until = f"{int(now) + PASS_SECONDS}"
+    key = keys.current
+    text = b" ".join((until.encode(), network(client), key.secret.encode()))
+    signature = hashlib.md5(text, usedforsecurity=False).digest()  # what nginx's secure_link can verify
+    return f"{key.name}{until}.{_base64(signature)}"
+
+
+def network(client: str) -> bytes:
+    """Who counts as one: an IPv4 address, or an IPv6 network of 64 bits, as nginx has it. Raises ValueError."""
+    address = ipaddress.ip_address(client)
+    return address.packed if address.version == 4 else address.packed[:8]
+
+
+def is_same(client: str, other: str) -> bool:
+    """Whether both count as one."""
+    try:
+        return network(client) == network(other)
+    except ValueError:
+        return False
+
+
+def solution(said: str, client: str) -> str:
+    """What a browser finds; for whoever tries the challenge without one."""
+    begin = hashlib.sha256(f"{said} {client}".encode()).hexdigest()[:32]
+    return ".".join(_first(begin, number, range(10**9)) for number in range(PARTS))
+
+
+def _first(begin: str, number: int, tried: Iterable[int]) -> str:
+    return next(str(nonce) for nonce in tried if _is_part(begin, number, str(nonce)))
+
+
+def _is_part(begin: str, number: int, nonce: str) -> bool:
+    first = hashlib.sha256(f"{begin} {number} {nonce}".encode()).digest()[:4]
+    return int.from_bytes(first) >> (32 - ZERO_BITS) == 0
+
+
+def _signature(key: Key, text: str) -> str:
+    return _base64(hmac.digest(key.secret.encode(), f"puzzle {text}".encode(), "sha256")[:_SIGNATURE_BYTES])
+
+
+def _base64(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
