@@ -48,6 +48,10 @@ PURE = (
     "log/request.py",
     "log/entry.py",
     "log/complaint.py",
+    "log/error_log.py",
+    "log/error_logs.py",
+    "log/nginx.py",
+    "log/refusal.py",
     "log/count.py",
     "export/",
     "explain/node.py",
@@ -216,6 +220,7 @@ KNOW_NGINX = {
     "site/own/tables.py",  # that of the tables of portico.toml
     "plan/gateway/kinds.py",  # the tuple of gateways
     "run/gateway/programs.py",  # the tuple of those that can be run
+    "log/error_logs.py",  # that of the error logs
     "explain/languages.py",  # that of those whose files are read
 }
 NGINX_ROOMS = (
@@ -224,6 +229,7 @@ NGINX_ROOMS = (
     "plan/gateway/nginx/",
     "run/gateway/nginx/",
     "explain/nginx/",
+    "log/nginx",
 )
 
 

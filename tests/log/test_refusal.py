@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from portico.log.error_logs import refusal
 from portico.log.refusal import Refusal
 from portico.protocol.status import LimitInForce
 from portico.watch.limits_report import report
@@ -31,7 +32,7 @@ AT = datetime(2026, 11, 29, 10, 50, 36).astimezone().timestamp()
     ],
 )
 def test_each_kind_of_limit_is_read(text: str, expected: tuple[str, str, bool]) -> None:
-    assert Refusal.parse(HEAD + text + TAIL) == Refusal(AT, *expected)
+    assert refusal(HEAD + text + TAIL) == Refusal(AT, *expected)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_each_kind_of_limit_is_read(text: str, expected: tuple[str, str, bool]) 
     ],
 )
 def test_a_client_cannot_write_one(line: str) -> None:
-    assert Refusal.parse(line) is None
+    assert refusal(line) is None
 
 
 def test_clients_of_one_network_are_one_and_limits_of_before_are_kept() -> None:

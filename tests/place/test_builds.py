@@ -41,16 +41,16 @@ def test_a_package_of_debian_s(tmp_path: Path) -> None:
     installed(tmp_path, "nginx", "1.22.1-9+deb12u11")
     put(tmp_path, "usr/share/doc/nginx/changelog.Debian.gz", gzip.compress(CHANGES.encode()))
     fixes = frozenset({"CVE-2026-123007", "CVE-2026-118899"})
-    assert package_of(NGINX, tmp_path) == Package(
+    assert package_of(NGINX, ("nginx", "openresty"), tmp_path) == Package(
         "nginx", "1.22.1-9+deb12u11", "dpkg", fixes, has_changelog=True
     )
-    assert package_of("/opt/nginx/sbin/nginx", tmp_path) is None
+    assert package_of("/opt/nginx/sbin/nginx", ("nginx", "openresty"), tmp_path) is None
 
 
 def test_an_older_debian_s_with_its_changelog_in_another_package(tmp_path: Path) -> None:
     installed(tmp_path, "nginx-core", "1.18.0-6.1+deb11u9", "/sbin/nginx")
     put(tmp_path, "usr/share/doc/nginx-common/changelog.Debian.gz", gzip.compress(CHANGES.encode()))
-    found = package_of(NGINX, tmp_path)
+    found = package_of(NGINX, ("nginx", "openresty"), tmp_path)
     assert found
     assert (found.name, found.version, len(found.fixes)) == ("nginx-core", "1.18.0-6.1+deb11u9", 2)
 
@@ -64,18 +64,20 @@ def test_a_container_without_changelogs(changelog: bytes | None, tmp_path: Path)
     installed(tmp_path, "nginx", "1.30.7-1~bookworm")
     if changelog is not None:
         put(tmp_path, "usr/share/doc/nginx/changelog.Debian.gz", changelog)
-    assert package_of(NGINX, tmp_path) == Package("nginx", "1.30.7-1~bookworm", "dpkg")
+    assert package_of(NGINX, ("nginx", "openresty"), tmp_path) == Package(
+        "nginx", "1.30.7-1~bookworm", "dpkg"
+    )
 
 
 def test_a_package_of_alpine_s(tmp_path: Path) -> None:
     other = "P:nginx-mod-http-js\nV:1.28.0-r3\nF:usr/lib/nginx/modules\nR:ngx_http_js_module.so\n"
     own = "C:Q1\nP:nginx\nV:1.28.0-r3\nF:etc/nginx\nR:nginx.conf\nF:usr/sbin\nR:nginx\n"
     put(tmp_path, "lib/apk/db/installed", f"P:musl\nV:1\n\n{other}\n{own}\n")
-    assert package_of(NGINX, tmp_path) == Package("nginx", "1.28.0-r3", "apk")
+    assert package_of(NGINX, ("nginx", "openresty"), tmp_path) == Package("nginx", "1.28.0-r3", "apk")
 
 
 def test_a_system_without_packages(tmp_path: Path) -> None:
-    assert package_of(NGINX, tmp_path) is None
+    assert package_of(NGINX, ("nginx", "openresty"), tmp_path) is None
 
 
 def test_what_a_system_is_like() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from portico.check.accepted import write_placeholder
 from portico.errors import PorticoError
-from portico.log.complaint import IDLE
+from portico.log.nginx import HASH
 from portico.place.gateway.nginx import find_nginx
 from portico.place.model import Build
 from portico.plan.model import Plan
@@ -76,7 +76,7 @@ def _warnings(made: Plan, nginx: Build) -> str:
 
 def without_hash(said: str) -> str:
     """Without nginx's wish for a larger table of uwsgi_param and fastcgi_param, for which it has no directive."""
-    return "".join(line for line in said.splitlines(keepends=True) if IDLE not in line)
+    return "".join(line for line in said.splitlines(keepends=True) if HASH not in line)
 
 
 def _private(made: Plan, directory: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from portico.log.refusal import Refusal
+from portico.log.error_logs import refusal
 from portico.watch.history import Log
 
 OLD, MIDDLE, NEW = (datetime(2026, 11, 29, 14, minute).astimezone() for minute in (0, 10, 20))
@@ -29,7 +29,7 @@ def logged(folder: Path) -> Path:
 
 
 def clients(log: Path, since: float) -> list[str]:
-    return [one.client for one in Log(log, since).since(Refusal.parse)]
+    return [one.client for one in Log(log, since).since(refusal)]
 
 
 def test_without_a_time_every_file_counts_the_oldest_first(tmp_path: Path) -> None:

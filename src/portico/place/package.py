@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from portico.place.model import Package
@@ -21,22 +21,25 @@ _MOST = 8 << 20
 """Bytes of a changelog that are read; the newest entries come first."""
 
 
-def package_of(binary: str, root: Path = Path("/")) -> Package | None:
-    """The package of that binary, None if it has none. `root` is the system's root directory."""
+def package_of(binary: str, names: Sequence[str], root: Path = Path("/")) -> Package | None:
+    """The package of that binary, None if it has none. `root` is the system's root directory.
+
+    Its name begins with one of `names`; the first is that of the source.
+    """
     paths = {binary, os.path.realpath(binary)}
     # With a merged /usr, the database may have the file's older path.
     paths |= {path.removeprefix("/usr") for path in paths if path.startswith("/usr/sbin/")}
-    return _of_dpkg(paths, root) or _of_apk(paths, root) or _of_rpm(binary, root)
+    return _of_dpkg(paths, names, root) or _of_apk(paths, names, root) or _of_rpm(binary, root)
 
 
-def _of_dpkg(paths: Iterable[str], root: Path) -> Package | None:
+def _of_dpkg(paths: Iterable[str], names: Sequence[str], root: Path) -> Package | None:
     info = root / "var/lib/dpkg/info"
     wanted = {os.fsencode(path) for path in paths}
-    for listed in sorted((*info.glob("nginx*.list"), *info.glob("openresty*.list"))):
+    for listed in sorted(file for start in names for file in info.glob(f"{start}*.list")):
         if wanted & set(_read(listed).split(b"\n")):
             name = listed.stem.partition(":")[0]
             version = _dpkg_version(name, root)
-            changes = _changelog(name, root)
+            changes = _changelog((name, names[0], f"{names[0]}-common"), root)
             return Package(name, version, "dpkg", _named(changes), bool(changes)) if version else None
     return None
 
@@ -48,9 +51,9 @@ def _dpkg_version(name: str, root: Path) -> str:
     return found[1].decode("ascii", "replace") if found else ""
 
 
-def _changelog(name: str, root: Path) -> bytes:
+def _changelog(owners: Sequence[str], root: Path) -> bytes:
     """The package's own; another package of the same source may contain it."""
-    for owner in dict.fromkeys((name, "nginx", "nginx-common")):
+    for owner in dict.fromkeys(owners):
         try:
             with gzip.open(root / "usr/share/doc" / owner / "changelog.Debian.gz") as file:
                 return file.read(_MOST)
@@ -59,11 +62,11 @@ def _changelog(name: str, root: Path) -> bytes:
     return b""
 
 
-def _of_apk(paths: Iterable[str], root: Path) -> Package | None:
+def _of_apk(paths: Iterable[str], names: Sequence[str], root: Path) -> Package | None:
     """Alpine's: it has no changelog."""
     wanted = {os.path.split(path) for path in paths}
     for entry in _read(root / "lib/apk/db/installed").decode("utf-8", "replace").split("\n\n"):
-        if not re.search(r"^P:nginx", entry, re.MULTILINE):
+        if not re.search(rf"^P:(?:{'|'.join(names)})", entry, re.MULTILINE):
             continue
         folder, name, version = "", "", ""
         for line in entry.splitlines():

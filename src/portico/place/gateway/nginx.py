@@ -14,6 +14,7 @@ from portico.place.gateway.finder import Builds, Finder
 from portico.place.model import Build
 from portico.place.package import package_of
 
+_PACKAGES = ("nginx", "openresty")
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")
 _USEFUL_MODULES = ("brotli_filter", "headers_more_filter", "modsecurity")
 _EXPECTED = 'expected "auto", "embedded", "system" or the path of an nginx binary'
@@ -106,7 +107,7 @@ def _build(path: str, origin: str) -> Build:
         _loadable(path, done.stderr),
         without=frozenset(_WITHOUT.findall(done.stderr)),
         openssl=tuple(map(int, openssl[0])) if openssl else (),
-        package=None if origin == "embedded" else package_of(path),
+        package=None if origin == "embedded" else package_of(path, _PACKAGES),
     )
 
 

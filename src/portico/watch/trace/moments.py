@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from portico.explain.language import Setting
 from portico.explain.node import Node
+from portico.log.error_log import Topic
+from portico.log.error_logs import about
 from portico.log.request import NO_NUMBERS
 from portico.protocol.trace import Moment
 from portico.watch.trace.evidence import Evidence
@@ -84,7 +86,7 @@ def _refusals(evidence: Evidence) -> Iterator[Moment]:
         yield Moment(f"{evidence.gateway} could not read the request, or found a header too long, and answered itself.",
                      _see(evidence, Setting.HEAD_SIZE))  # fmt: skip
     if sent.status == 502 and line and line.upstream:
-        if any("too big header" in item.text for item in evidence.complaints):
+        if about(Topic.LARGE_HEAD, evidence.complaints):
             what = f"The head of the app's answer is larger than {evidence.gateway} holds"
             yield Moment(f"{what}: too many or too long headers.",
                          _see(evidence, Setting.HEAD_BUFFER))  # fmt: skip

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from portico.explain.language import Setting
 from portico.explain.node import Node
+from portico.log.error_log import Topic
+from portico.log.error_logs import about
 from portico.log.request import NO_NUMBERS
 from portico.plan.web.refusals import CONNECTIONS, RATE
 from portico.protocol.trace import Bar, Row
@@ -162,9 +164,8 @@ def _limits(evidence: Evidence) -> Iterator[Row]:
             status = (
                 _WORDS.get(line.refused_by.removeprefix(guard), "passed") if line.refused_by else "passed"
             )
-            said = next((item.text for item in evidence.complaints if "limiting" in item.text), "")
             yield _row(evidence, GATEWAY, f"counts against {node.text}: {status}", "", GATEWAY, place=node.place,
-                       note=said.partition(", client:")[0])  # fmt: skip
+                       note=about(Topic.LIMIT, evidence.complaints))  # fmt: skip
 
 
 def _detour(evidence: Evidence) -> Iterator[Row]:
@@ -195,18 +196,12 @@ def _tries(evidence: Evidence) -> Iterator[Row]:
         connect = connects[number] if number < len(connects) else "-"
         status = statuses[number] if number < len(statuses) else ""
         is_up = connect not in ("-", "")
-        note = "" if is_up else _why_down(evidence) or "nothing listens there"
+        note = "" if is_up else about(Topic.NO_CONNECTION, evidence.complaints) or "nothing listens there"
         if is_up and status in ("502", "504"):
             note = "no answer came" if status == "502" else "no answer came in time"
         how = "passes the request to" if is_up else "cannot connect to"
         yield _row(evidence, GATEWAY, f"{how} {address}", _REQUEST, GATEWAY, LINK, place=passing,
                    took=int(float(connect) * 1e6) if is_up else None, note=note)  # fmt: skip
-
-
-def _why_down(evidence: Evidence) -> str:
-    return next(
-        (item.text.partition(" while ")[0] for item in evidence.complaints if "connect()" in item.text), ""
-    )
 
 
 def _alone(evidence: Evidence, location: Node) -> Row:

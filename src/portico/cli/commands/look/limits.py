@@ -12,7 +12,7 @@ from msgspec import structs
 from portico.cli import output
 from portico.cli.running import running_runtime_of, runtime_of, state_of
 from portico.cli.running import running_site as of_site
-from portico.log.refusal import Refusal
+from portico.log.error_logs import refusal
 from portico.place import untrusted
 from portico.plan.paths import bans
 from portico.protocol.commands import LIFT, STATUS, LiftBans
@@ -51,7 +51,7 @@ def command(
     status = _asked(runtime) if lock.running(runtime) else None
     limits = status.limits if status else ()
     begin = filters.since(since, time.time()) if since else 0.0
-    refusals = Log(Logs.of(state).error, begin).since(Refusal.parse)
+    refusals = Log(Logs.of(state).error, begin).since(refusal)
     found = structs.replace(
         report(refusals, limits, is_dry_run=any(one.is_dry_run for one in limits)),
         bans=_banned(state),

@@ -24,7 +24,7 @@ from portico.cli.journal import Priority
 from portico.cli.notices import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.waiting import Waiting
-from portico.log.complaint import IDLE
+from portico.log.error_logs import error_log_of
 from portico.log.follow import MOST, PIECE, Follower, decoded, paced
 from portico.log.reader import request_reader
 from portico.plan.model import Plan
@@ -50,7 +50,6 @@ _FULL_SECONDS = 0.005
 """How soon to look whether the reader has gone on; each time later."""
 _FAR_BEHIND_BYTES = 64 << 20
 """A reader of the request lines that is further behind than this loses lines: some 200 000 requests."""
-_AT_LEVEL = len("2026/11/21 14:15:55 ")
 _MOST_LINES = 10
 """Lines shown at a look: 50 a second are more than a person reads and cost next to nothing."""
 
@@ -248,27 +247,21 @@ def _show(follower: Follower, screen: Screen) -> int:
 
 
 async def _show_errors(plan: Plan, screen: Screen, follower: Follower) -> Rounds:
-    """nginx's own complaints. That the app is not there yet, or no more, is said by the run itself.
+    """The gateway's own complaints. That the app is not there yet, or no more, is said by the run itself.
 
-    That nginx inherits its listening sockets is as it should be.
+    That it inherits its listening sockets is as it should be.
     """
     pace = _Pace()
-    known = (
-        IDLE,
-        *(
-            f"connect() to unix:{path} failed (2: No such"
-            for path, _ in socket_aliases(live_path(plan.runtime))
-        ),
-    )
+    log = error_log_of(plan.gateway.name)
+    known = [log.absent(path) for path, _ in socket_aliases(live_path(plan.runtime))]
     while True:
         lines = [
             line
             for line in decoded(follower.text(MOST))
-            if not any(words in without_rules(line) for words in known)
-            and not line.startswith("[notice]", _AT_LEVEL)
+            if not log.is_noise(line) and not any(words in without_rules(line) for words in known)
         ]
         for line in paced(lines, _MOST_LINES, lambda count: f"... {count} more, in {plan.error_log}"):
-            screen.say(output.warned(f"nginx: {visible(line)}"), Priority.WARNING)
+            screen.say(output.warned(f"{log.program}: {visible(line)}"), Priority.WARNING)
         if (waiting := follower.waiting()) > _FAR_BEHIND_BYTES:
             follower.pass_over(waiting)
         yield WELL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from portico.log.complaint import IDLE
+from portico.log.nginx import HASH
 from portico.plan.paths import temporary
 from portico.run.gateway.nginx import cache_files, workers
 from portico.run.gateway.nginx.bodies import bodies
@@ -19,7 +19,7 @@ NGINX = Program(
     reopen=signal.SIGUSR1,
     inherits=lambda descriptors: {VARIABLE: "".join(f"{fd};" for fd in descriptors)},
     objections=objections,
-    is_noise=lambda line: IDLE in line,
+    is_noise=lambda line: HASH in line,
     master=workers.master,
     accepts=workers.accepts,
     is_leaving=workers.is_leaving,
