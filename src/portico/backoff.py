@@ -1,9 +1,9 @@
-"""How long to wait before something that failed is tried again. Pure."""
+"""The pause before something that failed is retried. Pure."""
 
 from __future__ import annotations
 
 _MOST_DOUBLINGS = 20
-"""Clamped before the power is taken: failures may go on for a year."""
+"""Clamped before the power is computed: failures may continue for a year."""
 
 
 def pause(failures: int, *, first: float, longest: float) -> float:
@@ -12,8 +12,8 @@ def pause(failures: int, *, first: float, longest: float) -> float:
 
 
 def less_served(seconds: float, served: float | None, *, longest: float, least: float) -> float:
-    """The same for what worked for `served` seconds in between: that time counts as a part of the pause.
+    """The same for something that worked for `served` seconds in between: that time counts as a part of the pause.
 
-    None: it did not work at all, and waits in full. Otherwise it waits `longest` at most and `least` at least.
+    None: it did not work at all, and the pause is full. Otherwise it is between `least` and `longest`.
     """
     return seconds if served is None else max(least, min(seconds, longest) - served)

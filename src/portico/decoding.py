@@ -1,8 +1,8 @@
-"""Text that somebody else wrote becomes values, or is unreadable: a decoder fails in more ways than one.
+"""Decodes untrusted text, with one error for all failures.
 
-Logs, and the files of the app's workers, may hold anything: the app's user writes there. JSON that is nested deeper
-than a decoder follows is a RecursionError, which is no ValueError, and an integer of a thousand digits overflows
-whatever is computed with it.
+Logs, and the files of the app's workers, may contain anything: the app's user writes there. JSON that is nested too
+deeply is a RecursionError, which is not a ValueError, and an integer of a thousand digits overflows later
+computations.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import msgspec
 T = TypeVar("T")
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
-"""What a decoder raises, whatever is wrong with the text; UnicodeDecodeError is a ValueError."""
+"""What a decoder may raise; UnicodeDecodeError is a ValueError."""
 LARGEST = 1 << 53
 """Every number up to here is exact in JSON, and in a float."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 """A number of bytes, a moment in nanoseconds."""
 Pid = Annotated[int, msgspec.Meta(ge=0, le=1 << 22)]
-"""The kernel gives no larger ones (proc(5), pid_max)."""
+"""The kernel uses no larger ones (proc(5), pid_max)."""
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
 Moment = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
-"""Seconds since 1970: a year that a calendar has, and nanoseconds that 64 bits hold."""
+"""Seconds since 1970: a year that a calendar has, and nanoseconds that fit 64 bits."""
 
 
 class UnreadableError(ValueError):
@@ -39,7 +39,7 @@ def decoded(text: bytes | str, kind: type[T]) -> T:
 
 
 def fields(text: bytes | str) -> dict[str, Any]:
-    """A JSON object whose fields are not known. Raises UnreadableError."""
+    """A JSON object with unknown fields. Raises UnreadableError."""
     return decoded(text, dict[str, Any])
 
 

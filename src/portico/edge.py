@@ -1,8 +1,8 @@
-"""What a view wants of nginx, said beside its route: `from portico import edge`.
+"""Settings of nginx for a view, beside its route: `from portico import edge`.
 
-Each decorator writes a note on the view and returns it unchanged: at run time it costs nothing, and without Portico
-the app runs as before. Portico reads the notes when it asks the app for its routes and writes them as nginx locations;
-a value that cannot be used, or a note that no route reaches, is an error of `portico plan`.
+Each decorator records a setting on the view and returns it unchanged: it costs nothing at run time, and without
+Portico the app runs as before. Portico reads the settings when it asks the app for its routes and writes them as
+nginx locations; a setting that cannot be used, or that no route reaches, is an error of `portico plan`.
 
     @app.post("/import")
     @edge.timeout("5m")
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 NOTES = "__portico_edge__"
-"""The attribute of a view that holds its notes: {"timeout": "5m", ...}."""
+"""The attribute of a view with its settings: {"timeout": "5m", ...}."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -25,39 +25,39 @@ _noted: list[Note] = []
 
 
 class Note(dict[str, Any]):
-    """The settings of one view, by the names they have under [routes] in portico.toml; `where` is "shop.py:14"."""
+    """The settings of one view, by their names under [routes] in portico.toml; `where` is "shop.py:14"."""
 
     where: str = ""
     view: str = ""
 
 
 def timeout(duration: str) -> Callable[[View], View]:
-    """How long the app may be silent in a request to this route, in place of `request_timeout`: "5m"."""
+    """How long the app may be silent during a request to this route; replaces `request_timeout`: "5m"."""
     return _noting(timeout=duration)
 
 
 def max_upload(size: str) -> Callable[[View], View]:
-    """The largest request body of this route, in place of the site's `max_upload`: "2GiB"."""
+    """The largest request body of this route; replaces the site's `max_upload`: "2GiB"."""
     return _noting(max_upload=size)
 
 
 def stream(view: View) -> View:
-    """What this route answers goes to the client as the view yields it, and may be silent for an hour."""
+    """Answers of this route go to the client as the view yields them, and may be silent for an hour."""
     return _noting(stream=True)(view)
 
 
 def upload_to_file(view: View) -> View:
-    """The app is given the file that nginx wrote an upload to: open as `wsgi.input`, its path as `portico.upload`."""
+    """The app gets the file to which nginx wrote an upload: open as `wsgi.input`, its path as `portico.upload`."""
     return _noting(upload_to_file=True)(view)
 
 
 def private(view: View) -> View:
-    """No cache ever keeps what this route answers: not nginx's, not a browser's, none in between."""
+    """No cache ever stores this route's answers: not nginx's, not a browser's, none in between."""
     return _noting(private=True)(view)
 
 
 def cache(duration: str, *, vary: Sequence[str] = ()) -> Callable[[View], View]:
-    """nginx keeps what this route answers so long: "60s"; what the app says itself (`max-age`, `private`) goes first.
+    """nginx caches this route's answers for that time: "60s"; the app's own headers (`max-age`, `private`) win.
 
     `vary` names what the answer depends on beside the URL: request headers, or cookies as "cookie:theme".
     """
@@ -65,52 +65,52 @@ def cache(duration: str, *, vary: Sequence[str] = ()) -> Callable[[View], View]:
 
 
 def headers(values: Mapping[str, str]) -> Callable[[View], View]:
-    """Headers of this route's answers, over those of `[headers]`, unless the view says them itself; "" leaves one out:
-    {"Content-Security-Policy": "default-src 'self' https://maps.example"}.
+    """Headers of this route's answers, in addition to `[headers]`, unless the view sets them itself; "" removes
+    one: {"Content-Security-Policy": "default-src 'self' https://maps.example"}.
     """
     return _noting(headers=dict(values))
 
 
 def allow(*networks: str) -> Callable[[View], View]:
-    """Only these networks may come here, or those of these files: "10.0.0.0/8"; everybody else gets 403."""
+    """Only these networks, or those in these files, have access: "10.0.0.0/8"; all others get 403."""
     return _noting(allow=list(networks))
 
 
 def deny(*networks: str) -> Callable[[View], View]:
-    """These networks, or those of these files, may not come here: 403."""
+    """These networks, or those in these files, have no access: 403."""
     return _noting(deny=list(networks))
 
 
 def users(file: str) -> Callable[[View], View]:
-    """Only the users of this file may come here, with their passwords: "/etc/portico/staff.users"; else 401."""
+    """Only the users of this file have access, with their passwords: "/etc/portico/staff.users"; else 401."""
     return _noting(users=file)
 
 
 def certificate(view: View) -> View:
-    """Only clients with a certificate that an authority of `https.client_ca` signed may come here; else 403."""
+    """Only clients with a certificate that an authority of `https.client_ca` signed have access; else 403."""
     return _noting(certificate=True)(view)
 
 
 def auth(view_or_address: str, *, sign_in: str | None = None) -> Callable[[View], View]:
-    """That view of the app (its endpoint or path), or that service, decides who may come here: 2xx is a yes.
+    """That view of the app (its endpoint or path), or that service, decides about access: 2xx grants it.
 
-    `sign_in` is where browsers are sent that are not signed in: "/login?next=".
+    `sign_in` is the page for browsers that are not signed in: "/login?next=".
     """
     return _noting(auth=view_or_address, **({} if sign_in is None else {"sign_in": sign_in}))
 
 
 def methods(*names: str) -> Callable[[View], View]:
-    """nginx takes these methods here and answers 405 to any other: "GET", "POST"."""
+    """nginx accepts these methods here and answers 405 to any other: "GET", "POST"."""
     return _noting(methods=list(names))
 
 
 def internal(view: View) -> View:
-    """Nobody comes here from outside (404): the route is for questions of nginx's own."""
+    """No client has access from outside (404): the route is for requests of nginx's own."""
     return _noting(internal=True)(view)
 
 
 def anybody(view: View) -> View:
-    """Anybody may come here, whatever [access] says of the paths around it."""
+    """Open to all clients, whatever [access] sets for the paths around it."""
     return _noting(anybody=True)(view)
 
 
@@ -122,11 +122,12 @@ def limit(
     burst: int | None = None,
     methods: Sequence[str] = (),
 ) -> Callable[[View], View]:
-    """What one client may ask of this route, beside the limits of the site: "5/minute", "100/hour", `in_progress=2`.
+    """A limit for each client on this route, in addition to the site's limits: "5/minute", "100/hour",
+    `in_progress=2`.
 
-    More gets 429 and never reaches the app. `per` counts by "client", "session", "account" or "header:X-API-Key";
-    `burst` is how many beyond the first are let through at once (else as many as the rate says); `methods` counts these
-    only. Several on one view hold together. `limit("off")`: the limits of the site do not hold here.
+    Requests over it get 429 and never reach the app. `per` counts by "client", "session", "account" or
+    "header:X-API-Key"; `burst` is how many beyond the first pass at once (default: the number of the rate);
+    `methods` counts these only. All limits on one view apply. `limit("off")`: the site's limits do not apply here.
     """
     counted = [rate if burst is None else f"{rate} burst {burst}"] if rate else []
     counted += [f"{in_progress} in progress"] if in_progress else []
@@ -142,7 +143,7 @@ def limit(
 
 
 def bandwidth(speed: str) -> Callable[[View], View]:
-    """How fast each answer of this route is sent, in place of the site's `limits.bandwidth`: "256KiB/second"."""
+    """The bandwidth of each answer of this route; replaces the site's `limits.bandwidth`: "256KiB/second"."""
     return _noting(bandwidth=speed)
 
 
@@ -153,7 +154,7 @@ def costly(view: View) -> View:
 
 
 def noted() -> list[Note]:
-    """The notes of every view so far, so that one that no route reaches can be found."""
+    """The settings of every view so far, so that one that no route reaches can be found."""
     return _noted
 
 
@@ -168,7 +169,7 @@ def _noting(**settings: Any) -> Callable[[View], View]:
             raise TypeError(
                 f"portico.edge has no place for a note on {view!r}: wrap it in a function"
             ) from None
-        # By identity: equal notes of two views are two.
+        # By identity: equal settings of two views are two.
         _noted[:] = [other for other in _noted if other is not before] + [made]
         return view
 
@@ -176,7 +177,7 @@ def _noting(**settings: Any) -> Callable[[View], View]:
 
 
 def _where(view: object) -> str:
-    """Where a view stands, as "/srv/shop/shop.py:14"."""
+    """The place of a view, as "/srv/shop/shop.py:14"."""
     try:
         thing: Any = inspect.unwrap(view) if callable(view) else view
         file = inspect.getsourcefile(thing) or "?"

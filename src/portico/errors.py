@@ -1,4 +1,4 @@
-"""The one way Portico says that something is wrong: where, what, and what to do."""
+"""The form of every error: where, what, and what to do."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ DONE, FAILED, USAGE, UNHEALTHY, IMPORT_FAILED = 0, 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """One problem.
 
-    `where` is a place a reader can go to ("portico.toml:14", "--listen"), `what` one sentence without a
-    capital or a full stop, `hint` what to do about it, `quote` another program's own words (nginx's, the
-    app's traceback), printed indented and unchanged.
+    `where` is a place that a reader can go to ("portico.toml:14", "--listen"), `what` one sentence without a
+    capital or a full stop, `hint` what to do about it, `quote` another program's own words (nginx's, the app's
+    traceback), printed indented and unchanged.
     """
 
     where: str
@@ -30,7 +30,7 @@ class Problem:
 
 
 class PorticoError(Exception):
-    """Portico cannot do what was asked; carries every problem of the stage that failed."""
+    """Portico cannot do what was asked; contains every problem of the stage that failed."""
 
     exit_code = FAILED
 

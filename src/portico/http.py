@@ -1,4 +1,4 @@
-"""As much of HTTP/1.1 as Portico speaks itself: heads of requests and of answers, written and read."""
+"""The part of HTTP/1.1 that Portico itself needs: heads of requests and of answers, written and read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 END = b"\r\n\r\n"
-"""Of a head."""
+"""The most bytes of a head."""
 _SHOWN = 60
 
 METHODS = frozenset({
@@ -15,7 +15,7 @@ METHODS = frozenset({
     "ORDERPATCH", "PATCH", "POST", "PROPFIND", "PROPPATCH", "PURGE", "PUT", "QUERY", "REBIND", "REPORT", "SEARCH",
     "TRACE", "UNBIND", "UNCHECKOUT", "UNLINK", "UNLOCK", "UPDATE", "UPDATEREDIRECTREF", "VERSION-CONTROL",
 })  # fmt: skip
-"""Those of https://www.iana.org/assignments/http-methods, and PURGE, which many caches are told with."""
+"""Those of https://www.iana.org/assignments/http-methods, and PURGE, which many caches use."""
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -54,7 +54,7 @@ def read_request(head: bytes) -> Request:
 
 
 def read_answer(head: bytes) -> tuple[int, str, Headers]:
-    """The status, its words, and the headers. Raises ValueError, in words for people."""
+    """The status, its reason, and the headers. Raises ValueError with a message for people."""
     first, headers = _read(head)
     if not first:
         raise ValueError("closed without an answer")

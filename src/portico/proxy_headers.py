@@ -1,7 +1,7 @@
-"""The headers in which proxies say who and where the client is, by families. Values only.
+"""The headers in which proxies name the client and its address, by families. Values only.
 
-nginx can blank names, not patterns: each family lists the names in use. Portico's own workers also know how the names
-of a family begin, so that a name that nobody has listed yet does not arrive either.
+nginx can blank names, not patterns: each family lists the names in use. Portico's own workers also know the
+prefixes of a family, so that unlisted names are removed, too.
 """
 
 from __future__ import annotations
@@ -157,11 +157,11 @@ FAMILIES = (
         """),
     ),
 )  # fmt: skip
-"""A name that no family lists belongs to the last whose pattern it matches."""
+"""An unlisted name belongs to the last family whose pattern it matches."""
 OF_PROXY = ("user", "certificate", "country")
-"""What a declared proxy says of these reaches the app; of the others nginx makes its own answer."""
+"""The app gets a declared proxy's headers of these families; nginx replaces those of the others with its own."""
 REPLACED = _words("X-Forwarded-For X-Real-IP X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Prefix")
-"""nginx sends these in any case, with its own answers."""
+"""nginx always sends these, with its own values."""
 
 
 def named(kinds: Collection[str]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
-"""Files that a configuration names, read with no more rights than who wrote it has.
+"""Reads files that a configuration names, with no more rights than the configuration's author has.
 
-Portico may be root, and a portico.toml may belong to the app's user. Whoever writes there chooses what is read, and a
-link that root follows leads anywhere. So root reads such a file with the rights of the app's user; with its own only
-where neither the configuration nor the file, nor a directory above, can be changed by anybody but root.
+Portico may be root, and a portico.toml may belong to the app's user. Its author chooses what is read, and a link
+that root follows leads anywhere. So root reads such a file with the rights of the app's user; with its own only if
+no one but root can change the configuration, the file, and the directories above.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 LONGEST = 16 << 20
-"""Bytes of one file at most: what is named here is a page, a key, a password."""
+"""The most bytes of one file: files named here are pages, keys, passwords."""
 _MOST_LINKS = 40
 """As the kernel follows, see path_resolution(7)."""
 _SETGROUPS = {"x86_64": 116, "aarch64": 159, "riscv64": 159, "loongarch64": 159, "ppc64le": 81, "s390x": 206,
@@ -29,51 +29,51 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Reader:
-    """As whom files are read that a configuration names.
+    """The user whose rights apply to files of a configuration.
 
-    `user` is the app's, when Portico is root and the app is somebody else; else empty, and every file is read as we
-    are. `is_trusted` says whether only root could have written that configuration.
+    `user` is the app's, if Portico is root and the app's user is another; else empty, and every file is read as the
+    current user. `is_trusted` says whether only root could have written that configuration.
     """
 
     user: str = ""
     is_trusted: bool = True
 
     def user_of(self, path: str | Path) -> str:
-        """Who reads that file; empty for ourselves."""
+        """The user that reads that file; empty for the current one."""
         return "" if not self.user or (self.is_trusted and not doubt(path)) else self.user
 
     def as_whom(self, path: str | Path) -> str:
-        """For a message, with a blank before it; empty when it is as ourselves."""
+        """For a message, with a leading space; empty for the current user."""
         user = self.user_of(path)
         return f" as user '{user}' (see docs/users.md)" if user else ""
 
     def bytes(self, path: str | Path) -> bytes:
-        """What is in the file. Raises OSError; for the app's user only ordinary files are read."""
+        """The file's content. Raises OSError; for the app's user only ordinary files are read."""
         if not self.user:
             return Path(path).read_bytes()
         return as_user(self.user_of(path), lambda: ordinary(path))
 
     def text(self, path: str | Path) -> str:
-        r"""The same as UTF-8, with \n at each line's end. Raises OSError and UnicodeDecodeError."""
+        r"""The same as UTF-8, with \n as the line end. Raises OSError and UnicodeDecodeError."""
         return self.bytes(path).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
 
     def names(self, path: str | Path) -> list[str]:
-        """What is in the directory. Raises OSError."""
+        """The directory's entries. Raises OSError."""
         return as_user(self.user_of(path), lambda: sorted(entry.name for entry in os.scandir(path)))
 
     def real(self, path: str | Path) -> Path:
-        """The path; without links on the way where the app's user could change one of them later."""
+        """The path; with links resolved if the app's user could change one of them later."""
         return Path(os.path.realpath(path) if self.user else Path(path).absolute())
 
 
 OURS = Reader()
-"""Every file is read as we are."""
+"""Every file is read as the current user."""
 
 
 def doubt(path: str | Path) -> str:
-    """Who beside root can put something else at that path, in words; empty when nobody can.
+    """Who beside root can replace that path, in words; empty if no one can.
 
-    Every directory on the way is looked at, and every link. In a directory like /tmp (sticky) what is root's stays.
+    Every directory on the way is checked, and every link. In a directory like /tmp (sticky), root's files are safe.
     """
     try:
         return next((why for step in _steps(Path(path).absolute()) if (why := _doubt(*step))), "")
@@ -82,7 +82,7 @@ def doubt(path: str | Path) -> str:
 
 
 def trusted_part(path: str) -> str:
-    """The longest beginning of a path without links in which nobody but root can change a step."""
+    """The longest prefix of a path without links in which only root can change a component."""
     found = "/"
     for step, status in _steps(Path(path)):
         if _doubt(step, status) or not stat.S_ISDIR(status.st_mode) or _is_shared(status):
@@ -92,9 +92,9 @@ def trusted_part(path: str) -> str:
 
 
 def as_user(user: str, work: Callable[[], _T]) -> _T:
-    """What `work` gives, done with that user's rights on files; empty: with ours. Raises what it raises.
+    """The result of `work`, run with that user's rights on files; empty: the current user's. Raises what it raises.
 
-    Linux keeps these rights for each thread (setfsuid(2)): a thread of its own has them, and ends.
+    Linux has these rights for each thread (setfsuid(2)): a thread of its own gets them, and ends.
     """
     if not user:
         return work()
@@ -117,7 +117,7 @@ def as_user(user: str, work: Callable[[], _T]) -> _T:
 
 
 def _become(user: str) -> None:
-    """This thread's rights on files are that user's. Raises OSError when they cannot be."""
+    """Gives this thread that user's rights on files. Raises OSError if that is impossible."""
     entry = pwd.getpwnam(user)
     groups = os.getgrouplist(user, entry.pw_gid)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -128,12 +128,12 @@ def _become(user: str) -> None:
     libc.setfsuid(entry.pw_uid)
     if (
         libc.setfsuid(-1) != entry.pw_uid or libc.setfsgid(-1) != entry.pw_gid
-    ):  # which changes nothing, and says who
+    ):  # this changes nothing, and returns the user in effect
         raise PermissionError(f"cannot read as user '{user}'")
 
 
 def ordinary(path: str | Path) -> bytes:
-    """What is in an ordinary file; nobody waits for a FIFO. Raises OSError."""
+    """The content of an ordinary file; a FIFO does not block. Raises OSError."""
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(number, "rb") as file:
         if not stat.S_ISREG(os.fstat(number).st_mode):
@@ -142,7 +142,7 @@ def ordinary(path: str | Path) -> bytes:
 
 
 def _steps(path: Path) -> list[tuple[str, os.stat_result]]:
-    """Every directory, link and file that a look at the path meets. Raises OSError."""
+    """Every directory, link and file in the resolution of the path. Raises OSError."""
     found, links, here = [("/", os.lstat("/"))], 0, "/"
     left = list(path.parts[1:])
     while left:
@@ -175,7 +175,7 @@ def _doubt(path: str, status: os.stat_result) -> str:
 
 
 def _has_list(path: str) -> bool:
-    """Whether it has an access list (POSIX ACL), whose widest entry is what the mode shows as the group's."""
+    """Whether it has an access list (POSIX ACL), whose widest entry the mode shows as the group's."""
     try:
         return bool(os.getxattr(path, "system.posix_acl_access", follow_symlinks=False))
     except (OSError, AttributeError):  # none, or a system without them
@@ -187,7 +187,7 @@ def _is_shared(status: os.stat_result) -> bool:
 
 
 def user_name(uid: int) -> str:
-    """As messages name a user."""
+    """A user's name for messages."""
     try:
         return f"user '{pwd.getpwuid(uid).pw_name}'"
     except KeyError:

@@ -1,4 +1,4 @@
-"""Many things are looked at now and then; all of them in the same moment, so that an idle site wakes seldom."""
+"""Periodic checks, all at the same moment, so that an idle site wakes rarely."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
 Round = Mapping[str, Exception]
-"""What failed in one look at many things, by the name of the thing. The others were looked at."""
+"""The failures of one round of checks, by name. The other checks were done."""
 WELL: Round = {}
 Rounds = AsyncGenerator[Round, None]
 
 
 async def tick(seconds: float) -> None:
-    """Wait for the loop's next multiple of `seconds`: for half of it at least, and one and a half at most.
+    """Waits for the loop's next multiple of `seconds`: for at least half of it, and at most one and a half.
 
-    A watcher that runs twice as often as another meets it every second time.
+    A check with half the period of another coincides with every other run of its own.
     """
     rest = seconds - asyncio.get_running_loop().time() % seconds
     await asyncio.sleep(rest if rest > seconds / 2 else rest + seconds)

@@ -1,7 +1,6 @@
-"""Small values that are written as text: parsed once at the edge, printed back exactly.
+"""Small values with a text form: parsed once, printed back exactly.
 
-Each `parse` raises ValueError with a message that says what was expected, for a caller that knows where
-the text stood.
+Each `parse` raises ValueError with a message that says what was expected; the caller adds the place.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Duration(float):
 
 
 def longer(seconds: float) -> Duration:
-    """A time to try instead of one that was too short: twice as long, in whole minutes above one."""
+    """A longer time than one that was too short: twice as long, in whole minutes above one."""
     twice = 2 * math.ceil(seconds)
     return Duration(twice if twice < 60 else 60 * math.ceil(twice / 60))
 
@@ -51,7 +50,7 @@ def longer(seconds: float) -> Duration:
 class Size(int):
     """A number of bytes, written "16MiB", "512KiB", "1GiB" or "4096B"; nginx's 16m and 16MB mean the same.
 
-    All units count by 1024, as nginx's do: 16MB is 16 MiB.
+    All units are powers of 1024, as nginx's are: 16MB is 16 MiB.
     """
 
     @classmethod
@@ -76,7 +75,7 @@ def counted(count: int, noun: str, nouns: str = "") -> str:
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen: `host:port`, `:port` (every interface) or `[v6]:port`."""
+    """An address to listen on: `host:port`, `:port` (every interface) or `[v6]:port`."""
 
     host: str
     port: int
@@ -101,7 +100,7 @@ class Address:
 
     @property
     def near(self) -> Address:
-        """Where this machine itself reaches it: on loopback, when it stands for every interface."""
+        """The address for clients on this machine: loopback if it stands for every interface."""
         if not self.is_wildcard:
             return self
         return Address("::1" if self.is_v6 else "127.0.0.1", self.port)
@@ -125,7 +124,7 @@ def _host(text: str, expected: str) -> str:
 
 @dataclass(frozen=True)
 class AppRef:
-    """Which app: `module`, `module:attribute`, `module:factory()` or the same with a path to a file."""
+    """A reference to the app: `module`, `module:attribute`, `module:factory()` or the same with a path to a file."""
 
     module: str
     attribute: str = ""

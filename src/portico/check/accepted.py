@@ -1,4 +1,6 @@
-"""Does the gateway accept the plan's files? Asked in a directory and on a port of its own: nothing real is touched."""
+"""Does the gateway accept the plan's files? Tested in a directory and on a port of its own: the real ones are not
+touched.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from portico.values import Address
 
 
 def accepted(site: Site, place: Place) -> Finding:
-    """What it says of them."""
+    """The gateway's verdict."""
     try:
         directory = Path(tempfile.mkdtemp(prefix="portico-", dir=_temporary()))
     except OSError as error:
@@ -79,7 +81,7 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
 
 
 def write_placeholder(plan: Plan, conf: Path) -> None:
-    """The two files of HTTPS that are none of the plan's: the gateway reads them, too."""
+    """The two files of HTTPS that are not part of the plan: the gateway reads them, too."""
     if plan.tls is None:
         return
     from portico.run.tls import make
@@ -89,8 +91,8 @@ def write_placeholder(plan: Plan, conf: Path) -> None:
 
 
 def _private(site: Site, place: Place, directory: str) -> Plan:
-    """The same plan, line for line, where it can neither meet a port nor a file of the real one."""
-    # nginx -t binds what it listens on, which port 80 is refused for and a taken one is not ours to judge.
+    """The same plan, line for line, without the real one's ports and files."""
+    # nginx -t binds its addresses: port 80 would be refused, and a port in use is judged elsewhere.
     host = "*" if site.listen.is_wildcard and site.listen.host == "*" else "127.0.0.1"
     options = msgspec.structs.replace(site.options, listen=Address(host, _free_port()))
     if site.has_https:
@@ -107,5 +109,5 @@ def _free_port() -> int:
 
 
 def _temporary() -> str | None:
-    """Usually /tmp: TMPDIR may be too long for a socket's path or hold what nginx cannot write."""
+    """Usually /tmp: TMPDIR may be too long for a socket's path or contain what nginx cannot express."""
     return "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else None  # noqa: S108  mkdtemp makes it ours alone

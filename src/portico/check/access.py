@@ -1,4 +1,4 @@
-"""Who may come: what is open that looks protected. It is only said, and never changed."""
+"""Access: what is open although it looks protected. It is only reported, never changed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LOOKS_PROTECTED = re.compile(
     r"|private|staff|superuser|_debug|__debug__|silk|rq|jobs)(?=/|$)",
     re.IGNORECASE,
 )
-"""Paths that people give to what is not for everybody."""
+"""Usual names of paths that are not public."""
 _MOST_SHOWN = 3
 
 
 def access_findings(site: Site) -> Iterator[Finding]:
-    """What people should look at; nothing for a site of which nobody can tell."""
+    """The findings; none for a site whose routes are unknown."""
     yield from _looks_protected(site)
     yield from _halves(site)
     yield from _passwords(site)
@@ -40,7 +40,7 @@ def _looks_protected(site: Site) -> Iterator[Finding]:
 
 
 def _halves(site: Site) -> Iterator[Finding]:
-    """Routes that nobody is kept from, beside others of the same beginning that are not for everybody."""
+    """Open routes beside restricted ones with the same prefix."""
     by_start: dict[str, dict[bool, list[str]]] = defaultdict(lambda: {True: [], False: []})
     for path, is_asked in _paths(site):
         by_start["/" + path.split("/")[1]][is_asked].append(path)
@@ -59,7 +59,7 @@ def _halves(site: Site) -> Iterator[Finding]:
 
 
 def _is_chosen(site: Site, paths: list[str]) -> bool:
-    """Whether somebody said that all of them are for anybody."""
+    """Whether the user declared all of them open."""
     opened = [rule for rule in site.access if rule.anybody]
     return all(any(re.match(rule.strict, path) for rule in opened) for path in paths)
 
@@ -81,7 +81,7 @@ def _own_locations(site: Site) -> Iterator[Finding]:
 
 
 def _paths(site: Site) -> list[tuple[str, bool]]:
-    """What the routes of the app begin with, and the folders of files; and whether not everybody may come there."""
+    """The prefixes of the app's routes and of folders; and whether access to them is restricted."""
     own = {rule.what for rule in site.access if _asks(rule)}
     routes = [
         (path, route.rule in own or any(_asked(site, path)))

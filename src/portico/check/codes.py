@@ -1,4 +1,4 @@
-"""Every code that a finding may have: what is wrong there, and what that does to the site. docs/check.md has them."""
+"""Every code of a finding: what is wrong, and its harm to the site. docs/check.md lists them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ HARMS: dict[Harm, str] = {
     "slow": "it works, and waits",
     "hint": "something does not do what it says",
 }
-"""In the order in which findings are shown."""
+"""In the order of the output."""
 
 
 class Code(NamedTuple):
-    """`finds` is what is wrong when it is a warning or a fault."""
+    """`finds` is the problem if it is a warning or a fault."""
 
     harm: Harm
     finds: str

@@ -1,4 +1,4 @@
-"""Can the sites stand beside each other on one gateway?"""
+"""Can the sites share one gateway?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from portico.plan.model import Plan
 def site_findings(
     plan: Plan | None, problems: Iterable[Problem], bindings: BindingTable
 ) -> Iterator[Finding]:
-    """What is said of one more site; `bindings` are those of the sites before it, and have its own afterwards.
+    """The findings about one more site; `bindings` are those of the sites before it, and include its own
+    afterwards.
 
     Without a plan, `problems` say why it has none.
     """

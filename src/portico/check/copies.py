@@ -1,4 +1,4 @@
-"""Which static files would be compressed each time they are asked for, because no copy is made of them?"""
+"""Which static files have no compressed copy, so that nginx compresses them at each request?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_NAMES = 3
 
 
 def copy_findings(planned: Plan) -> Iterator[Finding]:
-    """Files of types that compress and are too large or too many; nothing when there are none."""
+    """Compressible files that are too large or too many; none if there are no such files."""
     for copy in planned.precompressed:
         found = scan(copy.folder)
         if found.too_large:

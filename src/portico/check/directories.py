@@ -1,4 +1,4 @@
-"""Can the directories of sockets, logs and bodies be made, and can who needs them walk to them?"""
+"""Can the directories of sockets, logs and bodies be created, and can their users reach them?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ELSEWHERE = "set PORTICO_RUNTIME_DIR and PORTICO_STATE_DIR to directories of yo
 
 
 def directory_findings(place: Place, planned: Plan) -> Iterator[Finding]:
-    """What stops the plan's directories, each obstacle once."""
+    """The obstacles to the plan's directories, each once."""
     paths = [directory.path for directory in planned.directories]
     found = {problem: None for path in paths if (problem := _cannot_be_made(path))}
     if place.gateway_user:
@@ -55,7 +55,7 @@ def _out_of_reach(path: str, user: str) -> Finding | None:
 
 
 def _nearest(path: Path) -> Path:
-    """The path itself, or the nearest one above it that exists."""
+    """The path itself, or the nearest existing one above it."""
     return next((step for step in (path, *path.parents) if _exists(step)), Path("/"))
 
 

@@ -1,4 +1,4 @@
-"""What the app has wide open: it was imported anyway, so it is asked, and not only its source is read."""
+"""The app's risks: it was imported anyway, so it is asked, beside the reading of its source."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _WEAK = {
 
 
 def exposed_findings(site: Site, workers: int, looks: Sequence[AppFacts]) -> Iterator[Finding]:
-    """The app's settings, its keys, and what it runs or keeps in each of so many workers.
+    """The app's settings, its keys, and what it runs or stores in each worker.
 
-    `looks` are its answers to two processes: a key that differs is another in each worker.
+    `looks` are its answers to two processes: a key that differs is different in each worker.
     """
     yield from _of_processes(site, workers)
     for risk in site.facts.risks:
@@ -42,7 +42,7 @@ def _of_processes(site: Site, workers: int) -> Iterator[Finding]:
 
 def _of_risk(site: Site, risk: Risk) -> Iterator[Finding]:
     if risk.kind == "hosts" and site.options.domains:
-        return  # nginx closes every other
+        return  # nginx closes every other one
     is_fault = risk.kind == "debugger" or (risk.kind == "debug" and is_reachable(site))
     make = fault if is_fault else warning
     subject, code = _SUBJECTS[risk.kind]
@@ -59,7 +59,7 @@ _SUBJECTS = {
     "hosts": ("app", "app-hosts"),
     "unknown": ("app", "app-unknown"),
 }
-"""Each kind's subject and code."""
+"""The subject and code of each kind."""
 
 
 def _of_secret(site: Site, key: Secret, *, is_same: bool) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""All that is found of one site, the worst first."""
+"""All findings about one site, the worst first."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _around(gathered: Gathered, said: AppSettings, found: Around) -> Iterator[Fi
 
 
 def _unsaid(found: Iterable[Finding], source: list[Finding]) -> Iterator[Finding]:
-    """Without what was found in the source already, where it has its line."""
+    """The findings without those that the source check has with a line."""
     said = " ".join(finding.what for finding in source)
     for finding in found:
         is_key, is_job = finding.subject == "SECRET_KEY", finding.subject == "jobs" and "scheduler" in said

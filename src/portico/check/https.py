@@ -1,4 +1,4 @@
-"""Would HTTPS work? The user's files as they will be used; for `auto`, what DNS says of the names."""
+"""Would HTTPS work? Checks the user's files; for `auto`, the DNS of the names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes that take guesses, and no limit on how many: a limit is offered, never imposed."""
+"""Login-like routes without a limit: one is suggested, never imposed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _GUESSED = frozenset({
     "login", "signin", "logon", "signup", "register", "reset", "resetpassword", "passwordreset", "forgot",
     "forgotpassword", "password", "otp", "2fa", "mfa", "token",
 })  # fmt: skip
-"""Segments of a path where people, and those who guess, send passwords, codes and addresses."""
+"""Segments of paths to which people, and attackers, send passwords, codes and addresses."""
 _MOST_A_MINUTE = 60
-"""A limit that lets more through a minute does not stop who guesses."""
+"""A rate above this does not stop guessing."""
 _OFFERED = "5/minute"
 
 

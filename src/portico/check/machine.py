@@ -1,4 +1,4 @@
-"""Does the machine have what the plan wants?"""
+"""Does the machine have what the plan needs?"""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def machine_findings(
 
 
 def _reloads(place: Place) -> Finding:
-    """Kept connections while the gateway reads its files again; a reload of the app alone leaves it as it is."""
+    """Idle connections while the gateway reloads its files; a reload of the app alone does not touch it."""
     kind = gateway_of(place)
     subject = f"{kind.name} reload"
     if Ability.KEEPS_IDLE in kind.abilities(place):
@@ -75,13 +75,13 @@ def _reloads(place: Place) -> Finding:
 
 
 def ports_of(runtimes: Iterable[str]) -> frozenset[int]:
-    """The ports on which the sites of those runtime directories are served now."""
+    """The current ports of the sites with those runtime directories."""
     owners = (_running(runtime) for runtime in runtimes if runtime)
     return frozenset(_port_of(url) for owner in owners if owner for url in owner.urls)
 
 
 def _ports(planned: Plan, ours: frozenset[int]) -> Iterator[Finding]:
-    """The ports that the gateway would bind; those the running site has are its own."""
+    """The ports that the gateway would bind; those of the running site are its own."""
     owner, own = _running(planned.runtime), set(ours)
     if owner:
         own |= {_port_of(url) for url in owner.urls} or {address.port for address in planned.listen}
@@ -108,7 +108,7 @@ def _running(runtime: str) -> Running | None:
     try:
         return running(runtime)
     except OSError:
-        return None  # we may not look: what is wrong with the directory is a finding of its own
+        return None  # no access: the directory has a finding of its own
 
 
 def _port_of(url: str) -> int:

@@ -1,4 +1,4 @@
-"""Is a worker allowed the memory that the app needs to start?"""
+"""Does max_memory suffice for the app's start?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portico.watch.lines import short_size
 
 
 def memory_findings(site: Site, place: Place, planned: Plan, fresh: int) -> Iterator[Finding]:
-    """`fresh`: bytes of a process that has just loaded the app. A worker decides by the same function."""
+    """`fresh`: the memory of a process that has just loaded the app. Workers use the same function."""
     known = capacity(site, place)
     instead = int(allowed_memory(known.max_memory, fresh))
     if instead == known.max_memory:

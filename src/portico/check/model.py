@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The findings of a check."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from portico.check.codes import CODES, HARMS, Harm
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `ok` is as it should be, `warning` works but will hurt, `fault` would break.
+    """One checked thing. `ok` is good, `warning` works but has a cost, `fault` would fail.
 
-    `code` says what was looked for, whatever the words are; `harm` what it does to the site, empty when it is ok.
+    `code` identifies the check, whatever the words are; `harm` is its effect on the site, empty if it is ok.
     """
 
     level: Literal["ok", "warning", "fault"]

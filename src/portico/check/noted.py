@@ -1,4 +1,4 @@
-"""Settings that do less than they seem to say: notes of the plan that are worth a warning."""
+"""Settings that do less than they seem to: notes of the plan that deserve a warning."""
 
 from __future__ import annotations
 

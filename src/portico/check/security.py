@@ -1,4 +1,4 @@
-"""What is known of the gateway in use: published faults without a fix, and whether this site uses what they need."""
+"""The published faults of the gateway in use that have no fix, and whether this site uses what they need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portico.site.model import Site
 
 
 def security_findings(site: Site, place: Place) -> Iterator[Finding]:
-    """A fault for a severe one that strangers can use, a warning for any other that the site uses."""
+    """A fault for a severe one that remote clients can exploit, a warning for any other that the site uses."""
     faults = gateway_of(place).faults
     found = faults.found(site, place)
     program = place.gateway.program

@@ -1,4 +1,4 @@
-"""What a service's user could not read: systemd itself says no more than 203/EXEC."""
+"""What a service's user cannot read: systemd itself reports only 203/EXEC."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from portico.place.model import Place
 from portico.site.model import Site
 
 _ANYBODY = "nobody"
-"""Stands for the user that systemd makes up: it owns nothing and is in no group of the machine's."""
+"""Stands for a user that systemd creates: it owns nothing and is in no group of the machine's."""
 _PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108  a comparison
 
 
 def obstacles(site: Site, place: Place, user: str) -> Iterator[str]:
-    """What keeps the service of `user` (empty: one that systemd makes up) from starting, one sentence each."""
+    """What prevents the service of `user` (empty: one that systemd creates) from starting, one sentence each."""
     wanted = {
         **needed(place.python, site.facts.directory),
         place.gateway.program: os.path.realpath(place.gateway.path),

@@ -1,4 +1,4 @@
-"""Reads the app's own source for what works with one process and breaks with several."""
+"""Searches the app's own source for what works in one process and breaks in several."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _is_secret_key(target: ast.expr) -> bool:
 
 
 def _called(value: ast.expr) -> set[str]:
-    """Names called in an expression, unless an environment variable or a file comes first."""
+    """Names called in an expression, unless it first reads an environment variable or a file."""
     calls = {_name(node.func) for node in ast.walk(value) if isinstance(node, ast.Call)}
     return set() if calls & {"getenv", "get", "read_text", "read_bytes", "read"} else calls
 

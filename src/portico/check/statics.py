@@ -1,4 +1,4 @@
-"""Which static folders does the app itself serve, and what does the gateway say with the others?"""
+"""Which static folders does the app itself serve, and which headers does the gateway send with the others?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portico.site.model import Site
 
 
 def static_findings(site: Site, place: Place) -> Iterator[Finding]:
-    """One finding for each folder about which code of the app's own has a say."""
+    """One finding for each folder that the app's own code handles."""
     web = decided(site, place)
     for left in site.left:
         yield warning(f"static {site.prefix}{left.url}", left_note(left), left_hint(left), "static-left")

@@ -1,4 +1,4 @@
-"""A line of a configuration that is to be different."""
+"""A changed line of a configuration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from portico.errors import Problem, UsageError
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be different: `text` replaces the directive, empty drops it; `line` 0: there is only one."""
+    """The change: `text` replaces the directive, empty removes it; `line` 0: there is only one."""
 
     name: str
     text: str
@@ -17,7 +17,7 @@ class Change:
 
     @classmethod
     def parse(cls, words: str, at: str = "", *, drops: bool = False) -> Change:
-        """`gzip off`, or `gzip` to drop it; `at` is a line: `nginx.conf:92` or `92`. Raises UsageError."""
+        """`gzip off`, or `gzip` to remove it; `at` is a line: `nginx.conf:92` or `92`. Raises UsageError."""
         text = words.strip().rstrip(";").strip()
         number = at.rpartition(":")[2]
         if not text or any(char in text for char in "{}\n"):

@@ -1,4 +1,4 @@
-"""The language of a web server's configurations, as values and as functions of values."""
+"""The language of a web server's configurations, as values and functions of values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portico.explain.verdict import Asked, Verdict
 
 @dataclass(frozen=True)
 class Words:
-    """What a directive does. `does` and `without` are clauses without a capital and a full stop."""
+    """The description of a directive. `does` and `without` are clauses without a capital and a full stop."""
 
     default: str
     does: str
@@ -24,7 +24,7 @@ class Words:
 
 @dataclass(frozen=True)
 class InForce:
-    """A directive that holds somewhere, and the level it comes from."""
+    """A directive in force somewhere, and the level it comes from."""
 
     node: Node
     level: Node
@@ -32,7 +32,7 @@ class InForce:
 
 @dataclass(frozen=True)
 class Left:
-    """A condition that holds, and what it answers or where it leads."""
+    """A true condition, and its answer or target."""
 
     condition: Node
     answer: Node
@@ -40,7 +40,7 @@ class Left:
 
 
 class Setting(StrEnum):
-    """What every web server lets people set, whatever it calls the directive."""
+    """Settings that every web server has, whatever its directive is called."""
 
     ANSWER = "an answer of its own"
     BODY_SIZE = "the largest body"
@@ -62,51 +62,51 @@ class Setting(StrEnum):
 
 @dataclass(frozen=True)
 class Language:
-    """What Portico must know of a configuration to explain it, and to follow a request. All but `read` is pure."""
+    """What Portico must know of a configuration to explain it, and to trace a request. All but `read` is pure."""
 
     name: str
-    """The program's, as its process is called in a plan (`plan.gateway.kind`)."""
+    """The program's name, as its process is called in a plan (`plan.gateway.kind`)."""
     main: str
     """The file that it reads first."""
     recognised: re.Pattern[str]
-    """Found in the text of every file in this language, and in none of another."""
+    """Matches every file in this language, and none in another."""
     read: Callable[[Path], Node]
-    """The configuration as one tree. Raises PorticoError for what is none."""
+    """The configuration as one tree. Raises PorticoError for an invalid one."""
     quoted: Callable[[Node], str]
-    """A directive with the quotes that it needs, without its block."""
+    """A directive with its quotes, without its block."""
     title: Callable[[Node], str]
-    """A block as people name it."""
+    """A block's title for people."""
     tables: Collection[str]
     """Blocks whose lines are rows of a table, not directives."""
     words: Callable[[str, str], Words | None]
-    """Those for a directive that stands in a block of the second name; None for one that nobody has described."""
+    """The words for a directive in a block of the second name; None for an undescribed one."""
     notes: Callable[[Node, tuple[Node, ...]], list[str]]
-    """What a directive does to those of the same name above and below; its ancestors, without the root."""
+    """How a directive affects those of the same name above and below; its ancestors, without the root."""
     in_force: Callable[[tuple[Node, ...]], list[InForce]]
-    """What holds in the last block of a chain, its own lines and the inherited ones."""
+    """What is in force in the last block of a chain, its own lines and the inherited ones."""
     names: Callable[[Node], list[str]]
-    """Those of a server; one empty name for a server without."""
+    """The names of a server; one empty name for a server without."""
     ports: Callable[[Node], list[int]]
     """Where the servers of a configuration listen, in their order."""
     verdict: Callable[[Node, Asked], Verdict]
-    """Who answers. Raises NoServerError; ValueError for a path that it refuses with 400."""
+    """The server and location of a request. Raises NoServerError; ValueError for a path that it refuses with 400."""
     ends: Callable[[Node, Asked, Verdict], list[Left]]
     """What takes the request out of its location before that answers."""
     levels: Callable[[Node, Verdict], list[Node]]
-    """Where something may be set for the request, the innermost first."""
+    """The blocks in which something may be set for the request, the innermost first."""
     settings: Mapping[Setting, tuple[str, ...]]
     """The directives of each."""
     detours: Callable[[Verdict], Mapping[str, Node]]
-    """Where requests go from there instead: "closed" while the site is, "upgraded" for a WebSocket."""
+    """Internal targets of requests from there: "closed" during maintenance, "upgraded" for a WebSocket."""
     page: Callable[[Verdict, int], Node | None]
-    """The line by which it shows a page of its own with that status."""
+    """The line by which it shows an error page of its own with that status."""
     hides: Callable[[Node, str], bool]
-    """Whether that directive keeps a header of the app's from the client."""
+    """Whether that directive removes a header of the app's."""
     changed: Callable[[list[str], Change], tuple[list[str], str]]
-    """The lines of `main` with a change, and what was done in words. Raises UsageError."""
+    """The lines of `main` with a change, and the change in words. Raises UsageError."""
     moved: Callable[[list[str], str, Callable[[], int]], tuple[list[str], dict[str, str]]]
-    """The lines with ports and files of their own, in that directory; which address became which."""
+    """The lines with ports and files of their own, in that directory; and the mapping of addresses."""
     argv: Callable[[str, str], list[str]]
-    """How a binary is started on the files in `conf` of that directory."""
+    """The command for a binary with the files in `conf` of that directory."""
     only_reads: tuple[str, ...]
-    """The words that have it read its files and end."""
+    """The arguments that make it read its files and end."""

@@ -1,4 +1,4 @@
-"""Which languages are read: one for each gateway (`plan.gateway.kinds`). Nobody else names one."""
+"""The supported languages: one for each gateway (`plan.gateway.kinds`). No other module names one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LANGUAGES = (NGINX,)
 
 
 def language_of(plan: Plan) -> Language:
-    """The one of its gateway."""
+    """The language of the gateway of a plan."""
     return language_named(plan.gateway.name)
 
 
@@ -21,12 +21,12 @@ def language_named(program: str) -> Language:
 
 
 def language_in(directory: Path) -> Language:
-    """The one whose first file is in that directory."""
+    """The language whose first file is in that directory."""
     return next((one for one in LANGUAGES if (directory / one.main).exists()), LANGUAGES[0])
 
 
 def language_of_file(path: Path) -> Language:
-    """The one that a file is written in, or else the first, whose words about it help."""
+    """The language of a file, or else the first, whose error message helps."""
     try:
         text = path.read_text("utf-8", "replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""A configuration as a tree of what stands where, whoever wrote it."""
+"""A configuration as a tree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One directive, equal to itself alone: `args` as its program reads them, `children` None unless it has a block."""
+    """One directive, equal only to itself: `args` as its program parses them, `children` None unless it has a block."""
 
     name: str
     args: tuple[str, ...] = ()
@@ -22,7 +22,7 @@ class Node:
 
     @property
     def text(self) -> str:
-        """As it would stand there, without its block."""
+        """Its text without its block."""
         return " ".join([self.name, *self.args])
 
     def all(self, name: str) -> list[Node]:

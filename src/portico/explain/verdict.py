@@ -1,4 +1,4 @@
-"""Who answers a request, as a configuration has it, and why nobody else does."""
+"""Which server and location answer a request, and why the others do not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from portico.explain.node import Node
 
 @dataclass(frozen=True)
 class Asked:
-    """A request: `target` is path and query as sent, `address` the one that is connected to, empty when unknown."""
+    """A request: `target` is path and query as sent, `address` the one of the connection, empty if unknown."""
 
     method: str
     scheme: str
@@ -21,7 +21,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Lost:
-    """One that does not answer, and why."""
+    """A server or location that does not answer, and why."""
 
     node: Node
     why: str
@@ -29,7 +29,9 @@ class Lost:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Who answers. `uri` is the path as the program compares it: decoded, dots resolved, slashes merged."""
+    """The server and location that answer. `uri` is the path as the program compares it: decoded, dots resolved,
+    slashes merged.
+    """
 
     server: Node
     server_why: str
@@ -42,4 +44,4 @@ class Verdict:
 
 
 class NoServerError(LookupError):
-    """Nobody listens there; the message says who listens where."""
+    """Nothing listens there; the message lists the addresses."""

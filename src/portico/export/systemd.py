@@ -1,6 +1,6 @@
-"""A hardened unit for systemd: each line with its reason above it.
+"""A hardened systemd unit: each line with its reason above it.
 
-Pure, from the three nouns and how Portico is to be called. Written for systemd 252 (Debian 12) and newer.
+Pure, from the three nouns and Portico's command. Written for systemd 252 (Debian 12) and newer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from portico.site.model import Site
 MOST_SOCKETS = 16
 """More than any site listens on: a reload may add some."""
 TIMES = 6
-"""The app is imported once to be asked and once to serve; `site.discover` waits as long for the first."""
+"""The app is imported once to be asked and once to serve; `site.discover` has the same limit for the first."""
 WATCHDOG_SECONDS = 30
 RESTART_SECONDS = 1
 RESERVED_PORTS = 1024
@@ -30,10 +30,10 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class Call:
-    """How the service is started: the words after `portico run`, the directory they were typed in, and who runs it.
+    """The service's command: the words after `portico run`, the directory they were typed in, and the user.
 
-    `is_link` says that the directory is reached through a link, which may lead to another release at the next start.
-    Without a `user` systemd makes one up for the time it runs (DynamicUser=).
+    `is_link` says that the directory is reached through a link, which may lead to another release at the next
+    start. Without a `user` systemd creates one while it runs (DynamicUser=).
     """
 
     words: tuple[str, ...]
@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of a unit, and why it is there."""
+    """One line of a unit, and its reason."""
 
     name: str
     value: str
@@ -54,7 +54,7 @@ class Setting:
 
 
 def systemd_unit(site: Site, place: Place, plan: Plan, call: Call) -> File:
-    """The unit. Raises UsageError for a word that no unit can hold."""
+    """The unit. Raises UsageError for a word that a unit cannot express."""
     sections = {
         "Unit": _unit(site, plan),
         "Service": [*_service(site, place, plan, call), *_hardening(site, place, plan, call)],
@@ -68,7 +68,7 @@ def unit_name(site: Site) -> str:
 
 
 def quote(word: str) -> str:
-    """One word of a list as systemd reads it back (systemd.syntax(7)); % would begin a specifier.
+    """One word of a list, quoted for systemd (systemd.syntax(7)); % would begin a specifier.
 
     Raises UsageError for a control character.
     """
@@ -80,12 +80,12 @@ def quote(word: str) -> str:
 
 
 def command_word(word: str) -> str:
-    """The same in a command line, where $ would begin a variable."""
+    """The same for a command line, where $ would begin a variable."""
     return quote(word.replace("$", "$$"))
 
 
 def plain(text: str) -> str:
-    """A value that is a line of its own, like a path: nothing but % means anything else than itself."""
+    """A value that is a whole line, like a path: only % has a meaning."""
     if _CONTROL.search(text):
         problem = Problem("", f"{text!r} has a control character, which a unit cannot hold", "rename it")
         raise UsageError(problem)
@@ -223,7 +223,7 @@ def _capabilities(site: Site, plan: Plan) -> list[Setting]:
 
 
 def _files(site: Site, place: Place, call: Call) -> list[Setting]:
-    """The disk read-only but for what the app may need, and out of sight where nothing of it is."""
+    """Makes the disk read-only except for what the app may need, and hides it elsewhere."""
     used = (call.directory, site.directory, site.facts.directory, place.python, place.gateway.path,
             *(folder.folder for folder in site.static), *(folder.folder for folder in site.left),
             *site.https_files.values())  # fmt: skip

@@ -1,1 +1,1 @@
-"""What a running site, its watchers and its commands tell one another: values that are JSON on the control socket."""
+"""Values that a running site, its watchers and its commands exchange: JSON on the control socket."""

@@ -1,4 +1,4 @@
-"""What a control socket answers to commands; what it tells of the whole site is `status`."""
+"""Answers of a control socket to commands; the answer about the whole site is `status`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portico.protocol.trace import Trace
 
 
 class StopBegun(Struct, frozen=True):
-    """The pid of the Portico that finishes what it has."""
+    """The pid of the Portico that finishes its requests."""
 
     stopping: int
 
@@ -23,9 +23,9 @@ class DrainStep(Struct, frozen=True):
 
 
 class Scaled(Struct, frozen=True):
-    """Workers now, `before`, those that still finish what they have, and those that are configured.
+    """Workers now, `before`, those that still finish their requests, and the configured number.
 
-    `worker_memory` is what each has in bytes, `cpus` what all of them share.
+    `worker_memory` is the limit of each in bytes, `cpus` what all of them share.
     """
 
     workers: int
@@ -53,7 +53,7 @@ class MaintenanceEnded(Struct, frozen=True):
 
 
 class PauseBegun(Struct, frozen=True):
-    """Nothing is in progress; so many requests wait."""
+    """Nothing is in progress; the number of requests that wait."""
 
     waiting: int
     left_seconds: float
@@ -80,19 +80,19 @@ class RenewStep(Struct, frozen=True, omit_defaults=True):
 
 
 class MetricsAnswer(Struct, frozen=True):
-    """As Prometheus reads them."""
+    """In Prometheus' format."""
 
     text: str
 
 
 class TraceAnswer(Struct, frozen=True):
-    """What `portico trace` saved of a request; None when there is nothing."""
+    """The saved data of `portico trace` about a request; None if there is none."""
 
     trace: Trace | None
 
 
 class Verdict(Struct, frozen=True):
-    """What a gateway has against a site's files; nothing when it takes them."""
+    """The gateway's complaint about a site's files; empty if it accepts them."""
 
     problems: tuple[Problem, ...] = ()
 

@@ -1,6 +1,6 @@
-"""Every command that a control socket takes: one row each, which the socket, its clients and the tests read.
+"""Every command of a control socket: one row each, which the socket, its clients and the tests use.
 
-A command is an HTTP request: its arguments are the query, its answer is a stream of lines of JSON.
+A command is an HTTP request: its arguments are the query, its answer is a stream of JSON lines.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ R = TypeVar("R")
 
 
 class Who(Enum):
-    """Who may ask, root always."""
+    """Who may send a command; root always may."""
 
     OWNER = "who runs Portico"
     APP = "who runs Portico, and the user of the app"
 
 
 class Command(NamedTuple, Generic[A, R]):
-    """`name` is method and path, `args` what its query may say, `answer` the type of each line of the answer."""
+    """`name` is method and path, `args` the type of its query, `answer` the type of each line of the answer."""
 
     name: str
     args: type[A]
@@ -53,14 +53,14 @@ class Command(NamedTuple, Generic[A, R]):
 
 
 class Handler(NamedTuple):
-    """Who answers a command. A PorticoError that `give` raises reaches the client."""
+    """The handler of a command. A PorticoError from `give` reaches the client."""
 
     command: Command[Any, Any]
     give: Callable[[Any], AsyncGenerator[Any, None]]
 
 
 def handled(command: Command[A, R], give: Callable[[A], AsyncGenerator[R, None]]) -> Handler:
-    """The same, with the types of both compared."""
+    """The same, with the types of both checked."""
     return Handler(command, give)
 
 
@@ -69,7 +69,9 @@ class Args(Struct, frozen=True, omit_defaults=True):
 
 
 class Reload(Args, frozen=True):
-    """`path` is where the new code is, `canary` its share in per cent: empty for where it was, and for everything."""
+    """`path` is the directory of the new code, empty for the current one; `canary` is its share in per cent, empty
+    for everything.
+    """
 
     path: str = ""
     canary: str = ""
@@ -146,7 +148,7 @@ LIFT: Command[LiftBans, Lifted] = Command("POST /bans/lift", LiftBans, Lifted)
 LIVE: Command[FollowLive, Item] = Command("GET /live", FollowLive, Item)
 METRICS: Command[Args, MetricsAnswer] = Command("GET /metrics", Args, MetricsAnswer)
 TRACE: Command[OfRequest, TraceAnswer] = Command("GET /trace", OfRequest, TraceAnswer)
-# What a gateway of several sites takes from the supervisors of its sites
+# Commands of a gateway of several sites, from the supervisors of its sites
 TRY: Command[FilesOfSite, Verdict] = Command("POST /try", FilesOfSite, Verdict)
 USE: Command[FilesOfSite, Verdict] = Command("POST /use", FilesOfSite, Verdict)
 LEAVE: Command[OfSite, Verdict] = Command("POST /leave", OfSite, Verdict)

@@ -1,6 +1,6 @@
-"""The live feed: what `GET /live` tells once a second. The dashboard and `portico top` show it.
+"""The live feed: what `GET /live` sends once a second, for the dashboard and `portico top`.
 
-Moments are Unix times. Fields that are not there in each version have a default, as in `status`.
+Times are Unix times. Fields that some version lacks have a default, as in `status`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ Fields = Mapping[str, str | int | float | None]
 
 
 class Numbers(Struct, frozen=True, kw_only=True, rename={"bytes_in": "in", "bytes_out": "out"}):
-    """What came in a time. Rates are by the second, percentiles milliseconds: None where nothing came.
+    """Numbers of a period. Rates are by the second, percentiles milliseconds: None without requests.
 
-    `classes` are rates, as `watch.metrics.CLASSES` names them. `hits` of `asked` requests were answered by the cache;
-    `nginx` are answers that cost the app nothing. `estimated`: not every line of the log was read.
+    `classes` are rates, as `watch.metrics.CLASSES` names them. `hits` of `asked` requests were answered by the
+    cache; `nginx` are answers that cost the app nothing. `estimated`: not every line of the log was read.
     """
 
     rate: float = 0.0
@@ -39,7 +39,7 @@ class Numbers(Struct, frozen=True, kw_only=True, rename={"bytes_in": "in", "byte
 
 
 class Second(Numbers, frozen=True, kw_only=True):
-    """A second that has passed, and how the processes were at its end.
+    """A second that has passed, and the state of the processes at its end.
 
     `memory` in bytes: that of everything, of nginx, of the app.
     """
@@ -69,10 +69,10 @@ class Route(Struct, frozen=True):
 
 
 class Error(Struct, frozen=True, kw_only=True):
-    """Failures that are the same error, named by `key`: `count` of them since `first`, 0 when none is left.
+    """Failures that are the same error, identified by `key`: `count` of them since `first`, 0 if none is left.
 
-    The rest is of the latest one: the id of its request, its time in the log, its request where there is one, and what
-    the app wrote.
+    The rest is about the latest one: the ID of its request, its time in the log, its request if there is one, and
+    the app's output.
     """
 
     key: str = ""
@@ -85,7 +85,7 @@ class Error(Struct, frozen=True, kw_only=True):
 
 
 class Mark(Struct, frozen=True):
-    """Something that happened. `level` is how bad it is: "good", "note", "warn" or "bad"; `notice` its kind."""
+    """An event. `level` is "good", "note", "warn" or "bad"; `notice` its kind."""
 
     time: float
     notice: str
@@ -94,9 +94,9 @@ class Mark(Struct, frozen=True):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """What has changed since the item before; the first one has everything, and the seconds of the last ten minutes.
+    """The changes since the item before; the first one has everything, and the seconds of the last ten minutes.
 
-    `second` is None before the first has passed. `unread` is what to say of lines that could not be read.
+    `second` is None before the first has passed. `unread` is a message about unreadable lines.
     """
 
     time: float

@@ -1,6 +1,6 @@
-"""Notices for people: one value for each thing worth a sentence. `cli.notices` writes the sentence.
+"""Notices for people: one value for each event worth a sentence. `cli.notices` writes the sentence.
 
-As JSON a notice is its fields, and its name under "notice".
+As JSON a notice is its fields, with its name as "notice".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from portico.errors import Problem
 
 
 class Notice(msgspec.Struct, frozen=True, tag_field="notice", tag=True):
-    """The base of all; each is a class below it, with a row in `cli.notices`."""
+    """The base of all notices; each subclass has a row in `cli.notices`."""
 
 
 class Starting(Notice, frozen=True):
@@ -23,13 +23,13 @@ class Starting(Notice, frozen=True):
 
 
 class Ready(Notice, frozen=True):
-    """The app answers on the address people use."""
+    """The app answers on the site's address."""
 
     took_seconds: float
 
 
 class AppFails(Notice, frozen=True):
-    """The app runs and answers its health path with an error; its own error page is served.
+    """The app runs and answers its health path with an error; its own error page is shown.
 
     `hint` is what may help, empty for nothing.
     """
@@ -40,13 +40,13 @@ class AppFails(Notice, frozen=True):
 
 
 class AppWorks(Notice, frozen=True):
-    """The app that failed answers its health path well now."""
+    """The app that failed answers its health path without an error now."""
 
     number: int
 
 
 class Restarting(Notice, frozen=True):
-    """A process of a serving site ended and is started again; `crashes` counts those in a row."""
+    """A process of a serving site ended and is restarted; `crashes` counts those in a row."""
 
     name: str
     code: int
@@ -60,7 +60,7 @@ class Recovered(Notice, frozen=True):
 
 
 class Stuck(Notice, frozen=True):
-    """A process was started again but did not become well in time; it is ended and tried again."""
+    """A restarted process did not become healthy in time; it is ended and started again."""
 
     name: str
     answer: str
@@ -77,7 +77,7 @@ class Booting(Notice, frozen=True):
 
 
 class Switched(Notice, frozen=True):
-    """New requests go to this release; `took_seconds` is the time since it was asked for."""
+    """New requests go to this release; `took_seconds` is the time since the command."""
 
     number: int
     took_seconds: float
@@ -92,35 +92,35 @@ class CanaryServes(Notice, frozen=True):
 
 
 class CanaryLeft(Notice, frozen=True):
-    """The release before it gets everything again; `why` when nobody asked for it."""
+    """The previous release gets all requests again; `why` if no user asked for it."""
 
     number: int
     why: str = ""
 
 
 class RolledBack(Notice, frozen=True):
-    """Requests go to release `number` again, which was kept on standby; `bad` leaves."""
+    """Requests go to release `number` again, which was on standby; `bad` leaves."""
 
     number: int
     bad: int
 
 
 class TookOver(Notice, frozen=True):
-    """Release `bad` ended and cannot be started: requests go to release `number`, which was kept for a rollback."""
+    """Release `bad` ended and cannot be started: requests go to release `number`, which was on standby."""
 
     number: int
     bad: int
 
 
 class CannotLoad(Notice, frozen=True):
-    """Workers of release `number` cannot load the app, for `error`; those that loaded it before serve on."""
+    """Workers of release `number` cannot load the app, for `error`; those that have loaded it keep serving."""
 
     number: int
     error: str
 
 
 class OtherCode(Notice, frozen=True):
-    """What release `number` began with is not what is there now: in its workers `pids`, or on the disk (none)."""
+    """Release `number` began with other code than there is now: in its workers `pids`, or on the disk (none)."""
 
     number: int
     files: tuple[str, ...]
@@ -128,7 +128,7 @@ class OtherCode(Notice, frozen=True):
 
 
 class LargeWorker(Notice, frozen=True):
-    """A worker that has just started has `memory` bytes: `limit` cannot hold, `instead` does."""
+    """A worker has `memory` bytes right after its start: `limit` is too small, `instead` applies."""
 
     memory: int
     limit: int
@@ -136,13 +136,13 @@ class LargeWorker(Notice, frozen=True):
 
 
 class Refused(Notice, frozen=True):
-    """What was asked for cannot be done now; nothing has changed."""
+    """The command cannot be done now; nothing has changed."""
 
     problem: Problem
 
 
 class ReleaseDropped(Notice, frozen=True):
-    """A reload failed, the old release serves on; `code` is what the reload command exits with."""
+    """A reload failed, the old release keeps serving; `code` is the exit code of the reload command."""
 
     number: int
     code: int
@@ -150,14 +150,14 @@ class ReleaseDropped(Notice, frozen=True):
 
 
 class ReleaseLeft(Notice, frozen=True):
-    """An old release finished what it had; `killed` when it did not in time."""
+    """An old release finished its requests; `killed` if it did not in time."""
 
     number: int
     killed: bool
 
 
 class Stopping(Notice, frozen=True):
-    """Finishing what is in progress, for `up_to_seconds` at most."""
+    """The site finishes its requests in progress, for `up_to_seconds` at most."""
 
     up_to_seconds: float
 
@@ -179,13 +179,13 @@ class ServerSaid(Notice, frozen=True):
 
 
 class NoServer(Notice, frozen=True):
-    """No server of [upstream] became well in time; visitors see a page, and the servers are asked again and again."""
+    """No server of [upstream] became healthy in time; visitors see a page, and the servers are checked repeatedly."""
 
     answer: str
 
 
 class OldWorkerEnded(Notice, frozen=True):
-    """One of nginx's old workers was ended with its transfers: `count` held on, with so much memory."""
+    """One of nginx's old workers was ended with its transfers: there were `count` of them, with so much memory."""
 
     pid: int
     count: int
@@ -203,7 +203,7 @@ class PassesNotAsked(Notice, frozen=True):
 
 
 class DiskFull(Notice, frozen=True):
-    """The disk that holds the logs is full: what nginx logs now is lost."""
+    """The disk of the logs is full: what nginx logs now is lost."""
 
     state: str
 
@@ -229,21 +229,21 @@ class ServerOut(Notice, frozen=True):
 
 
 class ServerBack(Notice, frozen=True):
-    """It is well again, and gets requests."""
+    """It is healthy again, and gets requests."""
 
     name: str
     out_seconds: float
 
 
 class ServerDrained(Notice, frozen=True):
-    """A user asked for a server to get no new requests; with `undo`, to get them again."""
+    """A user asked that a server gets no new requests; with `undo`, that it gets them again."""
 
     name: str
     undo: bool = False
 
 
 class LastServer(Notice, frozen=True):
-    """A server fails its checks and keeps getting requests, because there is no other."""
+    """A server fails its checks and still gets requests, because there is no other."""
 
     name: str
     answer: str
@@ -273,7 +273,7 @@ class Resumed(Notice, frozen=True):
 
 
 class SiteSaid(Notice, frozen=True):
-    """A line that the supervisor of one of a gateway's sites wrote."""
+    """A line from the supervisor of one of a gateway's sites."""
 
     name: str
     line: str
@@ -288,7 +288,7 @@ class SiteServes(Notice, frozen=True):
 
 
 class SiteDown(Notice, frozen=True):
-    """The supervisor of one of a gateway's sites ended, for `reason`; it is started again after `in_seconds`."""
+    """The supervisor of one of a gateway's sites ended, for `reason`; it is restarted after `in_seconds`."""
 
     name: str
     code: int
@@ -312,21 +312,21 @@ class SiteRefused(Notice, frozen=True):
 
 
 class SitesRead(Notice, frozen=True):
-    """A gateway has read again which sites there are: so many are new, and so many are gone."""
+    """A gateway has read its list of sites again: how many are new, and how many are gone."""
 
     added: int
     removed: int
 
 
 class WorkersReset(Notice, frozen=True):
-    """The new release has its configured `workers`, not those that `portico scale` gave the one before."""
+    """The new release has its configured `workers`, not those that `portico scale` set for the previous one."""
 
     workers: int
     before: int
 
 
 class CertificateServed(Notice, frozen=True):
-    """A new certificate is in force, and seen on every address."""
+    """A new certificate is in force, and verified on every address."""
 
     names: tuple[str, ...]
     days: float
@@ -334,7 +334,7 @@ class CertificateServed(Notice, frozen=True):
 
 
 class CertificateFailed(Notice, frozen=True):
-    """No new certificate was to be had; the site serves on with what it has, and asks again."""
+    """No new certificate could be obtained; the site keeps its current one, and Portico tries again."""
 
     problems: tuple[Problem, ...]
     again_seconds: float
@@ -342,8 +342,9 @@ class CertificateFailed(Notice, frozen=True):
 
 
 class CertificateRefused(Notice, frozen=True):
-    """The user's files are not fit for use. `instead` is what is served, "files" or "placeholder"; empty: the
-    certificate of before, which is fit."""
+    """The user's certificate files are not usable. `instead` is what is served, "files" or "placeholder"; empty:
+    the previous certificate, which is valid.
+    """
 
     problems: tuple[Problem, ...]
     instead: str = ""
@@ -357,7 +358,7 @@ class CertificateNotServed(Notice, frozen=True):
 
 
 class CertificateEnds(Notice, frozen=True):
-    """It should have been renewed; `problems` is what stands in the way. `phase` is warn, urgent or ended."""
+    """The certificate should have been renewed; `problems` are the obstacles. `phase` is warn, urgent or ended."""
 
     days: float
     problems: tuple[Problem, ...]
@@ -374,7 +375,9 @@ class Precompressing(Notice, frozen=True):
 
 
 class Precompressed(Notice, frozen=True):
-    """They are: `small_bytes` are what the best copies have of `bytes`; `made` of the files were not known before."""
+    """Static files are compressed: `small_bytes` are the best copies' share of `bytes`; `made` of the files were
+    new.
+    """
 
     files: int
     made: int
@@ -384,13 +387,13 @@ class Precompressed(Notice, frozen=True):
 
 
 class Trouble(Notice, frozen=True):
-    """Something beside the serving failed; the site keeps serving."""
+    """A background task failed; the site keeps serving."""
 
     problem: Problem
 
 
 class WatcherFailed(Notice, frozen=True):
-    """What looks beside the serving failed, and is tried again: in so many seconds, or at its next look."""
+    """A watcher failed, and is retried: in so many seconds, or at its next check."""
 
     name: str
     error: str

@@ -1,6 +1,6 @@
-"""What a running site tells of itself: `GET /status`, and in the live feed. Moments are Unix times.
+"""The status of a running site: `GET /status`, and a part of the live feed. Times are Unix times.
 
-Every field that is not there in each state has a default, so that versions that differ by such a field understand one
+Every field that some state lacks has a default, so that versions that differ by such a field understand one
 another.
 """
 
@@ -17,11 +17,11 @@ class Worker(Struct, frozen=True):
     pid: int
     up_seconds: float
     memory: int
-    """Bytes; what workers share is divided among them."""
+    """Bytes; memory shared by workers is divided among them."""
 
 
 class NginxStatus(Struct, frozen=True):
-    """`status` as `run.machine.state.Status`; `memory` is that of all its processes."""
+    """`status` as in `run.machine.state.Status`; `memory` is that of all its processes."""
 
     status: str
     pid: int | None = None
@@ -32,22 +32,23 @@ class NginxStatus(Struct, frozen=True):
 
 
 class Failing(Struct, frozen=True):
-    """What the app answers at its health path, and what may help."""
+    """The app's answer at its health path, and what may help."""
 
     answer: str
     hint: str = ""
 
 
 class OtherCode(Struct, frozen=True):
-    """The workers that came up with other code than their release began with, and the files that differ."""
+    """The workers with other code than their release began with, and the files that differ."""
 
     pids: tuple[int, ...] = ()
     files: tuple[str, ...] = ()
 
 
 class ReleaseStatus(Struct, frozen=True):
-    """`wanted_workers` is None for one that does not run; `cannot_load` is empty, or why new workers cannot load the
-    app; `memory_limit` in bytes stands for a `max_memory` that is too small, 0 for none."""
+    """`wanted_workers` is None for one that does not run; `cannot_load` is empty, or why new workers cannot load
+    the app; `memory_limit` in bytes replaces a `max_memory` that is too small, 0 for none.
+    """
 
     number: int
     status: str
@@ -64,9 +65,10 @@ class ReleaseStatus(Struct, frozen=True):
 
 
 class Tally(Struct, frozen=True):
-    """Requests of one release, `failed` of them answered 5xx; of `left` the client left before its answer began.
+    """Requests of one release, `failed` of them answered 5xx; in `left` of them the client left before its answer
+    began.
 
-    Times are milliseconds that the app took.
+    Times are the app's milliseconds.
     """
 
     requests: int
@@ -77,20 +79,22 @@ class Tally(Struct, frozen=True):
 
 
 class Canary(Struct, frozen=True):
-    """Who gets which share since when (Unix time), and over which sockets: by them the log tells the two apart."""
+    """Which release gets which share since when (Unix time), and over which sockets: the log tells the two apart by
+    them.
+    """
 
     number: int
     share: float
     since: float
     sockets: tuple[str, ...] = ()
     canary: Tally | UnsetType = UNSET
-    """What the log says of its requests, and under `live` of the others; added by `portico status`."""
+    """The log's numbers of its requests, and under `live` of the others; `portico status` adds them."""
     live: Tally | UnsetType = UNSET
     unread: str | UnsetType = UNSET
 
 
 class PlanInForce(Struct, frozen=True):
-    """The directory of the files that nginx reads, and since when (Unix time)."""
+    """The directory of nginx's files, and since when (Unix time)."""
 
     directory: str = ""
     since: float | None = None
@@ -103,7 +107,7 @@ class StartedProcess(Struct, frozen=True):
 
 
 class Queue(Struct, frozen=True):
-    """Requests that wait for a worker, and those that workers have."""
+    """Requests that wait for a worker, and those in progress."""
 
     waiting: int = 0
     with_app: int = 0
@@ -115,7 +119,7 @@ class BodyFiles(Struct, frozen=True):
 
 
 class Bodies(Struct, frozen=True):
-    """The bodies that nginx has on disk: uploads under way, and answers that wait for slow clients."""
+    """Bodies on nginx's disk: uploads in progress, and answers that wait for slow clients."""
 
     uploads: BodyFiles = BodyFiles()
     answers: BodyFiles = BodyFiles()
@@ -129,7 +133,7 @@ class Frame(Struct, frozen=True):
 
 
 class SlowRequest(Struct, frozen=True):
-    """A request that has been running for long, as `link.slow` writes it; the innermost frame is the last."""
+    """A slow request in progress, as `link.slow` writes it; the innermost frame is the last."""
 
     method: str
     path: str
@@ -152,7 +156,7 @@ class ServerStatus(Struct, frozen=True):
 
 
 class Maintenance(Struct, frozen=True):
-    """What visitors read, the admitted addresses, and since when (Unix time)."""
+    """The message for visitors, the admitted addresses, and since when (Unix time)."""
 
     message: str
     allow: tuple[str, ...]
@@ -164,7 +168,7 @@ class PauseStatus(Struct, frozen=True):
 
 
 class CertificateAddress(Struct, frozen=True):
-    """Whether the certificate is shown at that address; `words` say why not."""
+    """Whether that address shows the certificate; `words` say why not."""
 
     address: str
     is_served: bool
@@ -172,7 +176,7 @@ class CertificateAddress(Struct, frozen=True):
 
 
 class CertificateStatus(Struct, frozen=True):
-    """The certificate that is served, and what is planned. Moments are seconds since 1970."""
+    """The certificate in force, and what is planned. Times are seconds since 1970."""
 
     mode: str
     source: str
@@ -202,7 +206,7 @@ class CertificateStatus(Struct, frozen=True):
 
 
 class CompressedStatus(Struct, frozen=True):
-    """Static files with a copy and their bytes, the bytes of the copies by coding, what is under way and left out."""
+    """Static files with a copy and their bytes, the bytes of the copies by coding, what is in progress and left out."""
 
     files: int = 0
     bytes: int = 0
@@ -214,7 +218,7 @@ class CompressedStatus(Struct, frozen=True):
 
 
 class WatcherStatus(Struct, frozen=True):
-    """What fails beside the serving. Moments are seconds since 1970."""
+    """A failing background task. Times are seconds since 1970."""
 
     name: str
     error: str
@@ -246,9 +250,9 @@ class ProxyInFront(Struct, frozen=True):
 
 
 class SiteRow(Struct, frozen=True, kw_only=True):
-    """A site in a list: one of a gateway's, with what the gateway knows of it, or one of all that run here.
+    """A site in a list: one of a gateway's, with the gateway's information, or one of all that run here.
 
-    `retry_seconds` is None where no start is planned.
+    `retry_seconds` is None if no start is planned.
     """
 
     name: str
@@ -267,7 +271,7 @@ class SiteRow(Struct, frozen=True, kw_only=True):
 
 
 class StartingSite(Struct, frozen=True):
-    """A site that cannot be asked yet; `stage` is what happens now."""
+    """A site that does not answer yet; `stage` is its current step."""
 
     app: str
     urls: tuple[str, ...]
@@ -278,7 +282,7 @@ class StartingSite(Struct, frozen=True):
 
 
 class LimitInForce(Struct, frozen=True):
-    """A limit on what one client may ask for or hold: how much, of what, per whom. `zone` is nginx's name for it."""
+    """A limit for each client: how much, of what, by which key. `zone` is nginx's name for it."""
 
     zone: str
     limit: str
@@ -357,10 +361,10 @@ class SiteStatus(Struct, frozen=True, kw_only=True):
 
 
 class Status(SiteStatus, frozen=True, kw_only=True):
-    """The answer to `portico status`: also what is counted and looked up for the question."""
+    """The answer to `portico status`: also what is counted and looked up for the command."""
 
     requests: RequestCounts = RequestCounts()
     changed_on_disk: tuple[str, ...] = ()
     forwarded: ProxyInFront | None = None
     sites: tuple[SiteRow, ...] | UnsetType = UNSET
-    """Of a gateway of several sites."""
+    """For a gateway of several sites."""

@@ -1,1 +1,1 @@
-"""Is the app right for what is in front of it?"""
+"""Does the app fit what is in front of it?"""

@@ -1,4 +1,4 @@
-"""Are the cookies that say who somebody is marked for how the site is reached?"""
+"""Do the app's login cookies have the right attributes for the site?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portico.site.model import Site
 
 
 def cookie_findings(site: Site, said: AppSettings) -> Iterator[Finding]:
-    """Several for each cookie; nothing of one that is marked well."""
+    """Several for each cookie; none for a good one."""
     for cookie in said.cookies:
         yield from _lost(site, cookie)
         yield from _open(site, cookie)
@@ -22,7 +22,7 @@ def cookie_findings(site: Site, said: AppSettings) -> Iterator[Finding]:
 
 
 def _lost(site: Site, cookie: Cookie) -> Iterator[Finding]:
-    """What browsers do not take, or do not send back."""
+    """Cookies that browsers refuse, or do not send back."""
     secure = cookie.names.get("secure", "")
     if cookie.secure and is_reachable(site) and not is_told_https(site) and not site.proxies:
         what = f"{secure} is on and the site has no HTTPS: browsers do not send {cookie.what} back, and no login holds"
@@ -49,7 +49,7 @@ def _not_below(domains: list[str], domain: str) -> list[str]:
 
 
 def _open(site: Site, cookie: Cookie) -> Iterator[Finding]:
-    """What others than its owner get, or can use."""
+    """Cookies that others than their owner get, or can use."""
     if not cookie.secure and is_told_https(site):
         name = cookie.names.get("secure", "")
         what = f"{name} is off: {cookie.what} also travels over plain HTTP"

@@ -1,4 +1,4 @@
-"""Does the app believe the right things of what is in front of it: names, HTTPS, proxies, prefix?"""
+"""Do the app's settings fit what is in front of it: names, HTTPS, proxies, prefix?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def front_findings(site: Site, said: AppSettings) -> Iterator[Finding]:
 
 
 def is_told_https(site: Site) -> bool:
-    """Whether the app hears that a client came by HTTPS: it ends here, or at a proxy that may say so."""
+    """Whether the app learns that a client uses HTTPS: TLS ends here, or at a proxy that may say so."""
     return site.has_https or "scheme" in site.believed
 
 
@@ -80,7 +80,7 @@ def _to_https(site: Site, said: AppSettings) -> Iterator[Finding]:
 
 
 def _scheme_header(site: Site, said: AppSettings) -> Iterator[Finding]:
-    """Django believes that header in place of wsgi.url_scheme, which Portico gives it."""
+    """Django uses that header instead of wsgi.url_scheme, which Portico sets."""
     if len(said.scheme_header) < 2:
         return
     meta, value = said.scheme_header[:2]

@@ -1,4 +1,4 @@
-"""The app is asked twice, in two processes at the same time: what differs is another in each worker."""
+"""Asks the app twice, in two processes at the same time: what differs is different in each worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portico.values import AppRef
 
 
 def looks(site: Site, who: Mapping[str, Any] | None) -> tuple[Sequence[AppFacts], Sequence[Finding]]:
-    """Its answers, with what its keys and settings are like; none, and why, when it cannot be imported so.
+    """Its answers, with the properties of its keys and settings; none, and why, if its import fails.
 
     `who` imports it, as in `start_discovery`.
     """

@@ -1,4 +1,4 @@
-"""Do the app's own sizes and times fit those around it: body limits, database pools, timeouts of a database?"""
+"""Do the app's own sizes and times fit those around it: body limits, database pools, database timeouts?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portico.values import Duration, Size
 
 
 def fitting_findings(site: Site, place: Place, said: AppSettings) -> Iterator[Finding]:
-    """What ends or is refused in the wrong place."""
+    """What times out or is refused in the wrong place."""
     yield from _bodies(site, said)
     yield from _pools(site, place, said)
     yield from _waits(site, said)

@@ -1,1 +1,1 @@
-"""nginx: its configurations, whoever wrote them."""
+"""nginx configurations of any author."""

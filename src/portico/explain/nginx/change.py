@@ -1,4 +1,4 @@
-"""An nginx.conf with one line changed, and one that another nginx can read beside the first."""
+"""An nginx.conf with one line changed, and one for a second nginx beside the first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ONLY_ONCE = re.compile(r" (?:backlog=\d+|ipv6only=\w+|reuseport)")
 
 
 def changed(lines: list[str], change: Change) -> tuple[list[str], str]:
-    """The lines with the change, and what was done in words. Raises UsageError."""
+    """The lines with the change, and the change in words. Raises UsageError."""
     found = _places(lines, change.name)
     if change.line:
         if change.line not in found:
@@ -50,7 +50,7 @@ def _replaced(lines: list[str], change: Change, number: int) -> tuple[list[str],
 
 
 def moved(lines: list[str], directory: str, free_port: Callable[[], int]) -> tuple[list[str], dict[str, str]]:
-    """Ports and files of its own instead of those of the running one."""
+    """Replaces ports and files of the running one with others."""
     addresses, made = dict[str, str](), list[str]()
     for line in lines:
         if found := _LISTEN.fullmatch(line):
@@ -63,13 +63,13 @@ def moved(lines: list[str], directory: str, free_port: Callable[[], int]) -> tup
 
 
 def argv(binary: str, directory: str) -> list[str]:
-    """How nginx is started on the files in `conf` of that directory."""
+    """The command for nginx with the files in `conf` of that directory."""
     conf, log = f"{directory}/conf/nginx.conf", f"{directory}/error.log"
     return [binary, "-p", directory, "-c", conf, "-e", log]
 
 
 def _places(lines: list[str], name: str) -> list[int]:
-    """The numbers of the lines on which a directive of that name begins; a row of a table is none."""
+    """The line numbers of the directives with that name; a row of a table is not a directive."""
     found, table = [], False
     for number, line in enumerate(lines, 1):
         if not table and _name(line) == name:

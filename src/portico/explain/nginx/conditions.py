@@ -1,4 +1,4 @@
-"""Which `if` of a location holds for a request, as far as method and path decide: maps are looked up as nginx does."""
+"""Which `if` of a location is true for a request, as far as method and path decide: maps are evaluated as in nginx."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portico.explain.verdict import Asked, Verdict
 _VARIABLE = re.compile(r"\$\{?([a-z0-9_]+)\}?")
 _WORDS = ("default", "hostnames", "include", "volatile")
 _MOST_STEPS = 4
-"""Locations that a request is sent through; a circle is no concern of ours."""
+"""The limit of internal redirects; a loop is not this module's concern."""
 
 
 def ends(root: Node, asked: Asked, found: Verdict) -> list[Left]:
@@ -25,7 +25,7 @@ def ends(root: Node, asked: Asked, found: Verdict) -> list[Left]:
 
 
 def _known_of(asked: Asked, uri: str) -> dict[str, str]:
-    """The variables that a request's line decides."""
+    """The variables that the request line decides."""
     return {
         "request_method": asked.method, "uri": uri, "document_uri": uri, "scheme": asked.scheme, "host": asked.host,
         "request_uri": asked.target, "args": asked.target.partition("?")[2],
@@ -33,7 +33,7 @@ def _known_of(asked: Asked, uri: str) -> dict[str, str]:
 
 
 def _left(http: Node, server: Node, location: Node, known: Mapping[str, str]) -> Iterator[Left]:
-    """Every `if` that takes the request out of this location, and of those that it leads to, in turn."""
+    """Every `if` that takes the request out of this location, and of its targets in turn."""
     for _ in range(_MOST_STEPS):
         found = next(_holding(http, location, known), None)
         if found is None:
@@ -66,7 +66,7 @@ def _holds(http: Node, condition: Node, known: Mapping[str, str]) -> bool:
 
 
 def _target(server: Node, location: Node, answer: Node) -> Node | None:
-    """The named location that an error_page of this level sends that status to."""
+    """The named location of an error_page of this level for that status."""
     status = answer.args[0]
     for level in (location, server):
         pages = level.all("error_page")
@@ -80,7 +80,7 @@ def _target(server: Node, location: Node, answer: Node) -> Node | None:
 
 
 def value(http: Node, text: str, known: Mapping[str, str], depth: int = 0) -> str | None:
-    """A text with its variables filled in; None where one of them is not known. A request here has no headers."""
+    """A text with its variables filled in; None if one of them is unknown. A request here has no headers."""
     parts = _VARIABLE.split(text)
     for at in range(1, len(parts), 2):
         found = _variable(http, parts[at], known, depth)
@@ -103,7 +103,7 @@ def _variable(http: Node, name: str, known: Mapping[str, str], depth: int) -> st
 
 
 def _row(table: Node, source: str) -> str:
-    """Strings of a map come before its expressions, and count in letters of either case."""
+    """Strings of a map come before its expressions, and are case-insensitive."""
     rows = [
         (row.name, row.args[0]) for row in table.children or () if row.args and row.name not in _WORDS[1:]
     ]

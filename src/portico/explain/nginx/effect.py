@@ -1,4 +1,4 @@
-"""What is in force where: nginx's inheritance from http to server to location, and what a level hides of others."""
+"""What is in force where: nginx's inheritance from http to server to location, and what a level overrides."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LOCAL = frozenset(
         *(f"{link}_cache_path" for link in LINKS),
     )
 )
-"""Those that hold only where they stand, or that define something by a name."""
+"""Directives that are not inherited, or that define something by a name."""
 _OF_LINKS = ("set_header", "param", "hide_header", "pass_header", "cookie_path", "redirect", "cache_valid")
 _LISTS = frozenset(
     (
@@ -53,11 +53,13 @@ _LISTS = frozenset(
         *(f"{link}_{name}" for link in LINKS for name in _OF_LINKS),
     )
 )
-"""Those of which a level may have several; the first that a level sets hides all of those above."""
+"""Directives that a level may repeat; the first on a level overrides all of those above."""
 
 
 def in_force(chain: tuple[Node, ...]) -> list[InForce]:
-    """What holds in the last block of `chain` (http, server, location ...), its own lines and the inherited ones."""
+    """What is in force in the last block of `chain` (http, server, location ...), its own lines and the inherited
+    ones.
+    """
     found: dict[str, list[InForce]] = {}
     for level in chain:
         if level.name not in _LEVELS:
@@ -72,7 +74,7 @@ def in_force(chain: tuple[Node, ...]) -> list[InForce]:
 
 
 def notes(node: Node, above: tuple[Node, ...]) -> list[str]:
-    """What this directive does to those of the same name above and below; `above` are its ancestors."""
+    """How this directive affects those of the same name above and below; `above` are its ancestors."""
     made: list[str] = []
     if node.name in _LOCAL or not above or above[-1].name not in _LEVELS:
         return made

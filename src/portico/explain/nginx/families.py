@@ -1,7 +1,7 @@
-"""The directives that hand a request on."""
+"""The directives that pass a request on."""
 
 from __future__ import annotations
 
 LINKS = ("uwsgi", "proxy", "fastcgi", "scgi", "grpc")
-"""The families of directives that hand a request on."""
+"""The families of directives that pass a request on."""
 PASSES = (*(f"{link}_pass" for link in LINKS), "memcached_pass")

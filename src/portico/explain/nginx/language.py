@@ -1,4 +1,4 @@
-"""nginx's configurations, as `explain.language` asks for them."""
+"""nginx's configurations, in the form of `explain.language`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from portico.explain.verdict import Verdict
 from portico.plan.gateway.nginx.conf import quote
 
 _DETOURS = {"upgraded": "418", "closed": "419"}
-"""The statuses by which a generated configuration leads a request to a named location."""
+"""The statuses by which a generated configuration redirects a request to a named location."""
 
 
 def quoted(node: Node) -> str:
-    """With the quotes that nginx needs."""
+    """A word with nginx's quotes."""
     return " ".join([node.name, *map(quote, node.args)])
 
 
@@ -36,7 +36,7 @@ def levels(root: Node, found: Verdict) -> list[Node]:
 
 
 def detours(found: Verdict) -> Mapping[str, Node]:
-    """The named locations that a generated configuration leads to."""
+    """The named locations that a generated configuration redirects to."""
     if found.location is None or not found.location.first(*PASSES):
         return {}
     ways = {why: _goes_on(found.server, found.location, status) for why, status in _DETOURS.items()}
@@ -44,7 +44,9 @@ def detours(found: Verdict) -> Mapping[str, Node]:
 
 
 def _goes_on(server: Node, location: Node, status: str) -> Node | None:
-    """Where `error_page` leads from the location with this status: `@name`, or `@name$route` with the route's word."""
+    """The target of `error_page` from the location with this status: `@name`, or `@name$route` with the route's
+    word.
+    """
     target = next((node.args[-1] for node in server.all("error_page") if status in node.args), "")
     name, sign, route = target.partition("$")
     word = next((node.args[1] for node in location.all("set") if node.args[0] == sign + route), "")

@@ -1,4 +1,4 @@
-"""Which location answers a path: ngx_http_core_find_location, and why the others lose."""
+"""Which location answers a path (ngx_http_core_find_location), and why the others do not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portico.explain.verdict import Lost
 
 @dataclass(frozen=True)
 class Rule:
-    """What a location says: `kind` is "=", "^~", "~", "~*", "@" or "" for a plain prefix."""
+    """The match of a location: `kind` is "=", "^~", "~", "~*", "@" or "" for a plain prefix."""
 
     kind: str
     pattern: str
@@ -33,7 +33,7 @@ def rule(location: Node) -> Rule:
 
 
 def find_location(server: Node, uri: str) -> tuple[Node | None, str]:
-    """The location that answers, and why it is that one."""
+    """The location that answers, and the reason."""
     found, how, _ = _find(server, uri)
     return found, how or "no location matches: the server's own settings answer"
 

@@ -1,6 +1,7 @@
-"""Which server and which location answer a request: nginx's own rules, and why the others lose.
+"""Which server and which location answer a request by nginx's rules, and why the others do not.
 
-Pure. The rules are those of ngx_http.c (servers) and ngx_http_core_find_location (locations); tests ask real nginx.
+Pure. The rules are those of ngx_http.c (servers) and ngx_http_core_find_location (locations); the tests compare
+with real nginx.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from portico.explain.verdict import Asked, Verdict
 
 
 def verdict(root: Node, asked: Asked) -> Verdict:
-    """Who answers. Raises NoServerError; ValueError for a path that nginx refuses with 400."""
+    """The server and location. Raises NoServerError; ValueError for a path that nginx refuses with 400."""
     server, server_why, lost, notes = choose_server(root, asked)
     http = next((block for block in root.all("http") if server in (block.children or ())), root)
     uri = normalised(asked.target, merges=_merges(http, server))

@@ -1,4 +1,4 @@
-"""Reads an nginx configuration and all it includes, with crossplane: any that nginx could read."""
+"""Reads an nginx configuration with all its includes, by crossplane."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portico.site.own.nginx.syntax import unescaped
 
 
 def read(path: Path) -> Node:
-    """The configuration as one tree, includes put where they stand. Raises PorticoError for what is none."""
+    """The configuration as one tree, with includes in their place. Raises PorticoError for an invalid one."""
     import crossplane
 
     try:
@@ -42,7 +42,7 @@ def _parsed(files: list[Any], parsed: list[Any], file: str) -> list[Node]:
         block = item.get("block")
         children = None if block is None else tuple(_parsed(files, block, file))
         args = tuple(unescaped(word) for word in item["args"])
-        if item["directive"] == "if":  # crossplane takes the parentheses away
+        if item["directive"] == "if":  # crossplane removes the parentheses
             args = (f"({' '.join(args)})",)
         name = unescaped(item["directive"])  # the key of a map is one, too
         made.append(Node(name, args, file, item["line"], children))

@@ -1,4 +1,4 @@
-"""Which server answers a request: the rules of ngx_http.c, and why the others lose."""
+"""Which server answers a request by the rules of ngx_http.c, and why the others do not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LITERAL = re.compile(r"\d+\.\d+\.\d+\.\d+|\[.*\]")
 
 @dataclass(frozen=True)
 class Listen:
-    """One listen directive, taken apart; `host` is "*" for any address."""
+    """One parsed listen directive; `host` is "*" for any address."""
 
     host: str
     port: int
@@ -29,7 +29,7 @@ def servers(root: Node) -> list[Node]:
 
 
 def choose_server(root: Node, asked: Asked) -> tuple[Node, str, tuple[Lost, ...], tuple[str, ...]]:
-    """The server, why it is that one, why the others are not, and what was assumed."""
+    """The server, the reason, why the others do not answer, and the assumptions."""
     everyone = servers(root)
     listens = [(server, listen) for server in everyone for listen in listens_of(server)]
     on_port = [(server, listen) for server, listen in listens if listen.port == asked.port]
@@ -66,7 +66,7 @@ def choose_server(root: Node, asked: Asked) -> tuple[Node, str, tuple[Lost, ...]
 
 
 def listens_of(server: Node) -> list[Listen]:
-    """Where it listens; nginx's own default when it does not say."""
+    """Its addresses; nginx's default if it has none."""
     found = [_listen(node) for node in server.all("listen")]
     return [listen for listen in found if listen] or ([] if found else [Listen("*", 80, False, False)])
 
@@ -89,7 +89,7 @@ def _split(where: str) -> tuple[str, str]:
 
 
 def _bound(asked: Asked, listens: list[Listen]) -> tuple[str, tuple[str, ...]]:
-    """The address among those that are listened on that takes the connection: a specific one before any."""
+    """The listening address that gets the connection: a specific one before a wildcard."""
     hosts = list(dict.fromkeys(listen.host for listen in listens))
     address = asked.address or (asked.host if _LITERAL.fullmatch(asked.host) else "")
     if address in hosts:
@@ -114,7 +114,7 @@ def names_of(server: Node) -> list[str]:
 
 
 def _names(candidates: list[Node]) -> dict[Node, list[str]]:
-    """The names each really has: nginx ignores `.b.example` where an earlier server has b.example itself."""
+    """The effective names of each: nginx ignores `.b.example` if an earlier server has b.example itself."""
     taken, kept = set[str](), dict[Node, list[str]]()
     for server in candidates:
         kept[server] = [
@@ -125,7 +125,7 @@ def _names(candidates: list[Node]) -> dict[Node, list[str]]:
 
 
 def _rank(names: list[str], name: str) -> tuple[int, int, str] | None:
-    """How well they match: exact 4, *.name 3, name.* 2, pattern 1; then the length; None for not at all."""
+    """The quality of the match: exact 4, *.name 3, name.* 2, pattern 1; then the length; None for no match."""
     found = [rank for pattern in names if (rank := _rank_of(pattern, name))]
     return max(found, key=lambda rank: rank[:2], default=None)
 

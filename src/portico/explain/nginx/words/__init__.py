@@ -1,4 +1,4 @@
-"""A sentence of our own for each directive: what it does, its default, and what is missed without it."""
+"""A sentence for each directive: what it does, its default, and what is missing without it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TABLES = ("map", "geo", "types", "split_clients", "charset_map")
 
 
 def words(name: str, above: str = "") -> Words | None:
-    """Those for a directive that stands in a block of the name `above`; None for one that nobody has described."""
+    """The words for a directive in a block of the name `above`; None for an undescribed one."""
     if above in TABLES and name not in ("default", "hostnames", "volatile", "include"):
         return Words(
             "none", "a row of the table above: this key gives that value", "the key gets the default"

@@ -123,4 +123,4 @@ HTTP: dict[str, tuple[str, str, str]] = {
     "stream": ("none", "TCP and UDP that is not HTTP", "nginx passes on HTTP alone"),
     "mail": ("none", "mail that nginx passes on", "nginx passes on no mail"),
 }  # fmt: skip
-"""Default, what it does, what is missed without it."""
+"""Default, what it does, what is missing without it."""

@@ -1,4 +1,4 @@
-"""Words for the directives of proxy_, uwsgi_, fastcgi_, scgi_ and grpc_: the families say the same of the same names."""
+"""Words for the directives of proxy_, uwsgi_, fastcgi_, scgi_ and grpc_: the families share them."""
 
 from __future__ import annotations
 
@@ -90,4 +90,4 @@ LINKS: dict[str, tuple[str, str, str]] = {
     "temp_file_write_size": ("two buffers", "how much is written at once to the file of an answer", "right as it is"),
     "temp_path": ("a directory of the build", "the directory for answers and bodies that do not fit in memory", "a build without a usable default cannot start, or writes where it should not"),
 }  # fmt: skip
-"""By the name without its family: default, what it does, what is missed without it."""
+"""By the name without its family: default, what it does, what is missing without it."""

@@ -1,4 +1,4 @@
-"""Short words for what is rarely met: memcached, media, WebDAV, XSLT, images, browsers, nginx Plus."""
+"""Short words for rare directives: memcached, media, WebDAV, XSLT, images, browsers, nginx Plus."""
 
 from __future__ import annotations
 
@@ -102,4 +102,4 @@ OTHERS: dict[str, tuple[str, str, str]] = {
     "xslt_types": ("text/xml", "which types", _RARE),
     "xclient": ("on", "of mail", _RARE),
 }  # fmt: skip
-"""Default, what it does, what is missed without it."""
+"""Default, what it does, what is missing without it."""

@@ -179,4 +179,4 @@ TRAFFIC: dict[str, tuple[str, str, str]] = {
     "slice": ("0, off", "fetches large files in pieces, each cached separately", "a range of a large file fetches all of it"),
     "stub_status": ("off", "a page with counts of connections", "monitoring does not see connections"),
 }  # fmt: skip
-"""Default, what it does, what is missed without it."""
+"""Default, what it does, what is missing without it."""
