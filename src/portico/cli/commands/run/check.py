@@ -13,6 +13,7 @@ from portico.check.machine import ports_of
 from portico.check.model import Finding, in_order
 from portico.cli import output
 from portico.cli.flags import given, site_flags
+from portico.cli.outside import findings_of, refuse_beside_url
 from portico.errors import DONE, FAILED, PorticoError
 from portico.plan.bindings import BindingTable
 from portico.project.gather import gather
@@ -25,14 +26,31 @@ _MARKS = {"ok": output.good("ok     "), "warning": output.warned("warning"), "fa
 @click.command("check")
 @click.argument("apps", metavar="[APP]...", nargs=-1)
 @site_flags
+@click.option("--url", metavar="URL", help="Probe the running site there from outside, whoever serves it.")
+@click.option("--yes", "is_agreed", is_flag=True, help="With --url: the owner of the site agrees.")
 @click.option("--json", "is_json", is_flag=True, help="The findings as JSON.")
-def command(apps: tuple[str, ...], config: str | None, is_json: bool, **flags: Any) -> None:
+def command(
+    apps: tuple[str, ...],
+    config: str | None,
+    url: str | None,
+    is_agreed: bool,
+    is_json: bool,
+    **flags: Any,
+) -> None:
     """Look for what would break: the app, nginx, ports, paths, limits. Exit code 1 when something would.
 
     Several files or directories, or a directory that holds them, are checked each, and whether they can stand
     beside each other on one gateway.
+
+    With --url: what strangers can do to the running site. It asks about 130 times, one connection at a time.
     """
-    if is_several(apps):
+    if url is not None:
+        refuse_beside_url(apps, config, given(flags))
+        found = findings_of(url, is_agreed=is_agreed)
+        output.results(
+            [output.as_json(found)] if is_json else [line for one in found for line in _lines(one)]
+        )
+    elif is_several(apps):
         refuse_config(config)
         found = _of_several(apps, given(flags), is_json=is_json)
     else:
