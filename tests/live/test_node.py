@@ -86,12 +86,8 @@ def test_a_node_that_stops_or_releases_is_missed_by_nobody(cluster: Cluster) -> 
         time.sleep(0.3)
         cluster.b.process.send_signal(signal.SIGHUP)
         until(lambda: "release 2 serves" in cluster.b.stderr())
-        stopped = time.monotonic()
         cluster.a.stop()
         until(lambda: "is out" in cluster.gateway.stderr())
         time.sleep(0.5)
-    # A POST that the kernel took for a node, and the node's nginx had not taken when it closed, may not be repeated:
-    # 502, which a busy machine makes possible. A release loses none.
-    assert all((one.status, one.ended > stopped) == (502, True) for one in load.failed), load.failed
-    assert len(load.failed) <= load.profile.count, "one of each client at most"
+    assert not load.failed
     assert load.statuses(0)[200] > 20

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
+import select
 import signal
 import socket
 import subprocess
@@ -16,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from portico.run.sockets.closing import accept_again, refuse, until_taken
 from tests.support import Served, environment, free_port, portico, private_directory, served, write_files
 from tests.support.clients import STRANGERS, Clients
 from tests.support.until import until
@@ -190,3 +194,65 @@ def test_both_families_of_every_address_are_kept() -> None:
 def test_a_variable_of_the_user_s_called_nginx_does_not_confuse_nginx() -> None:
     with served({"app.py": APP}, env={"NGINX": "99;"}) as run:
         assert run.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("nginx", ["embedded", "system"])
+def test_who_is_connected_when_a_site_stops_is_answered(nginx: str) -> None:
+    """A connection that waited in the kernel's queue was reset with the socket, and a POST is never repeated."""
+    with served({"app.py": APP}, "--nginx", nginx) as run:
+        lost, answered = list[str](), list[int]()
+
+        def post_until_refused() -> None:
+            head = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"
+            while True:
+                try:
+                    connection = socket.create_connection(("127.0.0.1", run.port), 60)
+                except ConnectionRefusedError:
+                    return
+                with connection:
+                    try:
+                        connection.sendall(head)
+                        answer = connection.recv(65536)
+                    except OSError as error:
+                        answer = repr(error).encode()
+                if answer.startswith(b"HTTP/1.1 200"):
+                    answered.append(1)
+                else:
+                    lost.append(answer[:80].decode())
+
+        clients = [threading.Thread(target=post_until_refused) for _ in range(12)]
+        for client in clients:
+            client.start()
+        until(lambda: len(answered) > 200)
+        run.stop()
+        for client in clients:
+            client.join()
+    assert not lost
+
+
+def test_a_socket_is_closed_when_everybody_was_accepted_whom_the_kernel_took() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.socket() as first,
+        socket.socket() as late,
+    ):
+        listener.setblocking(False)
+        first.connect(listener.getsockname())
+        refuse(listener)
+        late.setblocking(False)
+        assert late.connect_ex(listener.getsockname()) == errno.EINPROGRESS
+
+        async def accepts() -> None:
+            taken = asyncio.create_task(until_taken([listener]))
+            await asyncio.sleep(0.2)
+            assert not taken.done(), "somebody waits"
+            listener.accept()[0].close()
+            await asyncio.wait_for(taken, 60)
+
+        asyncio.run(accepts())
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        assert late.connect_ex(listener.getsockname()) == errno.EALREADY
+        accept_again(listener)
+        with socket.create_connection(listener.getsockname(), 60):
+            until(lambda: bool(select.select([listener], [], [], 0)[0]))

@@ -48,6 +48,7 @@ class OwnGateway:
         self._words = Lines(lambda line: None if program.is_noise(line) else say(notices.NginxSaid(line)))
         self._work: set[asyncio.Task[None]] = set()
         self._replaced: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -88,15 +89,29 @@ class OwnGateway:
             self._beside(self._listening.complete(plan.listens, self._child.pid))
 
     def end(self, plan: Plan, mode: StopMode, sockets: list[str]) -> None:
+        if mode is StopMode.DRAIN and self._child is not None and self._child.code is None:
+            self._leaving = self._beside(self._drain(plan, self._child, sockets))
+            return
+        is_early = self._leaving is not None and not self._listening.is_closed
+        if is_early and self._leaving is not None:
+            self._leaving.cancel()
         self._listening.close()
         if self._child is None:
             return
-        if mode is StopMode.CLOSE:
-            self._close_clients(plan)
+        if mode is not StopMode.CLOSE:
+            self._child.end(mode)
             return
-        self._child.end(mode)
-        if mode is StopMode.DRAIN and self._child.code is None:
-            self._beside(self._tell_when_quiet(plan, self._child.pid, sockets))
+        if is_early:
+            self._child.end(StopMode.DRAIN)
+        self._close_clients(plan)
+
+    async def _drain(self, plan: Plan, child: Child, sockets: list[str]) -> None:
+        """A connection that the kernel has accepted is nginx's to answer: it would be reset with the socket."""
+        await self._listening.until_taken()
+        self._listening.close()
+        child.end(StopMode.DRAIN)
+        if child.code is None:
+            await self._tell_when_quiet(plan, child.pid, sockets)
 
     def _close_clients(self, plan: Plan) -> None:
         """Its workers, old ones too, are shutting down: without connections they exit."""
@@ -130,6 +145,7 @@ class OwnGateway:
         self._child = None
         for task in self._work:
             task.cancel()
+        self._listening.give_up()
 
     async def _tell_when_quiet(self, plan: Plan, pid: int, sockets: list[str]) -> None:
         asks_others = plan.upstream is not None or bool(plan.sites)

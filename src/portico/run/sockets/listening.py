@@ -16,7 +16,7 @@ from typing import Self
 
 from portico.errors import Problem
 from portico.plan.model import Plan
-from portico.run.sockets import ports
+from portico.run.sockets import closing, ports
 from portico.run.sockets.systemd import Service, Stored
 from portico.values import Address
 
@@ -32,11 +32,12 @@ class Listening:
     """The listening sockets of one running site. `service` keeps copies, so that they outlive Portico, too."""
 
     def __init__(self, held: dict[Address, socket.socket], service: Service, *, is_handed_over: bool) -> None:
-        self._held, self._service, self._is_closed = held, service, False
+        self._held, self._service, self.is_closed = held, service, False
         self.is_handed_over = is_handed_over
         """Whether clients may be waiting since before we were started."""
         for address, listener in held.items():
             listener.setblocking(False)  # nginx makes its own so, and takes inherited ones as they are
+            closing.accept_again(listener)  # who had it before may have been killed while it stopped
             service.store(name(address), listener)
 
     @classmethod
@@ -72,7 +73,7 @@ class Listening:
         try:
             while not set(addresses) <= set(self._held) and loop.time() < deadline:
                 await asyncio.sleep(_POLL_SECONDS)
-                if self._is_closed:
+                if self.is_closed:
                     return
                 for address, listener in _copies(nginx, set(addresses) - set(self._held)).items():
                     self._held[address] = listener
@@ -80,10 +81,24 @@ class Listening:
         except OSError:
             pass  # nginx is gone, or the system forbids it (seccomp, setcap): then the socket is nginx's alone
 
+    async def until_taken(self) -> None:
+        """Refuse new clients, and return when nginx has accepted those whom the kernel had accepted."""
+        listeners = [*self._held.values()]
+        for listener in listeners:
+            closing.refuse(listener)
+        await closing.until_taken(listeners)
+
     def close(self) -> None:
         """New clients are refused from now on, unless nginx or the service manager still has a copy."""
-        self._is_closed = True
+        self.is_closed = True
+        if self._service.keeps:
+            return  # they are the next start's: until we end nobody takes a connection that might be in vain
+        self.give_up()
+
+    def give_up(self) -> None:
+        """At our end: what the service manager keeps takes connections again, for the next start."""
         for listener in self._held.values():
+            closing.accept_again(listener)
             listener.close()
         self._held.clear()
 

@@ -79,6 +79,11 @@ class Service:
             case notices.Starting() | notices.Restarting() | notices.Recovered():
                 self.tell(f"STATUS={_status(item)}")
 
+    @property
+    def keeps(self) -> bool:
+        """Whether it may have copies of our sockets."""
+        return bool(self._notify or self.taken)
+
     def store(self, name: str, listener: socket.socket) -> None:
         """Have a copy kept, which the next start is handed (FileDescriptorStoreMax=)."""
         self.tell("FDSTORE=1", f"FDNAME={name}", fds=(listener.fileno(),))

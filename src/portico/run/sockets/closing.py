@@ -1,0 +1,98 @@
+"""How a listening socket is closed without losing a connection that the kernel has taken already.
+
+A client whose connection waits in the kernel's queue believes that it is connected, and has sent its request. When the
+socket is closed, the kernel resets the connection, and nobody may repeat a POST. listen(fd, 0) refuses nothing on
+Linux. So a filter at the socket drops what begins a connection, the server takes what waits, and then the socket is
+closed: a client whose packet was dropped sends it again, and is refused, as it is after any stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import socket
+import struct
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+QUEUE_SECONDS = 5.0
+"""A server that takes nothing for so long does not answer either."""
+HALF_OPEN_SECONDS = 1.0
+"""A client far away has acknowledged by then; of those that never do (a SYN flood) there may be many."""
+_POLL_SECONDS = 0.01
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
+"""The same numbers on every architecture that Python has wheels for."""
+_PROGRAM = (
+    (0x30, 0, 0, 13),  # the flags of the TCP header
+    (0x54, 0, 0, 0x12),  # SYN and ACK
+    (0x15, 0, 1, 0x02),  # SYN alone begins a connection
+    (0x06, 0, 0, 0),  # drop it
+    (0x06, 0, 0, 0xFFFFFFFF),
+)
+"""Classic BPF, as in socket(7); it needs no rights."""
+_TCP_INFO_SIZE, _UNACKED = 104, 24
+"""Of a listening socket, `tcpi_unacked` is how many connections wait."""
+_SYN_RECEIVED = b"03"
+"""The st column of /proc/net/tcp."""
+
+
+def refuse(listener: socket.socket) -> None:
+    """No new connection gets as far as the queue of this socket, of which nobody else need have a copy."""
+    code = b"".join(struct.pack("HBBI", *one) for one in _PROGRAM)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    with suppress(OSError):  # forbidden (seccomp): then it is closed as it is
+        listener.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_PROGRAM), ctypes.addressof(buffer))
+        )
+
+
+def accept_again(listener: socket.socket) -> None:
+    """Take the filter away: the socket lives longer than we do."""
+    with suppress(OSError):  # it has none
+        listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+
+
+async def until_taken(listeners: Collection[socket.socket]) -> None:
+    """Return once nobody waits at these sockets, which `refuse` new connections."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while (passed := loop.time() - began) < QUEUE_SECONDS:
+        is_late = passed >= HALF_OPEN_SECONDS
+        if not any(map(_waits, listeners)) and (is_late or not _half_open(_ports(listeners))):
+            return
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _waits(listener: socket.socket) -> bool:
+    try:
+        info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+    except OSError:
+        return False  # it was closed meanwhile
+    return bool(struct.unpack_from("I", info, _UNACKED)[0])
+
+
+def _ports(listeners: Collection[socket.socket]) -> set[int]:
+    found = set[int]()
+    for listener in listeners:
+        with suppress(OSError):
+            found.add(listener.getsockname()[1])
+    return found
+
+
+def _half_open(ports: Collection[int]) -> bool:
+    """Whether a client at one of these ports has not acknowledged yet that it is connected."""
+    endings = tuple(b":%04X" % port for port in ports)
+    for name in ("tcp", "tcp6"):
+        try:
+            lines = Path("/proc/net", name).read_bytes().splitlines()[1:]
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EACCES):
+                continue
+            return False
+        for line in lines:
+            _, local, _, state, *_ = line.split(maxsplit=4)
+            if state == _SYN_RECEIVED and local.endswith(endings):
+                return True
+    return False
