@@ -19,6 +19,7 @@ from portico.plan.gateway.nginx.security.advisories import ADVISORIES
 from portico.plan.model import Directory, Line, Plan, Precompressed
 from portico.reading import OURS
 from portico.site.access.rules import access_rules
+from portico.site.crawlers import crawler_networks
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.load import load
 from portico.site.model import Root, Site
@@ -126,6 +127,7 @@ def read(text: str, directory: Path, installed: Build | None = None) -> tuple[Si
         own=OwnText(_own(options.nginx.http), _own(options.nginx.server)),
         roots=tuple(Root(f"/srv/shop/{path}", "[downloads]", is_declared=True) for path in roots),
         routed=with_settings,
+        crawler_networks=crawler_networks(options.crawlers, directory, causes, OURS, []),
         access=access_rules(options, with_settings, facts, directory, causes, OURS, []),
         hashed=frozenset(own.get("hashed", ())), unhashed=frozenset(own.get("unhashed", ())),
     )  # fmt: skip

@@ -88,6 +88,9 @@ class Site:
     access: tuple[AccessRule, ...] = ()
     """The access rules, the more specific before the general."""
 
+    crawler_networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By the name of a crawler, the networks that it really comes from."""
+
     before: Mapping[str, str] = field(default_factory=dict)
     """The static folders of the previous release, by URL: its pages may still request their files."""
     origin: str = ""

@@ -14,6 +14,7 @@ from pathlib import Path
 from portico.errors import Problem, UsageError
 from portico.reading import OURS, Reader, as_user
 from portico.site.access.rules import access_rules
+from portico.site.crawlers import crawler_networks
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.front.front import at_root, with_manifests
 from portico.site.model import Root, Routed, Site
@@ -40,6 +41,7 @@ ERROR_PAGES = (
     "maintenance",
     "attack",
     "banned",
+    "crawler",
 )
 """The error pages that nginx can show; every other error page is the app's own."""
 PAGES = frozenset(f"{name}.{kind}" for name in ERROR_PAGES for kind in ("html", "json"))
@@ -93,6 +95,7 @@ def resolve(
             "metrics", options.metrics.password_file, directory, causes, problems, reader
         ),
         routed=with_settings,
+        crawler_networks=crawler_networks(options.crawlers, directory, causes, reader, problems),
         access=access_rules(options, with_settings, facts, directory, causes, reader, problems),
         reader=reader,
     )

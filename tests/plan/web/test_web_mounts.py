@@ -49,6 +49,8 @@ in_progress = 3
 [guard]
 routes = true
 ban = "10m"
+[crawlers]
+training = "refuse"
 [routes]
 "/slow/" = { timeout = "5m" }
 "/live/<id>" = { stream = true }

@@ -17,14 +17,15 @@ from portico.site.access.rule import AccessRule
 from portico.site.access.sha512_crypt import hashed
 from portico.site.load import load
 from portico.site.model import Site
+from portico.site.options.crawlers import Crawlers
 from portico.site.options.guard import Guard
 from portico.site.resolve import ERROR_PAGES
 from portico.values import Duration
 from tests.plan.test_golden import FACTS, case
 
 NO_LIMITS = Limits(Share(1, ""), Share(1, ""), (), "")
-OF_GUARDS = {"401", "403", "405", "attack", "banned"}
-"""Shown only where a site says who may come, has the firewall, or bans clients."""
+OF_GUARDS = {"401", "403", "405", "attack", "banned", "crawler"}
+"""Shown only where a site says who may come, has the firewall, bans clients or refuses crawlers."""
 GUARDED = """
 [access."/"]
 methods = ["GET"]
@@ -32,6 +33,8 @@ users = "users"
 [guard]
 waf = "block"
 ban = "10m"
+[crawlers]
+training = "refuse"
 [test.place]
 nginx = "debian-waf"
 [test.facts.unrouted]
@@ -46,7 +49,9 @@ def test_what_portico_brings_is_what_a_site_may_replace() -> None:
     usual = {page.file for page in pages(site, NO_LIMITS).made}
     assert usual == {*ERROR_PAGES, FAILED} - OF_GUARDS
     rule = AccessRule("/admin", "/admin", "/admin", "/admin", (), methods=("GET",))
-    options = replace_options(options, guard=Guard(waf="block", ban=Duration(600)))
+    options = replace_options(
+        options, guard=Guard(waf="block", ban=Duration(600)), crawlers=Crawlers(training="refuse")
+    )
     made = pages(replace(site, options=options, access=(rule,)), NO_LIMITS).made
     assert {page.file for page in made} == {*ERROR_PAGES, FAILED}
 

@@ -9,6 +9,7 @@ from portico.plan.notes.allow_list import shown, unbanned, unlisted
 from portico.plan.notes.app_risks import app_risks, processes
 from portico.plan.notes.app_user import app_user
 from portico.plan.notes.cache import uncached
+from portico.plan.notes.crawlers import robots_elsewhere
 from portico.plan.notes.discovered import discovered
 from portico.plan.notes.guarded import guarded_notes
 from portico.plan.notes.headers import named_server
@@ -27,7 +28,8 @@ from portico.plan.web.waf import notes as waf_notes
 
 NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
-    unused_pages, left_out, short_lived, unreached, unanswered, unlisted, unbanned, shown, other_python,
+    unused_pages, left_out, short_lived, unreached, unanswered, unlisted, unbanned, robots_elsewhere, shown,
+    other_python,
     lambda web: gateway_of(web.place).notes(web), nothing_to_choose, named_server, uncached, upload_notes,
     lambda web: waf_notes(web.site),
     lambda web: challenge_notes(web.site, web.routed, is_waiting=web.is_waiting),

@@ -35,6 +35,7 @@ from portico.plan.web.pages import pages
 from portico.plan.web.processes import processes
 from portico.plan.web.space import space
 from portico.plan.web.unwanted.bans import bans
+from portico.plan.web.unwanted.crawlers import crawlers, robots
 from portico.plan.web.waf import waf
 from portico.site.model import Site
 
@@ -46,8 +47,8 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
     firewall = waf(site, place)
     known = None if is_waiting else allow_list(site, Paths.of(place).mixed, admitted.users)
     banned = bans(site, place, is_waiting=is_waiting)
-    puzzle = challenge(site, place)
-    guards = chains(place, limited, admitted, firewall, known, banned, puzzle, site.routed)
+    puzzle, unwanted = challenge(site, place), crawlers(site)
+    guards = chains(place, limited, admitted, firewall, known, banned, puzzle, unwanted, site.routed)
     return Web(
         site=site,
         place=place,
@@ -79,6 +80,8 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         access=admitted,
         bans=banned,
         challenge=puzzle,
+        crawlers=unwanted,
+        robots=None if is_waiting else robots(site, own),
         allow_list=known,
         statics=files,
         spa=spa(site, place),

@@ -13,6 +13,7 @@ from portico.plan.web.allow_list import AllowList
 from portico.plan.web.app.challenge import Challenge, is_costly
 from portico.plan.web.limits import Concurrent, Counted, Fair, Limits, Rate
 from portico.plan.web.unwanted.bans import Bans
+from portico.plan.web.unwanted.crawlers import Crawlers
 from portico.plan.web.waf import Waf, is_inspected
 from portico.site.model import Routed
 
@@ -22,6 +23,13 @@ class NotBanned:
     """The client is not refused for a while: else 403."""
 
     bans: Bans
+
+
+@dataclass(frozen=True)
+class WantedCrawler:
+    """The client is no crawler that is refused, and uses no name of another's: else 403."""
+
+    crawlers: Crawlers
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,7 @@ class Inspection:
 
 Guard = (
     NotBanned
+    | WantedCrawler
     | PlainPath
     | NotDenied
     | FromNetworks
@@ -207,10 +216,11 @@ def chains(
     known: AllowList | None,
     banned: Bans | None,
     challenge: Challenge | None,
+    unwanted: Crawlers | None,
     routed: Sequence[Routed],
 ) -> Chains:
     """The guards of everything that the site answers."""
-    of_client, of_user = _of_client(access, banned), _of_user(access)
+    of_client, of_user = _of_client(access, banned, unwanted), _of_user(access)
 
     def chain(item: Routed | None) -> tuple[Guard, ...]:
         counted = limits.of_routes.get(item.pattern, limits.of_site) if item else limits.of_site
@@ -231,9 +241,10 @@ def chains(
     )
 
 
-def _of_client(access: Access, banned: Bans | None) -> tuple[Guard, ...]:
+def _of_client(access: Access, banned: Bans | None, unwanted: Crawlers | None) -> tuple[Guard, ...]:
     """Who may come: before anything that costs more."""
     chain: list[Guard] = [NotBanned(banned)] if banned else []
+    chain += [WantedCrawler(unwanted)] if unwanted else []
     chain += [PlainPath()] if access.refuses_dots else []
     chain += [NotDenied(access.denied)] if access.denied else []
     chain += [FromNetworks(access.allowed)] if access.allowed else []

@@ -14,6 +14,7 @@ from portico.plan.appserver.kind import common_features
 from portico.plan.appserver.workers import capacity
 from portico.plan.paths import Paths
 from portico.plan.web.sizes import requests, share, uploads
+from portico.plan.web.unwanted.crawlers import limited
 from portico.site.limit import OFF, Limit, bandwidth
 from portico.site.model import Routed, Site
 from portico.site.proxies import SHARED, ranges
@@ -44,11 +45,13 @@ class Whom:
     """The key of a limit. A request without a session, a header or an account counts for its client."""
 
     per: str
-    """client, session, header or account."""
+    """client, session, header, account, or crawler: a network from which a crawler of some names comes."""
     name: str = ""
-    """The cookie, the header, or CERTIFICATE."""
+    """The cookie, the header, CERTIFICATE, or the kind of crawlers."""
     methods: tuple[str, ...] = ()
     """Only these methods count; none: all."""
+    names: tuple[str, ...] = ()
+    """The names of crawlers, somewhere in a User-Agent."""
 
 
 @dataclass(frozen=True)
@@ -210,6 +213,23 @@ def _of_site(site: Site) -> Iterator[Counted]:
     if options.in_progress:
         text, cause = f"{options.in_progress} in progress", site.cause("limits.in_progress")
         yield from _counted(site, [text], "in_progress", the_site, cause)
+    yield from _of_crawlers(site)
+
+
+def _of_crawlers(site: Site) -> Iterator[Rate]:
+    for kind, limit, names, cause in limited(site):
+        burst = limit.count - 1 if limit.burst is None else limit.burst
+        whom = Whom("crawler", kind, names=names)
+        yield Rate(
+            f"crawlers_{kind}",
+            limit.count,
+            limit.seconds,
+            burst,
+            whom,
+            str(limit),
+            f"crawlers: {kind}",
+            cause,
+        )
 
 
 def _of_route(site: Site, item: Routed, of_site: tuple[Counted, ...]) -> Iterator[Counted]:

@@ -38,6 +38,7 @@ from portico.plan.web.own import OwnDirectives
 from portico.plan.web.pages import Pages
 from portico.plan.web.processes import Processes
 from portico.plan.web.unwanted.bans import Bans
+from portico.plan.web.unwanted.crawlers import Crawlers, Robots
 from portico.plan.web.waf import Waf
 from portico.site.model import Routed, Site
 
@@ -74,6 +75,10 @@ class Web:
     limits: Limits
     headers: Headers
     access: Access
+    crawlers: Crawlers | None
+    """None: no client is refused for the name that it gives."""
+    robots: Robots | None
+    """None: the gateway does not answer /robots.txt itself."""
     bans: Bans | None
     """None: nobody is refused for what it tried before."""
     challenge: Challenge | None

@@ -9,6 +9,7 @@ from portico.plan.web.entry.transfer import LINE_KIB
 from portico.plan.web.guards import MOST_HEAD
 from portico.plan.web.limits import Limits
 from portico.plan.web.refusals import MAINTENANCE
+from portico.plan.web.unwanted.crawlers import crawlers
 from portico.site.model import Site
 
 UNREADABLE = (400, 414, 431)
@@ -28,6 +29,8 @@ ATTACK = "attack"
 """The page of what the firewall refuses."""
 BUSY = "busy"
 """The page of a full queue."""
+CRAWLER = "crawler"
+"""The page of a crawler that is refused."""
 BANNED = "banned"
 """The page of a client that is refused for a while."""
 FAILED = "failed"
@@ -71,7 +74,8 @@ class Pages:
 def pages(site: Site, limits: Limits, *, knows_methods: bool = False) -> Pages:
     """Every page. `knows_methods`: the gateway refuses methods that no rule of the app takes."""
     made = _made(site, knows_methods=knows_methods)
-    cheap = [name for name, is_used in (("429", limits.counted), (BANNED, site.options.guard.ban)) if is_used]
+    used = {"429": limits.counted, BANNED: site.options.guard.ban, CRAWLER: crawlers(site)}
+    cheap = [name for name, is_used in used.items() if is_used]
     own = {name.partition(".")[0] for name in site.pages}
     plain = tuple(name for name in cheap if name not in own)
     return Pages(made, site.pages, tuple(site.unused_pages), site.cause("errors.pages"), plain)
@@ -94,6 +98,14 @@ _BANNED = Page(
 )
 
 
+_CRAWLER = Page(
+    403,
+    "Not for this crawler",
+    "This site answers no crawler of this name, or none that uses it from this address: see /robots.txt.",
+    name=CRAWLER,
+)
+
+
 def _refused(site: Site) -> list[Page]:
     if site.options.guard.waf != "block":
         return []
@@ -111,6 +123,7 @@ def _made(site: Site, *, knows_methods: bool) -> tuple[Page, ...]:
         *(_ACCESS if site.access else ()),
         *_refused(site),
         *([_BANNED] if site.options.guard.ban else []),
+        *([_CRAWLER] if crawlers(site) else []),
         *([_NO_METHOD] if site.access or knows_methods else []),
         Page(404, "Not found", "There is nothing at this address."),
         Page(

@@ -6,8 +6,8 @@ MAINTENANCE, HEAD, SCANNER, ROUTES, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QU
     "maintenance", "head", "scanner", "routes", "rate", "connections", "upload", "starting", "waf", "queue", "share",
 )  # fmt: skip
 CHALLENGE = "challenge"
-BAN, PATH, NETWORK, INTERNAL, METHOD, CERTIFICATE, PASSWORD, AUTH = (
-    "ban", "path", "network", "internal", "method", "certificate", "password", "auth",
+BAN, CRAWLER, FORGED, PATH, NETWORK, INTERNAL, METHOD, CERTIFICATE, PASSWORD, AUTH = (
+    "ban", "crawler", "forged", "path", "network", "internal", "method", "certificate", "password", "auth",
 )  # fmt: skip
 """The names of guards in the log line (`refused_by`): those above, the largest upload, the start of the app, and
 its full queue.
@@ -15,7 +15,7 @@ its full queue.
 STATUSES = {
     MAINTENANCE: 503, STARTING: 503, QUEUE: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429, SHARE: 429,
     PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, CERTIFICATE: 403, PASSWORD: 401, AUTH: 401,
-    SCANNER: 404, ROUTES: 404, BAN: 403, CHALLENGE: 429,
+    SCANNER: 404, ROUTES: 404, BAN: 403, CRAWLER: 403, FORGED: 403, CHALLENGE: 429,
 }  # fmt: skip
 """The status of each; `routes` also has 405."""
 GUARDS = tuple(STATUSES)

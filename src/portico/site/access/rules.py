@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from portico.errors import Problem
 from portico.reading import Reader
 from portico.site.access.checks import check, loops
@@ -172,7 +174,7 @@ class _Files:
             return None
         cause = causes.get(key, "")
         where = cause.partition(": ")[0] or f"access.{rule.what}"
-        found = [net for entry in entries for net in self._entry(key, entry, where, rule)]
+        found = [net for entry in entries for net in self.entry(f"{rule.what}: {key}", entry, where)]
         if not found and key == "allow" and not self.problems:
             hint = 'name a network; "internal = true" hides a path from all clients'
             what = f"{rule.what}: allow: contains no network, so no client would have access"
@@ -193,15 +195,15 @@ class _Files:
             self.problems.append(Problem(where, what, hint))
         return Users(tuple(one for one in found if not isinstance(one, Wrong)), cause)
 
-    def _entry(self, key: str, entry: str, where: str, rule: AccessRule) -> Iterator[str]:
+    def entry(self, what: str, entry: str, where: str) -> Iterator[str]:
+        """The networks of a word: one, those of a name, or those of a file."""
         if entry in _WORDS:
             yield from KNOWN_PROXIES[entry]
         elif network := _network(entry):
             yield network
-        elif (
-            text := self._text(f'{rule.what}: {key}: "{entry}"', _NEITHER, entry, where, _HINT)
-        ) is not None:
-            yield from self._lines(f"{rule.what}: {key}", entry, text, where)
+        elif (text := self._text(f'{what}: "{entry}"', _NEITHER, entry, where, _HINT)) is not None:
+            published = _published(text) if text.lstrip().startswith("{") else None
+            yield from self._lines(what, entry, text, where) if published is None else published
 
     def _lines(self, what: str, name: str, text: str, where: str) -> Iterator[str]:
         for number, line in enumerate(text.splitlines(), 1):
@@ -228,6 +230,33 @@ class _Files:
             hint = _UNREADABLE_HINT
         self.problems.append(Problem(where, f"{what} {why}", hint))
         return None
+
+
+def networks_of(
+    what: str, words: Iterable[str], where: str, directory: Path, reader: Reader, problems: list[Problem]
+) -> tuple[str, ...]:
+    """The networks of these words, as those of `allow`. `what` names the option in a problem."""
+    files = _Files(directory, reader, AppFacts("", ""), problems)
+    return tuple(dict.fromkeys(net for word in words for net in files.entry(what, word, where)))
+
+
+def _published(text: str) -> list[str] | None:
+    """The networks of a file as Google, Bing and others publish theirs; None for another one."""
+    try:
+        found = msgspec.json.decode(text, type=_Published)
+    except (msgspec.DecodeError, ValueError):
+        return None
+    networks = [_network(one.ipv4Prefix or one.ipv6Prefix) for one in found.prefixes]
+    return None if None in networks else [one for one in networks if one]
+
+
+class _Prefix(msgspec.Struct):
+    ipv4Prefix: str = ""  # noqa: N815  as it is published
+    ipv6Prefix: str = ""  # noqa: N815
+
+
+class _Published(msgspec.Struct):
+    prefixes: list[_Prefix]
 
 
 def _network(text: str) -> str | None:

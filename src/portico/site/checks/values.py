@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from portico.site.checks.behind import BEHIND_RULES, gateways
+from portico.site.checks.crawlers import CRAWLER_RULES
 from portico.site.checks.guard import GUARD_RULES
 from portico.site.checks.headers import HEADER_RULES, broken_headers, has_https
 from portico.site.checks.https import HTTPS_RULES, address_of
@@ -136,6 +137,7 @@ _RULES: Rules = {
     "spa": _spa,
     **LIMIT_RULES,
     **GUARD_RULES,
+    **CRAWLER_RULES,
     "cache.size": _cache_size,
     "cache.item": _cache_item,
     **UPSTREAM_RULES,

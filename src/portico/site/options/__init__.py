@@ -14,6 +14,7 @@ import msgspec
 from portico.site.options.access import Access
 from portico.site.options.cache import Cache
 from portico.site.options.cors import Cors
+from portico.site.options.crawlers import Crawlers
 from portico.site.options.downloads import Downloads
 from portico.site.options.edge import Edge
 from portico.site.options.errors import Errors
@@ -189,6 +190,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     limits: Limits = Limits()
     guard: Guard = Guard()
+    crawlers: Crawlers = Crawlers()
     cache: Cache = Cache()
     headers: Headers = Headers()
     cors: Cors = Cors()

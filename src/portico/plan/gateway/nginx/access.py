@@ -9,6 +9,7 @@ from portico.plan.gateway.nginx.app.checks import check_pages
 from portico.plan.gateway.nginx.bans import ban_page
 from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.gateway.nginx.crawlers import crawler_page
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages, unreadable
@@ -89,7 +90,7 @@ def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
     """Where refused requests are sent: at server level, and in locations with error pages of their own."""
     pages = password_pages(web) if any(isinstance(guard, Password) for guard in guards) else []
     pages = check_pages(web) if any(isinstance(guard, Asked) for guard in guards) else pages
-    pages = [*ban_page(web, guards), *pages]
+    pages = [*ban_page(web, guards), *crawler_page(web, guards), *pages]
     if not any(isinstance(guard, Said) for guard in guards):
         return pages
     return [

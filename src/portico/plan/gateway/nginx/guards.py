@@ -11,6 +11,7 @@ from portico.plan.gateway.nginx.app.challenge import asks_pass
 from portico.plan.gateway.nginx.app.checks import asked
 from portico.plan.gateway.nginx.bans import banned
 from portico.plan.gateway.nginx.conf import Directive, block
+from portico.plan.gateway.nginx.crawlers import unwanted
 from portico.plan.gateway.nginx.limits.counted import counted, waits
 from portico.plan.gateway.nginx.pages import closed, too_long
 from portico.plan.gateway.nginx.password import asks_password
@@ -33,11 +34,12 @@ from portico.plan.web.guards import (
     Password,
     PlainPath,
     RequestRate,
+    WantedCrawler,
 )
 from portico.plan.web.limits import Concurrent, Fair, Rate
 from portico.plan.web.model import Web
 
-PASSED = (NotBanned, PlainPath, NotDenied, FromNetworks, Methods, Certificate, Open, HeadSize)
+PASSED = (NotBanned, WantedCrawler, PlainPath, NotDenied, FromNetworks, Methods, Certificate, Open, HeadSize)
 """What a request has gone through that comes from another location of the app's."""
 PAGE_PASSED = (*PASSED, NoScanner, Known)
 """The same of a navigation that may be a page of the single-page app: no rule of the app takes those paths."""
@@ -59,10 +61,10 @@ def guarded(
         if isinstance(guard, passed):
             continue
         match guard:
-            case NotBanned(bans):
-                first += banned(web, bans)
-            case PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate() | Open() | HeadSize():
+            case NotBanned() | WantedCrawler() | HeadSize() | Open():
                 first += _first(web, guard)
+            case PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate():
+                first += said(web, guard)
             case NoScanner() | Known() | Passed():
                 listed += asks_pass(web, guard) if isinstance(guard, Passed) else [leave(web, guard)]
             case RequestRate(rate):
@@ -83,15 +85,15 @@ def _known(web: Web, guard: Password | Asked, *, is_alone: bool) -> list[Directi
     return asks_password(web, guard) if isinstance(guard, Password) else asked(web, is_alone=is_alone)
 
 
-def _first(
-    web: Web, guard: PlainPath | NotDenied | FromNetworks | Methods | Certificate | Open | HeadSize
-) -> list[Directive]:
-    """What is refused by the request alone."""
+def _first(web: Web, guard: NotBanned | WantedCrawler | HeadSize | Open) -> list[Directive]:
+    """What is refused by the request alone, whatever its path."""
     match guard:
+        case NotBanned(bans):
+            return banned(web, bans)
+        case WantedCrawler(crawlers):
+            return unwanted(web, crawlers)
         case HeadSize():
             return [too_long()]
         case Open(directory):
             why = "this file exists while portico maintenance is on; looking for it costs a request less than 1 us"
             return [block("if", "(-f", f"{directory}/on)", why=why, of=[closed()])]
-        case _:
-            return said(web, guard)

@@ -18,6 +18,7 @@ from portico.plan.gateway.nginx.app.tracing import tracing_maps
 from portico.plan.gateway.nginx.app.upstream import resolver, upstream
 from portico.plan.gateway.nginx.bans import client_map
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.gateway.nginx.crawlers import crawler_maps
 from portico.plan.gateway.nginx.entry import tls, transfer
 from portico.plan.gateway.nginx.entry.host_header import host_maps
 from portico.plan.gateway.nginx.entry.observer_endpoints import endpoint_servers
@@ -124,6 +125,7 @@ def own(web: Web) -> list[Directive]:
         *tls.variables(web),
         *tls.hsts(web),
         *log(web),
+        *crawler_maps(web),
         *access_maps(web),
         *password_maps(web),
         *check_maps(web),

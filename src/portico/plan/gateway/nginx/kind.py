@@ -18,6 +18,7 @@ from portico.plan.gateway.nginx.entry.health import notes as health
 from portico.plan.gateway.nginx.entry.tls import hsts_file
 from portico.plan.gateway.nginx.entry.tls import impossible as no_tls
 from portico.plan.gateway.nginx.entry.tls import notes as tls
+from portico.plan.gateway.nginx.files.robots import robots_files
 from portico.plan.gateway.nginx.fragment import SHARED, fragment_file, shared_lines
 from portico.plan.gateway.nginx.host import host_conf
 from portico.plan.gateway.nginx.http import BODIES
@@ -59,6 +60,7 @@ def _files(web: Web) -> Sequence[File]:
         *users_files(web),
         *error_page_files(web),
         *challenge_files(web),
+        *robots_files(web),
     )
 
 

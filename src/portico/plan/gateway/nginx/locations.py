@@ -15,6 +15,7 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.entry.health import health_locations
 from portico.plan.gateway.nginx.files.downloads import downloads
 from portico.plan.gateway.nginx.files.open_files import open_files
+from portico.plan.gateway.nginx.files.robots import robots_location
 from portico.plan.gateway.nginx.files.spa import spa_locations, to_spa
 from portico.plan.gateway.nginx.files.statics import asked_methods, statics
 from portico.plan.gateway.nginx.guards import guarded
@@ -36,6 +37,7 @@ def locations(web: Web) -> list[Directive]:
     """Every location of the site, in an order for readers."""
     return [
         *health_locations(web),
+        *robots_location(web),
         *_files(web),
         *_asked(web),
         *(_mount(web, mount) for mount in web.mounts if not isinstance(mount.action, Files | OneFile)),

@@ -15,6 +15,7 @@ from portico.plan.gateway.nginx.app.link import told_last, told_to_app
 from portico.plan.gateway.nginx.app.routes import told_by_routes, way
 from portico.plan.gateway.nginx.bans import dry_run
 from portico.plan.gateway.nginx.conf import Directive, block, directive
+from portico.plan.gateway.nginx.crawlers import crawlers_dry_run
 from portico.plan.gateway.nginx.entry import tls
 from portico.plan.gateway.nginx.entry.health import health_locations
 from portico.plan.gateway.nginx.entry.host_header import refuse_odd_hosts, same_port
@@ -81,6 +82,7 @@ def _content(web: Web) -> list[Directive]:
         *refuse_odd_hosts(web),
         *capacity(web),
         *dry_run(web),
+        *crawlers_dry_run(web),
         *bandwidth(web),
         *limit_status(web),
         *nameless(web),

@@ -21,6 +21,7 @@ _EXACT_ENOUGH = 1200
 _CAPTURES = (
     *("portico_value", "portico_end", "portico_this_hour"),
     *("portico_signature", "portico_until", "portico_pass_of"),
+    *("portico_c_class", "portico_of_48"),
 )
 """The captures of maps. A group's name has at most 32 characters, too few for a site's space."""
 SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:], GUARD[1:], CROWDED[1:], *_CAPTURES})
@@ -99,6 +100,8 @@ def _base_maps(web: Web, whom: Whom, base: str, cause: str) -> list[Directive]:
         return []
     if whom.per == "account":
         return _account_maps(web, whom, base, cause)
+    if whom.per == "crawler":
+        return _crawler_maps(whom, base, cause)
     source = (
         f"$cookie_{whom.name}" if whom.per == "session" else f"$http_{whom.name.lower().replace('-', '_')}"
     )
@@ -113,6 +116,27 @@ def _base_maps(web: Web, whom: Whom, base: str, cause: str) -> list[Directive]:
             why=f"the value, of a long one the last {_MOST_VALUE} bytes; a short one, which could be another client's "
             "address, counts as none",
         )
+    ]  # fmt: skip
+
+
+def _crawler_maps(whom: Whom, base: str, cause: str) -> list[Directive]:
+    """A crawler comes from many addresses near each other, and anybody may use its name from elsewhere."""
+    network = f"{base}_network"
+    return [
+        entries(
+            "map", "$binary_remote_addr", network, cause=cause,
+            table=[
+                ("default", "$binary_remote_addr"),
+                (r"~(?s)^(?<portico_c_class>.{3}).$", "$portico_c_class"),
+                (r"~(?s)^(?<portico_of_48>.{6}).{10}$", "$portico_of_48"),
+            ],
+            why="where a crawler comes from: a network of 24 bits, with IPv6 of 48",
+        ),
+        entries(
+            "map", "$http_user_agent", base, cause=cause,
+            table=[("default", ""), (f"~*{'|'.join(map(re.escape, whom.names))}", network)],
+            why="crawlers of these names, counted by network; nobody else is",
+        ),
     ]  # fmt: skip
 
 

@@ -57,8 +57,9 @@ def _text(one: Counted) -> str:
 
 
 def _per(one: Counted) -> str:
-    name = {"session": f" ({one.whom.name})", "header": f" {one.whom.name}"}.get(one.whom.per, "")
-    return f"{one.whom.per}{name}"
+    whom = one.whom
+    name = {"session": f" ({whom.name})", "header": f" {whom.name}", "crawler": " network"}.get(whom.per, "")
+    return f"{whom.per}{name}"
 
 
 def speed(rate: Rate) -> tuple[str, int]:
@@ -111,6 +112,7 @@ def _words(whom: Whom) -> str:
         "client": "client, the real one behind a declared proxy",
         "session": f"the cookie {whom.name}, and without one by client",
         "header": f"the header {whom.name}, and without one by client",
+        "crawler": f"network, of crawlers of the kind {whom.name}",
         "account": f"the user that {whom.name} names, and without one by client",
     }[whom.per]
     return what + (f"; only {', '.join(whom.methods)}" if whom.methods else "")
