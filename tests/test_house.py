@@ -12,6 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from portico.explain.languages import LANGUAGES
+from portico.log.error_logs import ERROR_LOGS
+from portico.place.gateway.finders import FINDERS
+from portico.plan.gateway.kinds import GATEWAYS
+from portico.run.gateway.programs import PROGRAMS
+from portico.site.own.tables import TABLES
+
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
 ORDER = [
     {"errors", "values", "edge", "ticks", "backoff", "reading", "proxy_headers"}
@@ -245,6 +252,13 @@ def test_a_gateway_is_known_in_its_rooms_and_in_one_tuple_each() -> None:
     others = {name for name in knows if not name.startswith(NGINX_ROOMS)}
     assert {name for name in others if not name.startswith(tuple(KNOW_NGINX))} == set()
     assert {known for known in KNOW_NGINX if not any(name.startswith(known) for name in others)} == set()
+
+
+def test_every_gateway_has_a_row_in_each_tuple() -> None:
+    names = [one.name for one in GATEWAYS]
+    assert names == [one.program for one in FINDERS] == [one.program for one in TABLES]
+    assert names == [one.name for one in PROGRAMS] == [one.name for one in LANGUAGES]
+    assert names == [one.program for one in ERROR_LOGS]
 
 
 def test_what_is_decided_names_no_gateway() -> None:

@@ -25,7 +25,11 @@ def test_all_of_it_is_new_when_nothing_runs() -> None:
         assert "nginx: added\n+ " in said
         assert said.endswith("\nnothing runs: all of it would be new\n")
         found = json.loads(diff(home, "--json"))
-        assert (found["is_running"], found["reloads_nginx"], found["needs_restart"]) == (False, False, False)
+        assert (found["is_running"], found["reloads_gateway"], found["needs_restart"]) == (
+            False,
+            False,
+            False,
+        )
         assert {file["change"] for file in found["files"]} == {"added"}
 
 
@@ -38,9 +42,9 @@ def test_what_a_reload_would_change_and_that_it_then_changed() -> None:
         said = diff(run.directory, *listen)
         assert "--- running/nginx.conf\n+++ plan/nginx.conf\n@@ " in said
         assert "\n-    client_max_body_size 2097152;\n+    client_max_body_size 3145728;\n" in said
-        assert said.endswith("\na reload would restart the app and reload nginx\n")
+        assert said.endswith("\na reload would restart the app and reload the gateway\n")
         found = json.loads(diff(run.directory, *listen, "--json"))
-        assert (found["is_running"], found["reloads_nginx"]) == (True, True)
+        assert (found["is_running"], found["reloads_gateway"]) == (True, True)
         assert "nginx.conf" in [file["path"] for file in found["files"]]
 
         assert portico("reload", cwd=run.directory).returncode == 0
@@ -53,7 +57,7 @@ def test_the_app_server_alone() -> None:
         said = diff(run.directory, *listen, "--workers-threads", "3")
         assert "+++ plan/gunicorn.conf.py" in said
         assert "plan/nginx.conf" not in said
-        assert said.endswith("\na reload would restart the app; nginx would not be reloaded\n")
+        assert said.endswith("\na reload would restart the app; the gateway would not be reloaded\n")
 
 
 def test_another_nginx_needs_a_restart() -> None:

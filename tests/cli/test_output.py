@@ -63,7 +63,7 @@ def test_json_stays_as_it_is() -> None:
         notices.Trouble(Problem(EVIL, EVIL, EVIL, EVIL)),
         notices.ServerOut(EVIL, EVIL),
         notices.Stuck(EVIL, EVIL),
-        notices.NginxSaid(EVIL),
+        notices.GatewaySaid(EVIL),
         notices.ServerSaid(EVIL),
         notices.WatcherFailed(EVIL, EVIL, None),
     ],

@@ -339,7 +339,7 @@ def test_what_two_sites_set_for_all_is_a_conflict(tmp_path: Path) -> None:
         for name in ("a", "b")
     ]
     (_, (refused,)) = fitting(parts(tmp_path, *texts))
-    assert "sets map_hash_max_size in [nginx] http, and so does" in refused[1].what
+    assert "sets map_hash_max_size for every site, and so does" in refused[1].what
 
 
 TLS = '[https]\nmode = "local"\nlisten = "127.0.0.1:8443"\n'

@@ -10,11 +10,11 @@ import pytest
 
 from portico.log.follow import MOST, Follower
 from portico.plan.model import Health, Ladder, Plan, Process
-from portico.protocol.status import NginxStatus, SiteStatus
+from portico.protocol.status import GatewayStatus, SiteStatus
 from portico.watch.live import Live
 from tests.support import private_directory, run_out
 
-STATUS = SiteStatus(name="test", app="app:app", phase="serving", live=1, pid=1, nginx=NginxStatus("well"))
+STATUS = SiteStatus(name="test", app="app:app", phase="serving", live=1, pid=1, nginx=GatewayStatus("well"))
 
 
 def plan(home: Path) -> Plan:

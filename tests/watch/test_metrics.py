@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from portico.protocol.status import (
     CertificateStatus,
-    NginxStatus,
+    GatewayStatus,
     Queue,
     ReleaseStatus,
     ServerStatus,
@@ -37,7 +37,7 @@ STATUS = SiteStatus(
     connections=3,
     queue=Queue(waiting=1, with_app=2),
     memory=1,
-    nginx=NginxStatus("well", memory=2),
+    nginx=GatewayStatus("well", memory=2),
     releases=(ReleaseStatus(4, "well", memory=9, workers=(Worker(77, 1.0, 5),)),),
     restarts={"nginx": 1},
     workers_started=2,

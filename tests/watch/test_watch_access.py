@@ -15,7 +15,7 @@ import pytest
 from portico.cli.commands.look.dashboard import _page_that_leads_to
 from portico.http import Request
 from portico.protocol.feed import Item, Now
-from portico.protocol.status import NginxStatus, SiteStatus
+from portico.protocol.status import GatewayStatus, SiteStatus
 from portico.protocol.trace import Trace
 from portico.watch import access, secret
 from portico.watch.access import Lock, Secret, Ticket, is_own_host
@@ -135,7 +135,7 @@ def test_a_password_that_others_may_know_is_made_anew(tmp_path: Path) -> None:
 
 class _Nothing:
     async def follow(self) -> AsyncGenerator[Item, None]:
-        status = SiteStatus(name="", app="", phase="", live=1, pid=1, nginx=NginxStatus(""))
+        status = SiteStatus(name="", app="", phase="", live=1, pid=1, nginx=GatewayStatus(""))
         yield Item(time=0.0, now=Now(), status=status)
 
     async def exposition(self) -> str:

@@ -93,9 +93,9 @@ def _ports(planned: Plan, ours: frozenset[int]) -> Iterator[Finding]:
             yield from _port(address, planned.nginx)
 
 
-def _port(address: Address, nginx: str) -> Iterator[Finding]:
+def _port(address: Address, program: str) -> Iterator[Finding]:
     try:
-        ports.check([address], nginx)
+        ports.check([address], program)
     except PorticoError as error:
         yield from (
             fault(f"port {address.port}", problem.what, problem.hint, "port") for problem in error.problems

@@ -52,7 +52,7 @@ def _has_kept(plan: Plan, started: float) -> bool:
 
 def _rows(gathered: Gathered) -> list[tuple[str, str]]:
     site, plan = gathered.site, gathered.plan
-    versions = plan.versions
+    program, versions = plan.gateway.name, plan.versions
     framework = (
         f"  ({site.facts.kind} {site.facts.version})" if site.facts.version else f"  ({site.facts.kind})"
     )
@@ -60,9 +60,9 @@ def _rows(gathered: Gathered) -> list[tuple[str, str]]:
     times = f"a request may take {Duration(plan.ladder.read_seconds)}; draining {Duration(plan.ladder.drain_seconds)}"
     return [
         *([("app", f"{plan.app}{framework}")] if plan.has_app else []),
-        ("path", f"client -> nginx {versions['nginx']} -> {_answers(plan)}"),
+        ("path", f"client -> {program} {versions[program]} -> {_answers(plan)}"),
         *(
-            [("nginx", f"{versions['nginx']} was taken: {why}")]
+            [(program, f"{versions[program]} was taken: {why}")]
             if (why := gathered.place.gateway_why)
             else []
         ),

@@ -65,10 +65,10 @@ def _verdict(found: Difference) -> str:
     if not found.is_running:
         return "nothing runs: all of it would be new"
     if found.needs_restart:
-        return "a reload would be refused: nginx's command line has changed; stop Portico and start it again"
-    if found.reloads_nginx:
-        return "a reload would restart the app and reload nginx"
-    return "a reload would restart the app; nginx would not be reloaded"
+        return "a reload would be refused: the gateway's command line has changed; stop Portico and start it again"
+    if found.reloads_gateway:
+        return "a reload would restart the app and reload the gateway"
+    return "a reload would restart the app; the gateway would not be reloaded"
 
 
 def _words(command: Command) -> str:

@@ -51,10 +51,11 @@ def _banner(sites: Sites, place: Place) -> list[str]:
     ]
     well = sum(one.state.status is Status.SERVING for one in sites.hosted_sites.values())
     ready = output.good("ready") if well == len(rows) else output.warned("ready")
-    count = f"{well} of {len(rows)} sites serve, on nginx {place.gateway.number} ({place.gateway.origin})"
+    build = place.gateway
+    count = f"{well} of {len(rows)} sites serve, on {build.program} {build.number} ({build.origin})"
     if place.gateway_why:
         taken = f"{place.gateway.number} ({place.gateway.origin}) was taken: {place.gateway_why}"
-        rows.append(f"  {output.faint('nginx'.rjust(12))}  {taken}")
+        rows.append(f"  {output.faint(place.gateway.program.rjust(12))}  {taken}")
     if place.gateway_note:
         rows.append(f"  {output.warned('note'.rjust(12))}  {place.gateway_note}")
     return ["", *rows, "", f"  {ready}: {count}; Ctrl-C stops them", ""]

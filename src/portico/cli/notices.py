@@ -256,7 +256,7 @@ ROWS: Mapping[type[Notice], Row] = {
     ),
     notices.NoServer: Row(_no_server, _ERROR),
     notices.OldWorkerEnded: Row(_old_worker_ended, _WARNING),
-    notices.NginxSaid: Row(lambda it: warned(f"nginx: {it.line}"), _WARNING),
+    notices.GatewaySaid: Row(lambda it: warned(f"nginx: {it.line}"), _WARNING),
     notices.ServerSaid: Row(lambda it: str(it.line)),
     notices.Stopping: Row(
         lambda it: faint(

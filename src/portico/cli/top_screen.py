@@ -9,7 +9,7 @@ from msgspec import Struct
 from portico.cli import output
 from portico.cli.words import cut, lasting
 from portico.protocol.feed import Error, Item, Mark, Now, Route
-from portico.protocol.status import NginxStatus, Queue, ReleaseStatus, SiteStatus, SlowRequest
+from portico.protocol.status import GatewayStatus, Queue, ReleaseStatus, SiteStatus, SlowRequest
 from portico.values import counted
 from portico.watch.lines import visible
 
@@ -215,5 +215,5 @@ def _mib(count: int) -> str:
     return f"{count / (1 << 20):.0f} MiB"
 
 
-def _life(life: NginxStatus) -> str:
+def _life(life: GatewayStatus) -> str:
     return f"{life.status} for {lasting(life.since_seconds)}"

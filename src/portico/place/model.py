@@ -182,9 +182,9 @@ class Place:
         if not self.app_user:
             return ""
         if self.app_user == self.gateway_user:
-            why = f"the app and nginx's workers run as '{self.app_user}', both"
+            why = f"the app and {self.gateway.program}'s workers run as '{self.app_user}', both"
         elif self.gateway_group in self.app_groups:
-            why = f"the app runs as '{self.app_user}', who is in nginx's group '{self.gateway_group}'"
+            why = f"the app runs as '{self.app_user}', who is in {self.gateway.program}'s group '{self.gateway_group}'"
         else:
             return ""
         return f"{why}: it can read the access log, and talk to the sockets of every other site"

@@ -187,7 +187,7 @@ class BindingTable:
         name = next((one for one in new.sets if one in self._sets), None)
         if name is None:
             return None
-        what = f"sets {name} in [nginx] http, and so does {self._sets[name].origin}"
+        what = f"sets {name} for every site, and so does {self._sets[name].origin}"
         return Problem(new.origin, what, "it holds for every site of the gateway: keep it in one of the two")
 
 

@@ -47,12 +47,12 @@ class ProcessChange:
 
 @dataclass(frozen=True)
 class Difference:
-    """`reloads_nginx`: a reload would make nginx read its files again. `needs_restart`: a reload would be refused."""
+    """`reloads_gateway`: at a reload the gateway would read its files again. `needs_restart`: it would be refused."""
 
     is_running: bool
     files: tuple[FileChange, ...]
     processes: tuple[ProcessChange, ...]
-    reloads_nginx: bool
+    reloads_gateway: bool
     needs_restart: bool
 
 
@@ -66,7 +66,7 @@ def difference(running: Running | None, plan: Plan) -> Difference:
         is_running=running is not None,
         files=files,
         processes=processes,
-        reloads_nginx=running is not None and any(file.path not in of_server for file in files),
+        reloads_gateway=running is not None and any(file.path not in of_server for file in files),
         needs_restart=running is not None and any(one.name == plan.gateway.name for one in processes),
     )
 

@@ -360,7 +360,7 @@ class Plan:
     access_log: str
     error_log: str
     nginx: str
-    """The path of the nginx binary."""
+    """The path of the gateway's binary."""
     workers: int
     threads: int
     max_upload: int

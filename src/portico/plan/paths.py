@@ -246,10 +246,6 @@ class Paths:
         return mixed(self.runtime)
 
     @property
-    def pid(self) -> str:
-        return f"{self.runtime}/nginx.pid"
-
-    @property
     def temporary(self) -> str:
         return temporary(self.state)
 

@@ -52,11 +52,13 @@ def fenced(place: Place, site: Site) -> Place:
         why = "" if stopped else _not_the_app_s(path, place, is_admins=is_wanted and site.reader.is_trusted)
         if stopped and is_wanted:
             hint = remedy(stopped, place.gateway_user or place.user)
-            what = f"nginx cannot read {path}: {stopped.path}: {stopped.why}"
+            what = f"{place.gateway.program} cannot read {path}: {stopped.path}: {stopped.why}"
             problems.append(Problem(folder.origin, what, hint))
         elif why and is_wanted:
             hint = "name a folder of the app's own, see docs/users.md"
-            problems.append(Problem(folder.origin, f"nginx does not serve {path}: {why}", hint))
+            problems.append(
+                Problem(folder.origin, f"{place.gateway.program} does not serve {path}: {why}", hint)
+            )
         elif stopped:
             found[path] = f"{stopped.path}: {stopped.why}"
         elif why:
@@ -75,7 +77,7 @@ def is_served(file: RootFile, place: Place) -> bool:
 
 
 def _not_the_app_s(path: str, place: Place, *, is_admins: bool) -> str:
-    """Why a folder is not served although nginx could; empty if it is. `is_admins`: root's own file names it."""
+    """Why a folder is not served although the gateway could; empty if it is. `is_admins`: root's own file names it."""
     if not place.app_user:
         return ""
     own = (os.path.realpath(Path(above).parent) for above in (place.state, place.runtime))
@@ -85,21 +87,21 @@ def _not_the_app_s(path: str, place: Place, *, is_admins: bool) -> str:
         return ""
     if stopped := blocked(path, place.app_user):
         return f"the app's user may not read it: {stopped.path}: {stopped.why}"
-    return _nginx_s_alone(path, place)
+    return _the_gateway_s_alone(path, place)
 
 
 def _overlap(path: str, other: str) -> bool:
     return Path(path).is_relative_to(other) or Path(other).is_relative_to(path)
 
 
-def _nginx_s_alone(path: str, place: Place) -> str:
-    """What nginx can read in a folder and the app's user cannot; nobody looks where everything is that user's."""
-    app, nginx = Reads.named(place.app_user), Reads.named(place.gateway_user)
+def _the_gateway_s_alone(path: str, place: Place) -> str:
+    """What the gateway can read in a folder and the app's user cannot; nobody looks where everything is that user's."""
+    app, gateway = Reads.named(place.app_user), Reads.named(place.gateway_user)
     status = Path(path).stat()
     if status.st_uid == app.uid:
         return ""
-    if status.st_uid == nginx.uid:
-        return "it belongs to nginx's user"
+    if status.st_uid == gateway.uid:
+        return f"it belongs to {place.gateway.program}'s user"
     seen = 0
     for above, folders, files in os.walk(path):
         for name in (*folders, *files):
@@ -109,8 +111,8 @@ def _nginx_s_alone(path: str, place: Place) -> str:
             except OSError:
                 continue
             need = 0o5 if stat.S_ISDIR(one.st_mode) else 0o4
-            if not stat.S_ISLNK(one.st_mode) and nginx.may(one, need) and not app.may(one, need):
-                return f"the app's user may not read {Path(above, name)}, and nginx could"
+            if not stat.S_ISLNK(one.st_mode) and gateway.may(one, need) and not app.may(one, need):
+                return f"the app's user may not read {Path(above, name)}, and {place.gateway.program} could"
         if seen > _MOST_FILES:
             break
     return ""

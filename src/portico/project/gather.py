@@ -48,7 +48,7 @@ def gather(
     release: str = "",
     before: Mapping[str, str] | None = None,
     gateway: str = "",
-    nginx: str = "",
+    binary: str = "",
     *,
     serves: bool = True,
     looks: bool = False,
@@ -71,7 +71,7 @@ def gather(
     try:
         # The app is imported in a child while the machine is probed and the rest of Portico is imported.
         meanwhile()
-        place = _place(given, gateway, nginx)
+        place = _place(given, gateway, binary)
         if serves:
             refuse_gateway_s_own(given.runner, place.gateway_user, gateway)
         planned = partial(_planned, given, place, before or {})
@@ -110,7 +110,7 @@ def _declared(
     return replace(found, home=home, name=found.name or name or site_name(home), origin=config or str(home))
 
 
-def _place(given: Declared, gateway: str, nginx: str) -> Place:
+def _place(given: Declared, gateway: str, binary: str) -> Place:
     """This machine, as the site finds it; `nginx` is the binary that runs it now."""
     from portico.place.gateway.finders import finder_named
     from portico.place.probe import probe
@@ -123,7 +123,7 @@ def _place(given: Declared, gateway: str, nginx: str) -> Place:
     return replace(
         probe(
             table.program,
-            nginx if nginx and choice == "auto" else choice,
+            binary if binary and choice == "auto" else choice,
             own_directory(given.home),
             given.name,
         ),

@@ -29,10 +29,10 @@ from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.options import Options
 from portico.site.options.upstream import Upstream
-from portico.site.own.tables import table_of
+from portico.site.own.tables import TABLES, table_of
 from portico.site.resolve import own_directory, resolve, site_name
 
-_OF_THE_GATEWAY = ("name", "nginx")
+_OF_THE_GATEWAY = ("name", *(table.program for table in TABLES))
 """Flags of the gateway; every other is for each site."""
 
 
@@ -150,7 +150,7 @@ def _site(given: Declared) -> Site:
 def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tuple[str, ...]:
     """The supervisor of one site; --name, because two files may lie in one directory."""
     config, app = (site, None) if site.endswith(".toml") else (None, site)
-    own = {**flags, "name": name, "nginx": gateway.gateway.path}
+    own = {**flags, "name": name, gateway.gateway.program: gateway.gateway.path}
     return (
         sys.executable, "-P", "-m", "portico", "run", "--gateway", gateway.runtime, *command_line(app, config, own),
     )  # fmt: skip

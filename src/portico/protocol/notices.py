@@ -166,7 +166,7 @@ class Hurrying(Notice, frozen=True):
     pass
 
 
-class NginxSaid(Notice, frozen=True):
+class GatewaySaid(Notice, frozen=True):
     """A line nginx wrote to its standard error."""
 
     line: str

@@ -20,7 +20,7 @@ class Worker(Struct, frozen=True):
     """Bytes; memory shared by workers is divided among them."""
 
 
-class NginxStatus(Struct, frozen=True):
+class GatewayStatus(Struct, frozen=True):
     """`status` as in `run.machine.state.Status`; `memory` is that of all its processes."""
 
     status: str
@@ -324,7 +324,7 @@ class SiteStatus(Struct, frozen=True, kw_only=True):
     phase: str
     live: int
     pid: int
-    nginx: NginxStatus
+    nginx: GatewayStatus
     urls: tuple[str, ...] = ()
     listen: tuple[str, ...] = ()
     proxied: tuple[str, ...] = ()

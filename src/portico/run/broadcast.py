@@ -64,7 +64,7 @@ async def until_decided(items: Items) -> AsyncIterator[Notice]:
 
 
 def _is_about(item: Notice, number: int) -> bool:
-    if isinstance(item, notices.Stopping | notices.NginxSaid | notices.CanaryLeft | notices.RolledBack):
+    if isinstance(item, notices.Stopping | notices.GatewaySaid | notices.CanaryLeft | notices.RolledBack):
         return True
     return getattr(item, "number", 0) == number != 0
 

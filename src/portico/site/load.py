@@ -20,13 +20,14 @@ from portico.site.keys import Key, flag_keys, keys, sections, table_keys
 from portico.site.options import Options
 from portico.site.options.access import Access
 from portico.site.options.edge import Edge
+from portico.site.own.tables import TABLES
 from portico.site.platform import with_port
 
 FILE = "portico.toml"
 _TABLES: dict[str, type[Edge | Access]] = {"routes": Edge, "access": Access}
 """Tables that contain tables."""
 _EXAMPLES = {"routes": '[routes."/import"]', "access": '[access."/admin"]'}
-_BY_ENTRY = ("nginx.http", "nginx.server")
+_BY_ENTRY = tuple(key for table in TABLES for key in (table.above_key, table.server_key))
 """Options whose entries each have their own line in `causes`."""
 _BY_NAME = ("headers.set",)
 """Tables whose names each have their own line in `causes`."""

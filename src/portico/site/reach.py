@@ -12,9 +12,11 @@ from typing import Any
 from portico.errors import Problem
 from portico.site.keys import Key, flag_keys, keys
 from portico.site.options import Options
+from portico.site.own.tables import TABLES
 
 COMMAND_LINE = "the command line"
 _SOCKET = "unix:"
+_BINARIES = frozenset(table.binary_key for table in TABLES)
 
 
 def reaching(
@@ -27,7 +29,7 @@ def reaching(
     for key in keys():
         if not key.reach or not is_from_file(causes.get(key.name, "")) or not _reaches(key, options):
             continue
-        if plans_only and key.name != "nginx.binary":
+        if plans_only and key.name not in _BINARIES:
             continue
         what = f"{key.name}: {key.reach}, so it counts only if root alone can change the file; {doubt}"
         yield Problem(causes[key.name], what, _hint(key, file))
@@ -42,7 +44,7 @@ def _reaches(key: Key, options: Options) -> bool:
     value = _value(key, options)
     if key.name == "user" or value == key.default:
         return False
-    if key.name == "nginx.binary":
+    if key.name in _BINARIES:
         return "/" in value
     if key.name == "upstream.servers":
         return any(_SOCKET in server for server in value)

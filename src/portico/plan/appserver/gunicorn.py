@@ -64,7 +64,8 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             **tracing.told_to_worker(site),
         },
         user=place.app_user,
-        why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",
+        why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to "
+        f"{place.gateway.program}",
     )
 
 
@@ -109,15 +110,16 @@ def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:
 
 def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
     ladder = Ladder.of(site.longest_timeout)
-    timeout = site.cause("request_timeout")
+    timeout, gateway = site.cause("request_timeout"), place.gateway.program
     made = [
         Setting("bind", f"fd://{SOCKET_FD}", "Portico binds the socket and hands it over, so that requests "
                 "wait in its queue even while Gunicorn itself is replaced", decisions.RENAME, _DOCS + "bind"),
-        *_worker(site),
+        *_worker(site, gateway),
         Setting("workers", capacity.workers, capacity.workers_why, site.cause("workers.count"), _DOCS + "workers"),
         Setting("threads", capacity.threads, capacity.threads_why, site.cause("workers.threads"), _DOCS + "threads"),
         Setting("worker_connections", lasting(place, capacity.workers), "WebSockets, event streams and other "
-                "requests that last, each with a thread of its own: as many as a worker of nginx can hold and the "
+                "requests that last, each with a thread of its own: as many as a worker of "
+                f"{gateway} can hold and the "
                 "memory allows", "",
                 _DOCS + "worker-connections"),
         Setting("timeout", int(ladder.heartbeat_seconds), "a worker whose main thread is silent so long is replaced; "
@@ -128,7 +130,7 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
                 "clash", "", _DOCS + "control-socket-disable"),
         Setting("proc_name", f"portico:{site.name}", "tells the sites apart in ps", site.cause("name"),
                 _DOCS + "proc-name"),
-        Setting("loglevel", "warning", "says what is wrong and nothing else; requests are in nginx's log", "",
+        Setting("loglevel", "warning", f"says what is wrong and nothing else; requests are in {gateway}'s log", "",
                 _DOCS + "loglevel"),
     ]  # fmt: skip
     if requests := site.options.workers.max_requests:
@@ -147,17 +149,17 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
     return made
 
 
-def _worker(site: Site) -> list[Setting]:
+def _worker(site: Site, gateway: str) -> list[Setting]:
     kind = app_server(site)
     if kind.protocol == "uwsgi":
-        why = "reads exactly what nginx sends: no HTTP is parsed a second time"
+        why = f"reads exactly what {gateway} sends: no HTTP is parsed a second time"
         return [Setting("worker_class", kind.worker, why, decisions.WORKER, _DOCS + "worker-class")]
     made = [
-        Setting("worker_class", kind.worker, "Gunicorn's own asgi worker, told by nginx who the client is",
+        Setting("worker_class", kind.worker, f"Gunicorn's own asgi worker, told by {gateway} who the client is",
                 "the app is ASGI", _DOCS + "worker-class"),
     ]  # fmt: skip
     made += [
-        Setting(name, value, "nginx has bounded the head already; Gunicorn's own limit is below nginx's", "",
+        Setting(name, value, f"{gateway} has bounded the head already; Gunicorn's own limit is below {gateway}'s", "",
                 _DOCS + name.replace("_", "-"))
         for name, value in (("limit_request_line", 0), ("limit_request_fields", 2000), ("limit_request_field_size", 0))
     ]  # fmt: skip

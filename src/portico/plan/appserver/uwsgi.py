@@ -34,7 +34,7 @@ def uwsgi_process(site: Site, place: Place, _capacity: Capacity) -> Process:
         cwd=site.facts.directory,
         env=own_variables(place),
         user=place.app_user,
-        why="runs the app: uWSGI forks and watches the workers and speaks nginx's protocol itself",
+        why=f"runs the app: uWSGI forks and watches the workers and speaks {place.gateway.program}'s protocol itself",
     )
 
 
@@ -53,7 +53,7 @@ def _line(item: Setting) -> Line:
 
 def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
     ladder = Ladder.of(site.longest_timeout)
-    timeout = site.cause("request_timeout")
+    timeout, gateway = site.cause("request_timeout"), place.gateway.program
     return [
         Setting("strict", True, "an option that does not exist is an error"),
         Setting("master", True, "one process watches the workers"),
@@ -70,7 +70,8 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
         *_recycling(site, capacity),
         Setting("listen", backlog(place), "connections that may wait; 100 overflow in a burst", "somaxconn"),
         Setting("buffer-size", _HEADERS, "room for the request's head; big cookies overflow the default of 4096"),
-        Setting("harakiri", int(ladder.deadline_seconds), "a request nginx has given up on ends its worker", timeout),
+        Setting("harakiri", int(ladder.deadline_seconds), f"a request {gateway} has given up on ends its worker",
+                timeout),
         Setting("harakiri-verbose", True, "and says which request it was"),
         Setting("hook-master-start", "unix_signal:15 gracefully_kill_them_all",
                 "SIGTERM finishes what is in hand; uWSGI's own meaning of it is: start again"),
@@ -79,7 +80,7 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
         Setting("ignore-sigpipe", True, "a client that left is no news"),
         Setting("ignore-write-errors", True, "a client that left is no news"),
         Setting("disable-write-exception", True, "a client that left is not the app's fault"),
-        Setting("disable-logging", True, "requests are in nginx's log"),
+        Setting("disable-logging", True, f"requests are in {gateway}'s log"),
         Setting("auto-procname", True, "names the processes in ps"),
         Setting("procname-prefix-spaced", f"portico:{site.name}", "tells the sites apart in ps", site.cause("name")),
     ]  # fmt: skip

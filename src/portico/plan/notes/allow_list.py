@@ -24,7 +24,8 @@ def unlisted(web: Web) -> Iterator[str]:
         )
     if found:
         more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
-        yield f"{cause}: nginx refuses nothing by the app's routes: {'; '.join(found[:_MOST])}{more}{_remedy(web)}"
+        what = f"{cause}: {web.place.gateway.program} refuses nothing by the app's routes"
+        yield f"{what}: {'; '.join(found[:_MOST])}{more}{_remedy(web)}"
 
 
 def unbanned(web: Web) -> Iterator[str]:
@@ -49,7 +50,7 @@ def shown(web: Web) -> Iterator[str]:
     if web.site.options.guard.routes and web.allow_list and web.allow_list.shows_page and unrouted:
         yield (
             f"{cause}: browsers that go to an unknown path still reach the app, for its own page "
-            f"({unrouted.page}); a 404.html in [errors] answers them in nginx"
+            f"({unrouted.page}); a 404.html in [errors] answers them in {web.place.gateway.program}"
         )
 
 

@@ -20,6 +20,6 @@ def dear_passwords(web: Web) -> Iterator[str]:
         )
         if cost > _DEAR_SECONDS:
             yield (
-                f"{one.cause}: each request of {name} holds up a worker of nginx for about {cost * 1000:.0f} ms, which "
-                "is what verifying that hash costs; portico password writes one of 2 ms"
+                f"{one.cause}: each request of {name} holds up a worker of {web.place.gateway.program} for about "
+                f"{cost * 1000:.0f} ms, which is what verifying that hash costs; portico password writes one of 2 ms"
             )

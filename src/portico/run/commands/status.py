@@ -13,8 +13,8 @@ from portico.plan.paths import canary_aliases
 from portico.protocol.status import (
     Canary,
     Failing,
+    GatewayStatus,
     LimitInForce,
-    NginxStatus,
     PlanInForce,
     ReleaseStatus,
     SiteStatus,
@@ -37,7 +37,7 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> Sit
         up_seconds=round(now - state.began, 3),
         live=state.live,
         gateway=plan.shared,
-        nginx=NginxStatus(*_process(state.gateway, pids.get(0), now)),
+        nginx=GatewayStatus(*_process(state.gateway, pids.get(0), now)),
         releases=tuple(
             ReleaseStatus(
                 each.number,

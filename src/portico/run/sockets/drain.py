@@ -19,7 +19,7 @@ QUEUED, ACCEPTED = "02", "03"
 
 
 async def until_drained(
-    nginx: int, sockets: Iterable[str], is_busy: Callable[[], bool] = lambda: False
+    master: int, sockets: Iterable[str], is_busy: Callable[[], bool] = lambda: False
 ) -> None:
     """Return once nginx has not moved for a while and no request is with the app.
 
@@ -30,16 +30,16 @@ async def until_drained(
     last, since = -1, loop.time()
     while loop.time() - since < IDLE_SECONDS:
         await asyncio.sleep(POLL_SECONDS)
-        moves = sum(proc.wakes(entry.pid) for entry in proc.group_of(nginx))
+        moves = sum(proc.wakes(entry.pid) for entry in proc.group_of(master))
         if moves != last or requests(paths, QUEUED, ACCEPTED) or is_busy():
             last, since = moves, loop.time()
 
 
-def has_asked(nginx: int, listens: frozenset[int]) -> bool:
+def has_asked(master: int, listens: frozenset[int]) -> bool:
     """Whether nginx has a TCP connection that it opened itself: a request that a server elsewhere has in hand."""
     import psutil
 
-    for entry in proc.group_of(nginx):
+    for entry in proc.group_of(master):
         try:
             held = psutil.Process(entry.pid).net_connections("tcp")
         except psutil.Error:

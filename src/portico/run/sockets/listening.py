@@ -66,7 +66,7 @@ class Listening:
             self._held.pop(address).close()
             self._service.forget(name(address))
 
-    async def complete(self, addresses: Iterable[Address], nginx: int) -> None:
+    async def complete(self, addresses: Iterable[Address], master: int) -> None:
         """Take copies of the sockets that nginx bound itself, as for an address that a reload brought."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + COMPLETE_SECONDS
@@ -75,7 +75,7 @@ class Listening:
                 await asyncio.sleep(_POLL_SECONDS)
                 if self.is_closed:
                     return
-                for address, listener in _copies(nginx, set(addresses) - set(self._held)).items():
+                for address, listener in _copies(master, set(addresses) - set(self._held)).items():
                     self._held[address] = listener
                     self._service.store(name(address), listener)
         except OSError:

@@ -18,18 +18,18 @@ from portico.values import Address
 _CAP_NET_BIND_SERVICE = 10
 _HTTP, _HTTPS = 80, 443
 _TWO_WAYS_PAST_1024 = (
-    "let this nginx use low ports: sudo setcap cap_net_bind_service=+ep {nginx}",
+    "let this nginx use low ports: sudo setcap cap_net_bind_service=+ep {program}",
     "or let every program use them: sudo sysctl net.ipv4.ip_unprivileged_port_start={port}",
 )
 
 
-def check(addresses: Iterable[Address], nginx: str) -> None:
+def check(addresses: Iterable[Address], program: str) -> None:
     """Raises PorticoError for each address that nginx could not bind now."""
-    for listener in bind(addresses, nginx).values():
+    for listener in bind(addresses, program).values():
         listener.close()
 
 
-def bind(addresses: Iterable[Address], nginx: str, backlog: int = 1) -> dict[Address, socket.socket]:
+def bind(addresses: Iterable[Address], program: str, backlog: int = 1) -> dict[Address, socket.socket]:
     """Listening sockets for all of them, as nginx itself would make them.
 
     An address that only nginx may bind, by a right of its own file (setcap), is not among them. Raises PorticoError
@@ -41,7 +41,7 @@ def bind(addresses: Iterable[Address], nginx: str, backlog: int = 1) -> dict[Add
         try:
             listeners[address] = _bound(address, backlog)
         except OSError as error:
-            problem = _problem(address, nginx, error)
+            problem = _problem(address, program, error)
             problems += [problem] if problem else []
     if problems:
         for listener in listeners.values():
@@ -50,7 +50,7 @@ def bind(addresses: Iterable[Address], nginx: str, backlog: int = 1) -> dict[Add
     return listeners
 
 
-def _problem(address: Address, nginx: str, error: OSError) -> Problem | None:
+def _problem(address: Address, program: str, error: OSError) -> Problem | None:
     where = f"listen {address}"
     match error.errno:
         case errno.EADDRINUSE if site := _site_at(address.port):
@@ -59,7 +59,7 @@ def _problem(address: Address, nginx: str, error: OSError) -> Problem | None:
         case errno.EADDRINUSE:
             return Problem(where, f"port {address.port} is taken{_owner(address.port)}", _elsewhere())
         case errno.EACCES:
-            return None if _may_use_low_ports(nginx) else _forbidden(where, address, nginx)
+            return None if _may_use_low_ports(program) else _forbidden(where, address, program)
         case errno.EADDRNOTAVAIL:
             return Problem(
                 where, f"this machine has no address {address.host}", "use an address of this machine, or *"
@@ -117,11 +117,11 @@ def _elsewhere() -> str:
     return "end that process, or listen elsewhere: --listen 127.0.0.1:PORT"
 
 
-def _forbidden(where: str, address: Address, nginx: str) -> Problem:
+def _forbidden(where: str, address: Address, program: str) -> Problem:
     free = Address(address.host, 8000 + address.port % 1000)
     flag = "--https-listen" if address.port == _HTTPS else "--listen"
     ways = [f"listen on a port from 1024 up: {flag} {free}"]
-    ways += [way.format(nginx=nginx, port=address.port) for way in _TWO_WAYS_PAST_1024]
+    ways += [way.format(program=program, port=address.port) for way in _TWO_WAYS_PAST_1024]
     user = f"user {os.geteuid()}"
     return Problem(
         where, f"{user} may not use port {address.port}, ports below 1024 are reserved", "\n".join(ways)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from portico.plan.model import Plan
-from portico.protocol.status import NginxStatus, Queue, ReleaseStatus, Worker
+from portico.protocol.status import GatewayStatus, Queue, ReleaseStatus, Worker
 from portico.run.processes import proc
 from portico.run.processes.proc import Entry
 from portico.run.sockets import drain
@@ -24,7 +24,7 @@ def own_memory() -> int:
     return proc.memory(os.getpid())
 
 
-def nginx(status: NginxStatus) -> NginxStatus:
+def nginx(status: GatewayStatus) -> GatewayStatus:
     """With its memory and its workers."""
     return replace(status, **_processes(status.pid)._asdict())
 

@@ -24,7 +24,7 @@ from portico.protocol.status import (
     Bodies,
     CompressedStatus,
     Frame,
-    NginxStatus,
+    GatewayStatus,
     PlanInForce,
     ReleaseStatus,
     ServerStatus,
@@ -238,7 +238,7 @@ def _size(count: int) -> str:
     return f"{count / (1 << 20):.0f} MiB"
 
 
-def _life(life: ReleaseStatus | NginxStatus) -> str:
+def _life(life: ReleaseStatus | GatewayStatus) -> str:
     pid = f", pid {life.pid}" if life.pid else ""
     crashes = f", {counted(life.crashes, 'crash', 'crashes')} in a row" if life.crashes else ""
     return f"{life.status}{pid}, for {lasting(life.since_seconds)}{crashes}"

@@ -75,7 +75,7 @@ def _of_several(apps: tuple[str, ...], flags: dict[str, Any], *, is_json: bool) 
     for wanted in sites:
         found = list(site_findings(wanted.plan, wanted.problems, bindings))
         if wanted.plan is not None:
-            found += _of_one(wanted.origin, {**flags, "nginx": place.gateway.path}, ours)
+            found += _of_one(wanted.origin, {**flags, place.gateway.program: place.gateway.path}, ours)
         found_by_site[wanted.origin] = found = in_order(found)
         if not is_json:
             output.result(output.strong(f"{wanted.name}  {wanted.origin}"))

@@ -52,7 +52,9 @@ def _show_difference(plan: Plan, *, is_json: bool) -> None:
 
 def _lines(plan: Plan, gateway_why: str) -> list[str]:
     lines = [output.strong(f"{plan.app or plan.name} at {'  '.join(plan.urls)}"), ""]
-    lines += [f"nginx {plan.versions['nginx']} was taken: {gateway_why}", ""] if gateway_why else []
+    if gateway_why:
+        program = plan.gateway.name
+        lines += [f"{program} {plan.versions[program]} was taken: {gateway_why}", ""]
     for process in (one for one in (plan.gateway, plan.server) if one.argv):
         lines += _process(process, f"{plan.runtime}/conf")
     for directory in plan.directories:

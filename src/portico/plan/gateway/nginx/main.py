@@ -64,7 +64,7 @@ def process(of: Processes, place: Place, *, inspects: bool) -> list[Directive]:
             "the number of old workers, and ends all at a stop",
             cause=decisions.TRANSFERS,
         ),
-        directive("pid", paths.pid, why="private, so that two sites never meet"),
+        directive("pid", f"{paths.runtime}/nginx.pid", why="private, so that two sites never meet"),
         directive("error_log", paths.error_log, "error", why="nginx's complaints; warnings name every larger upload"),
     ]  # fmt: skip
 
