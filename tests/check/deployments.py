@@ -124,7 +124,8 @@ def checked(home: Path, kind: str, fault: Fault | None = None) -> list[Finding]:
     (home / "site").chmod(0o755)
     if fault:
         fault.also(home / "site")
-        write_files(home / "etc", fault.etc)
+        texts = {name: text.replace("%SITE%", str(home / "site")) for name, text in fault.etc.items()}
+        write_files(home / "etc", texts)
     os.environ |= {"PORTICO_RUNTIME_DIR": str(home / "run"), "PORTICO_STATE_DIR": str(home / "state")}
     gathered = gather(str(home / "site"), None, {}, looks=True)
     nginx = replace(gathered.place.gateway, version=(99,))  # no fault of it is published

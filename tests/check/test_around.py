@@ -121,5 +121,5 @@ def test_settings_of_another_server_are_named_with_the_option(
     tmp_path: Path, name: str, text: str, hint: str
 ) -> None:
     write_files(tmp_path, {name: text})
-    found = list(unread_findings(AppFacts(app="a:b", directory=str(tmp_path)), tmp_path))
+    found = list(unread_findings(AppFacts(app="a:b", directory=str(tmp_path)), tmp_path, ()))
     assert [one.hint for one in found] == ([f"in portico.toml: {hint}"] if hint else [])

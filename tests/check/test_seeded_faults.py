@@ -128,6 +128,11 @@ FAULTS = {
         "boot-conflict", "nginx.service starts at boot, too", "flask", port=80,
         etc={"systemd/system/multi-user.target.wants/nginx.service": ""},
     ),
+    "a service that ends too soon": Fault(
+        "unit-age", "systemd ends Portico after 5 s", "flask",
+        etc={"systemd/system/shop.service": "[Service]\nExecStart=/opt/portico/bin/portico run\nTimeoutStopSec=5s\n"
+        "WorkingDirectory=%SITE%\n"},
+    ),
     "a cgroup that is too small": Fault(
         "tasks", "pids.max allows 60 processes and threads", "flask",
         around={"kernel": Kernel(tasks_limit=60, tasks=20, tasks_source="pids.max")},

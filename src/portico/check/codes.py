@@ -61,6 +61,7 @@ CODES = {
     "code-mode": Code("hole", "code, packages or portico.toml that any user of the machine can change"),
     "served-database": Code("hole", "a database in a folder that nginx serves"),
     "disk": Code("loss", "too little room for logs and uploads"),
+    "unit-age": Code("loss", "a systemd unit that ends Portico before its requests may end"),
     "random-key": Code("loss", "a secret key that every worker and every restart makes anew"),
     "app-memory": Code("loss", "requests write into the memory of one worker; sessions or caches there"),
     "one-process": Code("loss", "an app that needs one process has several workers"),

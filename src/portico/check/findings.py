@@ -66,7 +66,7 @@ def _around(gathered: Gathered, said: AppSettings, found: Around) -> Iterator[Fi
     yield from kernel_findings(site, place, gathered.plan, found.kernel, gathered.import_memory)
     yield from disk_findings(place.state, found.free(place.state))
     yield from name_findings(site, found, is_container=place.is_container)
-    yield from manager_findings(site, found.etc)
+    yield from manager_findings(site, gathered.plan, found.etc)
     yield from mode_findings(site, place, said.databases)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from portico.app_servers.kind import Feature
-from portico.check.model import Finding, warning
+from portico.check.model import Finding, Setting, warning
 from portico.link.gunicorn.watch import allowed_memory
 from portico.place.model import Place
 from portico.plan.appserver.workers import capacity
@@ -24,8 +24,11 @@ def memory_findings(site: Site, place: Place, planned: Plan, fresh: int) -> Iter
         f"{short_size(known.max_memory)} ({known.max_memory_why}) is too small: a process has {short_size(fresh)}"
         f" when it has just loaded the app; {_outcome(planned, instead)}"
     )
+    value = f'"{-(-instead >> 20)}MiB"'
+    is_said = "workers.max_memory" in site.causes
+    fixes = () if is_said else (Setting(("workers", "max_memory"), value),)
     hint = f'write more: [workers] max_memory = "{-(-instead >> 20)}MiB"'
-    yield warning(site.cause("workers.max_memory"), what, hint, "worker-memory")
+    yield warning(site.cause("workers.max_memory"), what, hint, "worker-memory", fixes)
 
 
 def _outcome(planned: Plan, instead: int) -> str:

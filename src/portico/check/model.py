@@ -10,6 +10,22 @@ from portico.check.codes import CODES, HARMS, Harm
 
 
 @dataclass(frozen=True)
+class Mode:
+    """A file or folder that `--fix` takes a right of everybody's away from."""
+
+    path: str
+    without: Literal["o-r", "o-w"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key that `--fix` adds to portico.toml; `value` is TOML."""
+
+    key: tuple[str, ...]
+    value: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One checked thing. `ok` is good, `warning` works but has a cost, `fault` would fail.
 
@@ -22,14 +38,16 @@ class Finding:
     hint: str = ""
     code: str = ""
     harm: Harm | Literal[""] = ""
+    fixes: tuple[Mode | Setting, ...] = ()
+    """What `--fix` would do about it; nothing where that is for a person to decide."""
 
 
 def ok(subject: str, what: str, code: str) -> Finding:
     return Finding("ok", subject, what, "", code)
 
 
-def warning(subject: str, what: str, hint: str, code: str) -> Finding:
-    return Finding("warning", subject, what, hint, code, CODES[code].harm)
+def warning(subject: str, what: str, hint: str, code: str, fixes: Iterable[Mode | Setting] = ()) -> Finding:
+    return Finding("warning", subject, what, hint, code, CODES[code].harm, tuple(fixes))
 
 
 def fault(subject: str, what: str, hint: str, code: str) -> Finding:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from portico.check.model import Finding, warning
+from portico.check.model import Finding, Mode, warning
 from portico.place.model import Place
 from portico.place.untrusted import content
 from portico.site.model import Site
@@ -22,18 +24,32 @@ _LONGEST = 1 << 18
 
 def mode_findings(site: Site, place: Place, databases: Mapping[str, str]) -> Iterator[Finding]:
     """`databases`: files that the app keeps its data in, and where it names them."""
-    yield from _readable(site)
+    yield from _readable(site, place)
     yield from _writable(site, place)
     for path, named in databases.items():
         yield from _served(site, path, named)
 
 
-def _readable(site: Site) -> Iterator[Finding]:
+def _readable(site: Site, place: Place) -> Iterator[Finding]:
     secrets = {**_declared(site), **dict(_env_files(Path(site.directory)))}
     for path, what_it_is in secrets.items():
-        if _may_anybody(Path(path), stat.S_IROTH):
-            what = f"any user of this machine can read {what_it_is}"
-            yield warning(path, what, f"chmod o-r {path}", "secret-mode")
+        if not _may_anybody(Path(path), stat.S_IROTH):
+            continue
+        what = f"any user of this machine can read {what_it_is}"
+        if group := _group_to_let_in(Path(path), place):
+            hint = f"chgrp {group} {path}, then chmod 640 {path}: the app reads it as '{place.app_user}'"
+            yield warning(path, what, hint, "secret-mode")
+        else:
+            yield warning(path, what, f"chmod o-r {path}", "secret-mode", [Mode(path, "o-r")])
+
+
+def _group_to_let_in(path: Path, place: Place) -> str:
+    """The group of the app's user, who reads it as everybody does; empty where that user has rights of its own."""
+    if not place.app_user:
+        return ""
+    user, found = pwd.getpwnam(place.app_user), path.stat()
+    is_in_group = found.st_gid in os.getgrouplist(user.pw_name, user.pw_gid) and found.st_mode & stat.S_IRGRP
+    return "" if found.st_uid == user.pw_uid or is_in_group else grp.getgrgid(user.pw_gid).gr_name
 
 
 def _declared(site: Site) -> dict[str, str]:
@@ -72,15 +88,16 @@ def _writable(site: Site, place: Place) -> Iterator[Finding]:
     file = Path(site.origin if site.origin.endswith(".toml") else f"{site.directory}/portico.toml")
     if _may_anybody(file, stat.S_IWOTH):
         what = "any user of this machine can change what Portico does"
-        yield warning(str(file), what, f"chmod o-w {file}", "code-mode")
+        yield warning(str(file), what, f"chmod o-w {file}", "code-mode", [Mode(str(file), "o-w")])
     found = [path for path in _code(site, place) if _may_anybody(path, stat.S_IWOTH)]
     if found:
         shown = ", ".join(map(str, found[:_MOST_NAMED])) + (
             f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         )
         top = os.path.commonpath(found)
+        fixes = [Mode(str(path), "o-w") for path in found]
         what = f"any user of this machine can change what the app runs: {shown}"
-        yield warning(shown if len(found) == 1 else top, what, f"chmod -R o-w {top}", "code-mode")
+        yield warning(shown if len(found) == 1 else top, what, f"chmod -R o-w {top}", "code-mode", fixes)
 
 
 def _code(site: Site, place: Place) -> Iterator[Path]:

@@ -13,6 +13,7 @@ from portico.check.machine import ports_of
 from portico.check.model import Finding, in_order
 from portico.cli import output
 from portico.cli.flags import given, site_flags
+from portico.cli.mending import mend, refuse_words
 from portico.cli.outside import findings_of, refuse_beside_url
 from portico.errors import DONE, FAILED, PorticoError
 from portico.plan.bindings import BindingTable
@@ -27,23 +28,36 @@ _MARKS = {"ok": output.good("ok     "), "warning": output.warned("warning"), "fa
 @click.argument("apps", metavar="[APP]...", nargs=-1)
 @site_flags
 @click.option("--url", metavar="URL", help="Probe the running site there from outside, whoever serves it.")
-@click.option("--yes", "is_agreed", is_flag=True, help="With --url: the owner of the site agrees.")
+@click.option(
+    "--yes",
+    "is_agreed",
+    is_flag=True,
+    help="With --fix: no question. With --url: the owner of the site agrees.",
+)
 @click.option("--json", "is_json", is_flag=True, help="The findings as JSON.")
+@click.option(
+    "--fix",
+    "is_mended",
+    is_flag=True,
+    help="Offer to mend what is safe, as differences: modes of files, missing lines of portico.toml.",
+)
 def command(
     apps: tuple[str, ...],
     config: str | None,
     url: str | None,
     is_agreed: bool,
     is_json: bool,
+    is_mended: bool,
     **flags: Any,
 ) -> None:
     """Look for what would break: the app, nginx, ports, paths, limits. Exit code 1 when something would.
 
-    Several files or directories, or a directory that holds them, are checked each, and whether they can stand
-    beside each other on one gateway.
+    The worst comes first. Several files or directories, or a directory that holds them, are checked each, and
+    whether they can stand beside each other on one gateway.
 
     With --url: what strangers can do to the running site. It asks about 130 times, one connection at a time.
     """
+    refuse_words(url, apps, is_json=is_json, is_mended=is_mended, is_agreed=is_agreed)
     if url is not None:
         refuse_beside_url(apps, config, given(flags))
         found = findings_of(url, is_agreed=is_agreed)
@@ -54,13 +68,16 @@ def command(
         refuse_config(config)
         found = _of_several(apps, given(flags), is_json=is_json)
     else:
-        found = findings(gather(apps[0] if apps else None, config, given(flags), looks=True))
+        gathered = gather(apps[0] if apps else None, config, given(flags), looks=True)
+        found = findings(gathered)
         if is_json:
             output.result(output.as_json(found))
         else:
             output.results([line for finding in found for line in _lines(finding)])
     if not is_json:
         output.result(_summary(found))
+    if is_mended:
+        mend(found, gathered.site, is_sure=is_agreed)
     sys.exit(FAILED if any(item.level == "fault" for item in found) else DONE)
 
 
@@ -94,9 +111,10 @@ def _of_one(site: str, flags: dict[str, Any], ours: frozenset[int]) -> list[Find
 
 
 def _lines(finding: Finding) -> list[str]:
-    head = (
-        f"{_MARKS[finding.level]}  {output.strong(output.safe(finding.subject))}: {output.safe(finding.what)}"
-    )
+    subject, what = output.safe(finding.subject), output.safe(finding.what)
+    # A setting's name stands in its sentence.
+    said = what.removeprefix(subject) if what.startswith(f"{subject} ") else f": {what}"
+    head = f"{_MARKS[finding.level]}  {output.strong(subject)}{said}"
     return [head, *(f"           {line}" for line in output.safe(finding.hint).splitlines())]
 
 

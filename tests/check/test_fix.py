@@ -1,0 +1,194 @@
+"""`portico check --fix` changes what is safe, as its difference says, and nothing else."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace as with_values
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from portico.check.fix.changes import changes
+from portico.check.fix.files import replace, without_rights
+from portico.check.fix.toml_lines import with_key
+from portico.check.model import Mode, Setting, warning
+from portico.check.system.modes import mode_findings
+from portico.site.facts import AppFacts
+from portico.site.model import Site
+from portico.site.options import Options
+from tests.plan.test_golden import PLACE
+from tests.support import free_port, portico, private_directory, write_files
+
+APP = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"
+OWN = frozenset({os.geteuid()})
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with private_directory() as directory:
+        yield directory.resolve()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value", "wanted"),
+    [
+        ("", ("a",), "1", "a = 1\n"),
+        ("", ("workers", "count"), "4", "[workers]\ncount = 4\n"),
+        ("b = 2", ("a",), "1", "b = 2\na = 1\n"),
+        ("# top\nb = 2  # two\n\n# of it\n[t]\nc = 3\n", ("a",), "1",
+         "# top\nb = 2  # two\na = 1\n\n# of it\n[t]\nc = 3\n"),
+        ("[t]\nc = 3\n", ("a",), "1", "a = 1\n\n[t]\nc = 3\n"),
+        ("[ t ] # here\n# of c\nc = 3\n", ("t", "d"), '"x"', '[ t ] # here\nd = "x"\n# of c\nc = 3\n'),
+        ("b = 2\r\n", ("t", "d"), "1", "b = 2\r\n\r\n[t]\r\nd = 1\r\n"),
+        ("x = [\n  1,\n]\n", ("a",), "1", "x = [\n  1,\n]\na = 1\n"),
+        ('[routes."/a"]\nlimit = "1/second"\n', ("routes", "/b", "limit"), '"2/second"',
+         '[routes."/a"]\nlimit = "1/second"\n\n[routes."/b"]\nlimit = "2/second"\n'),
+    ],
+)  # fmt: skip
+def test_a_key_is_added_and_nothing_else_changes(
+    text: str, key: tuple[str, ...], value: str, wanted: str
+) -> None:
+    assert with_key(text, key, value) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("a = 1\n", ("a",)),
+        ("workers = 4\n", ("workers", "count")),
+        ("workers = { threads = 4 }\n", ("workers", "count")),
+        ('x = """\n[t]\n"""\nt.c = 1\n', ("t", "d")),
+        ("no toml", ("a",)),
+    ],
+)
+def test_what_has_no_simple_place_is_left_to_a_person(text: str, key: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError):
+        with_key(text, key, "1")
+
+
+_LINES = some.sampled_from(
+    ["", "# a", "b = 1", "[t]", "[t.u]", 'c = "[t]"', "[[v]]", '"d" = [\n[1],\n]', "e = '''", "'''"]
+)
+
+
+@given(some.lists(_LINES, max_size=8), some.sampled_from([("n",), ("t", "n"), ("t", "u", "n"), ("w", "n")]))
+def test_every_line_stays_whatever_the_file_is(lines: list[str], key: tuple[str, ...]) -> None:
+    text = "\n".join(lines)
+    try:
+        made = with_key(text, key, "7")
+    except ValueError:
+        return
+    found: Any = tomllib.loads(made)
+    for step in key:
+        found = found[step]
+    assert found == 7
+    assert not Counter(text.splitlines()) - Counter(made.splitlines())
+
+
+def test_rights_are_taken_and_none_is_given(home: Path) -> None:
+    write_files(home, {"a/.env": "X=1"})
+    (home / "a/.env").chmod(0o604)
+    without_rights(home / "a/.env", stat.S_IROTH, OWN)
+    assert stat.S_IMODE((home / "a/.env").stat().st_mode) == 0o600
+    (home / "a").chmod(0o777)
+    without_rights(home / "a", stat.S_IWOTH, OWN)
+    assert stat.S_IMODE((home / "a").stat().st_mode) == 0o775
+
+
+def test_no_link_is_followed(home: Path) -> None:
+    write_files(home, {"real/secret": "X=1"})
+    (home / "real/secret").chmod(0o644)
+    (home / "link").symlink_to("real/secret")
+    (home / "folder").symlink_to("real")
+    for path in (home / "link", home / "folder/secret"):
+        with pytest.raises(OSError):
+            without_rights(path, stat.S_IROTH, OWN)
+        with pytest.raises(OSError):
+            replace(path, b"X=1", b"X=2", OWN)
+    assert stat.S_IMODE((home / "real/secret").stat().st_mode) == 0o644
+    assert (home / "real/secret").read_text() == "X=1"
+
+
+def test_files_of_others_and_those_that_changed_stay(home: Path) -> None:
+    path = home / "portico.toml"
+    path.write_text("a = 1\n")
+    with pytest.raises(PermissionError, match="another user"):
+        replace(path, b"a = 1\n", b"a = 2\n", frozenset())
+    with pytest.raises(PermissionError, match="another user"):
+        without_rights(path, stat.S_IROTH, frozenset())
+    with pytest.raises(OSError, match="changed meanwhile"):
+        replace(path, b"a = 0\n", b"a = 2\n", OWN)
+    assert path.read_text() == "a = 1\n"
+    assert [each.name for each in home.iterdir()] == ["portico.toml"]
+
+
+def test_a_new_file_keeps_mode_and_comments(home: Path) -> None:
+    path = home / "portico.toml"
+    path.write_text("# mine\na = 1\n")
+    path.chmod(0o640)
+    fixes: list[Mode | Setting] = [
+        Setting(("workers", "count"), "4"),
+        Setting(("workers", "threads"), "2"),
+        Mode(str(path), "o-r"),
+    ]
+    for change in changes([warning("a", "", "", "unread-settings", fixes)], path):
+        change.apply()
+    assert path.read_text() == "# mine\na = 1\n\n[workers]\nthreads = 2\ncount = 4\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the app as another user")
+def test_a_user_who_reads_as_everybody_does_is_not_locked_out(home: Path) -> None:
+    write_files(home, {".env": "TOKEN=1\n"})
+    (home / ".env").chmod(0o644)
+    place, user = (
+        with_values(PLACE, app_user="nobody"),
+        pwd.getpwnam("nobody"),
+    )
+    site = Site(Options(), AppFacts(app="a:b", directory=str(home)), str(home), "shop")
+    (found,) = [one for one in mode_findings(site, place, {}) if one.code == "secret-mode"]
+    assert found.fixes == ()
+    assert f"chgrp {grp.getgrgid(user.pw_gid).gr_name} {home}/.env" in found.hint
+    os.chown(home / ".env", user.pw_uid, -1)
+    (found,) = [one for one in mode_findings(site, place, {}) if one.code == "secret-mode"]
+    assert found.fixes == (Mode(f"{home}/.env", "o-r"),)
+
+
+def test_it_is_shown_then_done(home: Path) -> None:
+    files = {
+        "app.py": APP,
+        "portico.toml": f'# mine\nlisten = "127.0.0.1:{free_port()}"\n',
+        ".env": "TOKEN=kX3vLq8ZpW5nRt7Y\n",
+        "uwsgi.ini": "[uwsgi]\nprocesses = 3\n",
+    }
+    write_files(home, files)
+    (home / ".env").chmod(0o644)
+    (home / "app.py").chmod(0o646)
+    shown = portico("check", "--fix", cwd=home)
+    assert f"--rw-r--r-- {home}/.env\n+-rw-r----- {home}/.env" in shown.stdout, shown.stdout + shown.stderr
+    assert "+[workers]\n+count = 3\n" in shown.stdout
+    assert "nothing was changed; --fix --yes does it" in shown.stdout
+    assert (home / "portico.toml").read_text() == files["portico.toml"]
+    done = portico("check", "--fix", "--yes", cwd=home)
+    assert "3 changed" in done.stdout, done.stdout + done.stderr
+    assert (home / "portico.toml").read_text() == f"{files['portico.toml']}\n[workers]\ncount = 3\n"
+    assert [stat.S_IMODE((home / name).stat().st_mode) for name in (".env", "app.py")] == [0o640, 0o644]
+    assert (home / "app.py").read_text() == APP
+    again = portico("check", "--fix", "--yes", cwd=home)
+    assert "nothing that could be mended without you" in again.stdout
+
+
+@pytest.mark.parametrize("words", [("--yes",), ("--fix", "--json"), ("--fix", "a", "b")])
+def test_flags_that_do_not_go_together(home: Path, words: tuple[str, ...]) -> None:
+    done = portico("check", *words, cwd=home)
+    assert done.returncode == 2
+    assert done.stderr.startswith("--yes" if "--yes" in words else "--fix")
