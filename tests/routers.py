@@ -12,9 +12,11 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import flask
+from msgspec.structs import replace
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
@@ -26,6 +28,9 @@ from portico.explain.node import Node
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.locations import locations
+from portico.reading import OURS
+from portico.site.access.rule import AccessRule
+from portico.site.access.rules import access_rules
 from portico.site.facts import AppFacts, Route, Unrouted
 from portico.site.model import Site
 from portico.site.options import Options
@@ -332,6 +337,35 @@ def site_of(table: Table) -> Site:
     return Site(
         table.options, table.facts, "/srv", "a", causes, routed=routed(table.options, table.facts, causes)
     )
+
+
+@dataclass
+class Closed:
+    """An app some of whose views nobody may ask from outside."""
+
+    rules: tuple[AccessRule, ...]
+    closed: frozenset[str]
+    """Those views."""
+
+
+def closed_site_of(dice: random.Random, table: Table) -> Closed | None:
+    """The app, with @edge.internal beside half of its views; None where two views share a path and differ."""
+    names = sorted(table.marks)
+    closed = frozenset(name for name in names if dice.random() < 0.5)
+    routes = [
+        replace(route, edge={"internal": True} if route.endpoint in closed else {})
+        for route in table.facts.routes
+    ]
+    own = {rule: Edge(internal=True) for rule in table.options.routes if rule in closed}
+    if not table.facts.routes:
+        closed = frozenset(own)
+    options, facts = Options(routes=own), replace(table.facts, routes=routes)
+    causes = {f"routes.{rule}.internal": "portico.toml:1" for rule in own}
+    try:
+        found = routed(options, facts, causes)
+    except UsageError:
+        return None
+    return Closed(access_rules(options, found, facts, Path("/srv"), causes, OURS, []), closed)
 
 
 def tree_of(site: Site) -> Node:

@@ -17,7 +17,8 @@ from portico.explain.nginx.locations import find_location
 from portico.explain.node import Node
 from portico.place.probe import probe
 from portico.plan.gateway.nginx.conf import quote
-from tests.routers import TABLES, asked_paths, differences, settings_of, site_of, tree_of
+from portico.site.access.spelling import holding
+from tests.routers import TABLES, asked_paths, closed_site_of, differences, settings_of, site_of, tree_of
 from tests.support import free_port, private_directory
 
 APPS, PATHS = 12, 40
@@ -112,3 +113,21 @@ def _wait(process: subprocess.Popen[bytes], port: int, directory: Path) -> None:
         else:
             return
     raise AssertionError("nginx does not answer")
+
+
+@pytest.mark.parametrize("framework", TABLES)
+def test_a_view_that_is_internal_is_reached_by_no_spelling_of_its_path(framework: str) -> None:
+    """Whatever path the app's own router gives to the view, a rule of who may come holds for it."""
+    reached = 0
+    for seed in range(APPS):
+        dice = random.Random(f"internal {framework} {seed}")
+        table = TABLES[framework](dice)
+        site = closed_site_of(dice, table)
+        if site is None:
+            continue
+        for path in asked_paths(dice, table, PATHS):
+            for method in table.methods:
+                if table.answers(path, method) in site.closed:
+                    reached += 1
+                    assert list(holding(site.rules, path)), (path, method, [rule.what for rule in site.rules])
+    assert reached > APPS

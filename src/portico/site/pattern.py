@@ -139,30 +139,53 @@ _ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{\d+(?:,\d*)?\}|.", re.DOTA
 _MORE = r"\x80-\xff"
 """Any byte of a non-ASCII character: nginx compares bytes, Python characters."""
 _LETTERS = ("\\d", "\\w", "\\s")
+_OF_CLASSES = (*_LETTERS, "\\D", "\\W", "\\S")
+_REPEATED_GROUP = re.compile(r"(?<!\\)\)(?:[*+]|\{\d)")
 _MOST_BYTES = 4
 """The bytes of a character in UTF-8."""
 
 
 def widened(regex: str) -> str:
     """A pattern that matches in bytes at least what this one matches in characters."""
-    return "".join(_widened(found[0]) for found in _ATOM.finditer(regex))
+    atoms = [_ATOM.findall(part) for part in regex.split(_END)]
+    pairs = [list(zip(part, [*part[1:], ""], strict=True)) for part in atoms]
+    if _REPEATED_GROUP.search(regex) and any(_is_one(*pair) for part in pairs for pair in part):
+        # A repetition of repetitions may try a long path in more ways than there is time for.
+        return escape(head(regex)) + ANYTHING
+    return _END.join("".join(_wide_atom(*pair) for pair in part) for part in pairs)
 
 
-def _widened(atom: str) -> str:
+def _wide_atom(atom: str, after: str) -> str:
+    if _is_count(atom):
+        least, comma, most = atom[1:-1].partition(",")
+        return atom if comma and not most else f"{{{least},{_MOST_BYTES * int(most or least)}}}"
+    if _is_one(atom, after):
+        return f"(?:{_wide_class(atom)}{{1,{_MOST_BYTES}}})"
+    return _wide_class(atom) or (atom if atom.isascii() else f"(?:{atom})")
+
+
+def _is_one(atom: str, after: str) -> bool:
+    """Whether it takes one character, which may have several bytes, and no count follows that is made larger."""
+    return bool(_wide_class(atom)) and not (after in ("*", "+") or _is_count(after))
+
+
+def _is_count(atom: str) -> bool:
+    return atom.startswith("{") and len(atom) > 1
+
+
+def _wide_class(atom: str) -> str:
+    """For an atom that takes one of several characters, non-ASCII ones among them: the bytes of all of them."""
     if atom in _LETTERS:
         return f"[{atom}{_MORE}]"
-    if atom.startswith("[^") or atom == r"[\s\S]":
+    if atom in (".", r"\D", r"\S", r"\W"):
         return atom
+    if atom.startswith("[^"):
+        # A byte of a character that is left out may be one of another character that is not.
+        return atom if atom.isascii() else "(?s:.)"
     if atom.startswith("["):
-        if not atom.isascii():
-            return f"(?:[{_MORE}{atom[1:]}{{1,{_MOST_BYTES}}})"
-        return f"[{_MORE}{atom[1:]}" if any(letters in atom for letters in _LETTERS) else atom
-    if atom.startswith("{") and len(atom) > 1:
-        least, comma, most = atom[1:-1].partition(",")
-        if comma and not most:
-            return atom
-        return f"{{{least},{_MOST_BYTES * int(most or least)}}}"
-    return atom
+        is_wide = not atom.isascii() or any(letters in atom for letters in _OF_CLASSES)
+        return f"[{_MORE}{atom[1:]}" if is_wide else ""
+    return ""
 
 
 def both_ways(regex: str) -> str:

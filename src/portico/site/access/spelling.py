@@ -13,10 +13,10 @@ def holding(rules: Iterable[AccessRule], path: str) -> Iterator[AccessRule]:
 
     One that is written as the path is the last: some app takes any other spelling for the path of a rule further out.
     """
-    text = path.encode("utf-8", "surrogateescape").decode("latin-1")  # as nginx compares: byte by byte
+    text = path.encode("utf-8", "surrogateescape")  # as nginx compares: byte by byte
     for rule in rules:
-        is_exact = rule.is_all or re.match(rule.strict, text) is not None
-        if is_exact or (not rule.anybody and re.match(rule.pattern, text, re.I | re.A)):
+        is_exact = rule.is_all or re.match(rule.strict.encode(), text) is not None
+        if is_exact or (not rule.anybody and re.match(rule.pattern.encode(), text, re.IGNORECASE)):
             yield rule
         if is_exact:
             return
