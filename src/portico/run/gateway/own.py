@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from portico.run.gateway.program import Program
 from portico.run.gateway.workers import SERVES, accepting, until_replaced, workers
 from portico.run.machine import event as was
 from portico.run.machine.action import StopMode
+from portico.run.processes import proc
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
 from portico.run.processes.table import Processes
@@ -28,6 +30,8 @@ from portico.run.sockets.listening import Listening
 from portico.run.undone import failure
 from portico.run.watchers.runner import Watcher
 from portico.values import Address
+
+_LOOK_SECONDS = 0.05
 
 
 class OwnGateway:
@@ -84,7 +88,7 @@ class OwnGateway:
         self._listening.leave(plan.listens)
         if self._child is not None:
             before = accepting(self._program, self._child.pid)
-            self._child.send(self._program.reload)
+            self._signal(self._child, self._program.reload)
             self._replaced = self._beside(until_replaced(self._program, before))
             self._beside(self._listening.complete(plan.listens, self._child.pid))
 
@@ -123,7 +127,14 @@ class OwnGateway:
 
     def reopen_logs(self) -> None:
         if self._child is not None:
-            self._child.send(self._program.reopen)
+            self._signal(self._child, self._program.reopen)
+
+    def _signal(self, child: Child, number: signal.Signals) -> None:
+        """Sends it, to a program that is still starting when that is up: it would end by the signal, or miss it."""
+        if _hears(child, number):
+            child.send(number)
+        else:
+            self._beside(_signal_later(child, number))
 
     def bodies(self, plan: Plan, workers: Iterable[int]) -> Bodies:
         return self._program.bodies(workers, plan)
@@ -191,3 +202,14 @@ class OwnGateway:
 
     def _complain(self, error: Exception) -> None:
         self._say(notices.Trouble(failure(f"{self._program.name}'s workers cannot be watched", error)))
+
+
+async def _signal_later(child: Child, number: signal.Signals) -> None:
+    while child.code is None and not _hears(child, number):
+        await asyncio.sleep(_LOOK_SECONDS)
+    child.send(number)
+
+
+def _hears(child: Child, number: signal.Signals) -> bool:
+    """nginx sets up its handlers first, and looks at what they noted once it has workers."""
+    return proc.catches(child.pid, number) and bool(proc.forked_by(child.pid))

@@ -73,6 +73,16 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether the process has a handler for that signal; yes where the system does not tell."""
+    try:
+        lines = (PROC / str(pid) / "status").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return True
+    caught = next((line.split()[1] for line in lines if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def boot_id() -> str:
     """Names this boot of the machine: pids of an earlier one mean nothing."""
     return (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
