@@ -102,7 +102,15 @@ def plan_for(wish: dict[str, object]) -> Plan:
         ),
         gateway=Process(
             "nginx",
-            (str(wish.get("nginx", NGINX)), "-p", root, "-c", f"{CONF}/nginx.conf", "-e", f"{root}/error.log"),
+            (
+                str(wish.get("nginx", NGINX)),
+                "-p",
+                root,
+                "-c",
+                f"{CONF}/nginx.conf",
+                "-e",
+                f"{root}/error.log",
+            ),
             cwd=root,
         ),
         files=(

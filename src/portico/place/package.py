@@ -12,13 +12,14 @@ import shutil
 import subprocess
 import zlib
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from portico.place.model import Package
 
 _CVE = re.compile(rb"CVE-\d{4}-\d{4,}")
-_MOST = 8 << 20
-"""Bytes of a changelog that are read; the newest entries come first."""
+_MOST, _MOST_LINES = 8 << 20, 100_000
+"""Bytes and lines of a changelog that are read; the newest entries come first."""
 
 
 def package_of(binary: str, names: Sequence[str], root: Path = Path("/")) -> Package | None:
@@ -45,10 +46,17 @@ def _of_dpkg(paths: Iterable[str], names: Sequence[str], root: Path) -> Package 
 
 
 def _dpkg_version(name: str, root: Path) -> str:
-    text = b"\n" + _read(root / "var/lib/dpkg/status")
-    entry = text.partition(b"\nPackage: " + name.encode() + b"\n")[2].partition(b"\n\n")[0]
-    found = re.search(rb"^Version: (\S+)", entry, re.MULTILINE)
-    return found[1].decode("ascii", "replace") if found else ""
+    try:
+        with (root / "var/lib/dpkg/status").open("rb") as lines:  # some megabytes
+            package = b""
+            for line in lines:
+                key, _, value = line.partition(b": ")
+                package = value.strip() if key == b"Package" else package
+                if key == b"Version" and package == name.encode():
+                    return value.strip().decode("ascii", "replace")
+    except OSError:
+        pass
+    return ""
 
 
 def _changelog(owners: Sequence[str], root: Path) -> bytes:
@@ -56,7 +64,7 @@ def _changelog(owners: Sequence[str], root: Path) -> bytes:
     for owner in dict.fromkeys(owners):
         try:
             with gzip.open(root / "usr/share/doc" / owner / "changelog.Debian.gz") as file:
-                return file.read(_MOST)
+                return b"".join(islice(file, _MOST_LINES))
         except (OSError, EOFError, zlib.error):
             continue
     return b""

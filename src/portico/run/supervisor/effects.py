@@ -22,6 +22,7 @@ from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action
 from portico.run.machine.event import Event
+from portico.run.processes import heap
 from portico.run.processes.table import Processes
 from portico.run.running import SayNews
 from portico.run.sockets import drain, switch
@@ -331,6 +332,7 @@ class Effects:
             except PorticoError as error:
                 return was.PlanRefused(number, error.problems, error.exit_code)
             self.plans[number] = plan
+            heap.give_back()
             changed, rules = files.gateway_changed(old, plan), plan.has_app and plan.socket != old.socket
             return was.Planned(number, planning.timeouts(plan), changed, rules)
 

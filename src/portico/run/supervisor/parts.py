@@ -26,6 +26,7 @@ from portico.run.gateway.build import gateway as gateway_of
 from portico.run.machine import State
 from portico.run.machine.state import GOODBYE_SECONDS, Status
 from portico.run.precompress.watcher import Copies
+from portico.run.processes import heap
 from portico.run.processes.table import Processes
 from portico.run.running import SayNews
 from portico.run.sockets.listening import Listening
@@ -107,6 +108,7 @@ class Parts:
             self._endpoints.append(await control.listen(path, handlers, user))
         self._given.claim.answers(plan)
         self._tasks = [asyncio.ensure_future(self._watchers.run(work)) for work in self._works()]
+        heap.give_back()
 
     def _sockets(
         self, known: list[Handler], host: HostHooks | None
