@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -203,6 +205,25 @@ def test_a_solution_is_not_anybody_elses(site: Served) -> None:
         assert other.post("/-/challenge", params={**asked, "client": "203.0.113.5"}).status_code == 403
         assert not other.cookies
         assert someone.post("/-/challenge", params=asked).status_code == 204
+
+
+def test_limits_shows_who_was_asked_and_how_many_got_a_pass(site: Served) -> None:
+    with client(site, "2001:db8:9:9::1") as someone:
+        for _ in range(50):
+            someone.get("/search?counted")
+        assert solve(someone).status_code == 204
+
+    def told() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(portico("limits", "--json", cwd=site.directory).stdout)[
+            "challenge"
+        ]
+        return found
+
+    until(lambda: told()["asked"] >= 51 and told()["passes"] >= 1, told)
+    assert {"client": "2001:db8:9:9::/64", "count": 51} in told()["clients"]
+    shown = portico("limits", cwd=site.directory).stdout
+    assert "asked for a pass" in shown
+    assert re.search(r"    51  2001:db8:9:9::/64", shown)
 
 
 def test_whoever_changes_a_pass_has_none(site: Served) -> None:

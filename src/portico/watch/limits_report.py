@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from portico.log.asked import Asked
 from portico.log.refusal import Refusal
 from portico.protocol.status import Ban, LimitInForce
 
@@ -41,6 +42,19 @@ class LimitReport(msgspec.Struct, frozen=True):
     """The most affected clients."""
 
 
+class PassesReport(msgspec.Struct, frozen=True):
+    """Whom costly routes asked for a pass. `asked` and `would_ask` are requests, `passes` those that were given."""
+
+    asked: int
+    would_ask: int
+    """In a dry run."""
+    passes: int
+    last: str | None
+    """When it asked for the last time."""
+    clients: tuple[Refused, ...]
+    """Those that it asked most often."""
+
+
 class LimitsReport(msgspec.Struct, frozen=True):
     """Every limit in force, and those of before that refused somebody; and who is banned, the latest first."""
 
@@ -48,6 +62,8 @@ class LimitsReport(msgspec.Struct, frozen=True):
     limits: tuple[LimitReport, ...]
     bans: tuple[Ban, ...] = ()
     is_ban_dry_run: bool = False
+    challenge: PassesReport | None = None
+    """None where nobody was asked for a pass."""
 
 
 class _Count:
@@ -56,7 +72,14 @@ class _Count:
         self.last = 0.0
         self.clients = Counter[str]()
 
-    def add(self, one: Refusal) -> None:
+    def most(self) -> tuple[Refused, ...]:
+        """The clients that it met most often."""
+        networks = Counter[str]()
+        for client, times in self.clients.items():
+            networks[_network(client)] += times
+        return tuple(Refused(*one) for one in networks.most_common(_MOST_SHOWN))
+
+    def add(self, one: Refusal | Asked) -> None:
         self.refused += not one.is_dry_run
         self.would_refuse += one.is_dry_run
         self.last = max(self.last, one.at)
@@ -77,10 +100,19 @@ def report(
     return LimitsReport(is_dry_run, tuple(made))
 
 
+def passes(found: Iterable[Asked]) -> PassesReport | None:
+    """What the challenge did; None where it did nothing."""
+    count, given = _Count(), 0
+    for one in found:
+        given += one.has_pass
+        if not one.has_pass:
+            count.add(one)
+    if not (given or count.last):
+        return None
+    return PassesReport(count.refused, count.would_refuse, given, _when(count), count.most())
+
+
 def _report(zone: str, count: _Count, limit: LimitInForce | None) -> LimitReport:
-    networks = Counter[str]()
-    for client, times in count.clients.items():
-        networks[_network(client)] += times
     return LimitReport(
         zone=zone,
         limit=limit.limit if limit else "",
@@ -89,9 +121,13 @@ def _report(zone: str, count: _Count, limit: LimitInForce | None) -> LimitReport
         cause=limit.cause if limit else "",
         refused=count.refused,
         would_refuse=count.would_refuse,
-        last=datetime.fromtimestamp(count.last).astimezone().isoformat() if count.last else None,
-        clients=tuple(Refused(*one) for one in networks.most_common(_MOST_SHOWN)),
+        last=_when(count),
+        clients=count.most(),
     )
+
+
+def _when(count: _Count) -> str | None:
+    return datetime.fromtimestamp(count.last).astimezone().isoformat() if count.last else None
 
 
 def _network(client: str) -> str:

@@ -12,6 +12,7 @@ from msgspec import structs
 from portico.cli import output
 from portico.cli.running import running_runtime_of, runtime_of, state_of
 from portico.cli.running import running_site as of_site
+from portico.log.asked import Asked
 from portico.log.error_logs import refusal
 from portico.place import untrusted
 from portico.plan.paths import bans
@@ -23,7 +24,7 @@ from portico.run.watchers.ban_list import MOST_BANNED, Kept
 from portico.values import counted
 from portico.watch import filter as filters
 from portico.watch.history import Log, Logs
-from portico.watch.limits_report import LimitReport, LimitsReport, report
+from portico.watch.limits_report import LimitReport, LimitsReport, PassesReport, passes, report
 
 _MOST_SHOWN, _MOST_NAMED = 20, 5
 
@@ -40,8 +41,8 @@ def command(
 ) -> None:
     """Show each limit of a site, how often it refused a request or would have, and which clients met it most.
 
-    Below are the clients that are banned ([guard] ban). With a dry run nothing is refused: this shows what would be.
-    The counts are those of the log files.
+    Below it shows whom costly routes asked for a pass ([guard] challenge), and the clients that are banned ([guard]
+    ban). With a dry run nothing is refused: this shows what would be. The counts are those of the log files.
     """
     if lift is not None:
         _lift(running_runtime_of(app, config, name), lift, is_json=is_json)
@@ -55,6 +56,7 @@ def command(
     found = structs.replace(
         report(refusals, limits, is_dry_run=any(one.is_dry_run for one in limits)),
         bans=_banned(state),
+        challenge=passes(Log(Logs.of(state).access, begin).since(Asked.parse)),
         is_ban_dry_run=bool(status and status.bans and status.bans.is_dry_run),
     )
     if is_json:
@@ -97,7 +99,23 @@ def _lines(found: LimitsReport) -> list[str]:
         head = ["the site does not run, so its limits are known by their zones alone"]
     if not found.limits:
         head = ["the site does not run, and no limit has refused anybody"]
-    return [*head, *lines, *_bans(found)]
+    return [*head, *lines, *_passes(found.challenge), *_bans(found)]
+
+
+def _passes(found: PassesReport | None) -> list[str]:
+    if found is None:
+        return []
+    parts = [f"{counted(found.asked, 'request')} asked for a pass"] if found.asked else []
+    parts += [f"{counted(found.would_ask, 'request')} would have been asked"] if found.would_ask else []
+    last = f", the last at {found.last[:19].replace('T', ' ')}" if found.last else ""
+    given = (
+        f"; {counted(found.passes, 'pass', 'passes')} given" if not found.would_ask or found.passes else ""
+    )
+    return [
+        output.strong("costly routes") + "  ([guard] challenge)",
+        f"  {', '.join(parts) or 'nobody asked'}{last}{given}",
+        *(f"    {each.count:>8,}  {each.client}" for each in found.clients),
+    ]
 
 
 def _bans(found: LimitsReport) -> list[str]:

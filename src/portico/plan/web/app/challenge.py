@@ -23,8 +23,8 @@ SOLVED_AT = "/-/challenge"
 RETRY_SECONDS = 60
 """How soon whoever solves no puzzle should ask again: pressure lasts that long at least."""
 
-PARTS, ZERO_BITS = 8, 12
-"""A puzzle has so many parts, each with a hash that begins with so many zeros: 32 768 hashes as a rule, and seldom
+PARTS, ZERO_BITS = 8, 11
+"""A puzzle has so many parts, each with a hash that begins with so many zeros: 16 384 hashes as a rule, and seldom
 twice as many, because chance evens out among the parts."""
 
 

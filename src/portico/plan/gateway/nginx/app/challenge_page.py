@@ -107,41 +107,40 @@ _SCRIPT = r"""
       primes.push(n);
     }
   }
-  var w = new Int32Array(64);
+  var k = new Int32Array(roots), h = new Int32Array(8), w = new Int32Array(64);
 
-  function turned(x, by) { return (x >>> by) | (x << (32 - by)); }
+  function mixed() {
+    var a = h[0], b = h[1], c = h[2], d = h[3], e = h[4], f = h[5], g = h[6], z = h[7], i, x, y;
+    for (i = 16; i < 64; i++) {
+      x = w[i - 15]; y = w[i - 2];
+      w[i] = w[i - 16] + w[i - 7] + ((x >>> 7 | x << 25) ^ (x >>> 18 | x << 14) ^ x >>> 3) +
+        ((y >>> 17 | y << 15) ^ (y >>> 19 | y << 13) ^ y >>> 10);
+    }
+    for (i = 0; i < 64; i++) {
+      x = z + ((e >>> 6 | e << 26) ^ (e >>> 11 | e << 21) ^ (e >>> 25 | e << 7)) + (e & f ^ ~e & g) + k[i] + w[i] | 0;
+      y = ((a >>> 2 | a << 30) ^ (a >>> 13 | a << 19) ^ (a >>> 22 | a << 10)) + (a & b ^ a & c ^ b & c) | 0;
+      z = g; g = f; f = e; e = d + x | 0; d = c; c = b; b = a; a = x + y | 0;
+    }
+    h[0] += a; h[1] += b; h[2] += c; h[3] += d; h[4] += e; h[5] += f; h[6] += g; h[7] += z;
+  }
 
   function sha256(text) {
-    var length = text.length, blocks = ((length + 8) >> 6) + 1, h = start.slice();
-    for (var block = 0; block < blocks; block++) {
+    var length = text.length, last = (length + 8) >> 6, at = 0;
+    h.set(start);
+    for (var block = 0; block <= last; block++) {
       for (var i = 0; i < 16; i++) {
-        var word = 0;
-        for (var j = 0; j < 4; j++) {
-          var at = block * 64 + i * 4 + j;
-          word = (word << 8) | (at < length ? text.charCodeAt(at) : at === length ? 128 : 0);
+        for (var word = 0, j = 0; j < 4; j++, at++) {
+          word = word << 8 | (at < length ? text.charCodeAt(at) : at === length ? 128 : 0);
         }
         w[i] = word;
       }
-      if (block === blocks - 1) { w[15] = length * 8; }
-      for (i = 16; i < 64; i++) {
-        var x = w[i - 15], y = w[i - 2];
-        w[i] = w[i - 16] + w[i - 7] + (turned(x, 7) ^ turned(x, 18) ^ (x >>> 3)) +
-          (turned(y, 17) ^ turned(y, 19) ^ (y >>> 10));
-      }
-      var a = h[0], b = h[1], c = h[2], d = h[3], e = h[4], f = h[5], g = h[6], k = h[7];
-      for (i = 0; i < 64; i++) {
-        var one = (k + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + ((e & f) ^ (~e & g)) + roots[i] + w[i]) | 0;
-        var two = ((turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-        k = g; g = f; f = e; e = (d + one) | 0; d = c; c = b; b = a; a = (one + two) | 0;
-      }
-      h = [h[0] + a | 0, h[1] + b | 0, h[2] + c | 0, h[3] + d | 0, h[4] + e | 0, h[5] + f | 0, h[6] + g | 0,
-        h[7] + k | 0];
+      if (block === last) { w[15] = length * 8; }
+      mixed();
     }
     return h;
   }
-
   function hex(words) {
-    return words.map(function (x) { return ("0000000" + (x >>> 0).toString(16)).slice(-8); }).join("");
+    return Array.from(words, function (x) { return ("0000000" + (x >>> 0).toString(16)).slice(-8); }).join("");
   }
 
   function tell(text, label) {
