@@ -8,6 +8,7 @@ import pytest
 
 from portico.site.crawlers import CRAWLERS
 from tests.support import Served, served
+from tests.support.name_server import name_server
 from tests.support.until import until
 
 APP = """
@@ -114,6 +115,30 @@ def test_a_dry_run_refuses_nobody_and_an_app_with_a_robots_txt_keeps_it() -> Non
         answer = run.get("/.env", headers=headers("GPTBot", "192.0.2.1"))
         assert run.line(answer)["refused_by"] == "scanner"
         until(lambda: run.requests())
+
+
+@pytest.mark.usefixtures("_needs_nginx")
+@pytest.mark.parametrize("nginx", ["embedded", "system"])
+def test_dns_says_who_is_no_crawler(nginx: str) -> None:
+    records = {
+        ("9.113.0.203.in-addr.arpa", "PTR"): "crawl-9.googlebot.com.",
+        ("crawl-9.googlebot.com", "A"): "203.0.113.9",
+    }
+    with name_server(records) as (server, asked):
+        toml = f'app = "shop:app"\nbehind = ["127.0.0.1"]\n[crawlers]\ndns = "{server}"\nrobots = true\n'
+        with served(FILES | {"portico.toml": toml}, "--nginx", nginx) as run:
+
+            def ask(client: str, agent: str = GOOGLE, path: str = "/") -> int:
+                return run.get(path, headers=headers(agent, client)).status_code
+
+            assert ask("203.0.113.9") == 200
+            until(lambda: ask("2001:db8:0:7::1") == 403)
+            until(lambda: "crawl-9.googlebot.com" in asked)
+            assert ask("203.0.113.9") == 200
+            assert (ask("2001:db8:0:7::2"), ask("2001:db8:0:7::1", path="/static/a.txt")) == (403, 403)
+            assert ask("2001:db8:0:7::1", BROWSER) == 200, "people behind the same address are not refused"
+            assert ask("2001:db8:0:7::1", path="/robots.txt") == 200
+            until(lambda: [line for line in run.requests() if line.get("refused_by") == "forged"])
 
 
 def test_each_name_has_a_kind_of_its_own() -> None:

@@ -71,6 +71,7 @@ RELAY = GatewayKind(
     servers=lambda _: None,
     limits=lambda _: (),
     bans=lambda _: None,
+    claims=lambda _: None,
     hsts=lambda tls, seconds: File(tls.HSTS, (Line(str(seconds)),)),
     names_line=re.compile(r"^(\S+) line (\d+)$", re.MULTILINE),
     problems=problems,

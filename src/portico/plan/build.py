@@ -67,6 +67,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         old_workers=old_workers(place),
         limits=gateway_of(place).limits(web),
         bans=gateway_of(place).bans(web),
+        claims=gateway_of(place).claims(web),
         challenge=web.challenge.planned if web.challenge else None,
         notes=notes(web),
         alarms=gateway_of(place).faults.alarms(site, place),

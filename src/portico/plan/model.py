@@ -118,6 +118,22 @@ class PlannedLimit(Struct, frozen=True):
     is_dry_run: bool = False
 
 
+class PlannedClaims(Struct, frozen=True):
+    """Whose claims to be a crawler are verified by DNS, and how the gateway looks for those that are false.
+
+    `domains` are those of each crawler's addresses, by its name. `directory` has the file of a client, `plan.web.bans`
+    its name. Clients of a network of `never` are not asked about.
+    """
+
+    directory: str
+    domains: Mapping[str, tuple[str, ...]]
+    server: str
+    """The name server: `system`, or its address."""
+    never: tuple[str, ...]
+    by_network: bool
+    """An IPv6 client is its network of 64 bits; else its address."""
+
+
 class PlannedBans(Struct, frozen=True):
     """Which clients are refused everything for a while, and how the gateway looks for them.
 
@@ -376,6 +392,7 @@ class Plan:
     old_workers: OldWorkers = _FEW
     limits: tuple[PlannedLimit, ...] = ()
     bans: PlannedBans | None = None
+    claims: PlannedClaims | None = None
     challenge: PlannedChallenge | None = None
     """None where nobody is asked for a pass."""
     notes: tuple[str, ...] = ()

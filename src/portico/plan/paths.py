@@ -100,6 +100,11 @@ def banned(runtime: str) -> str:
     return f"{runtime}/banned"
 
 
+def forged(runtime: str) -> str:
+    """The directory with a file for each client that uses the name of a crawler, and is none by DNS."""
+    return f"{runtime}/forged"
+
+
 def bans(state: str) -> str:
     """The list of those clients, which outlives a restart."""
     return f"{state}/bans.json"
@@ -234,6 +239,11 @@ class Paths:
     def maintenance(self) -> str:
         """The directory that exists during maintenance."""
         return maintenance(self.runtime)
+
+    @property
+    def forged(self) -> str:
+        """The directory with a file for each client that uses the name of a crawler, and is none by DNS."""
+        return forged(self.runtime)
 
     @property
     def banned(self) -> str:

@@ -5,6 +5,7 @@ A name is also the one of robots.txt. Each row has the page where who runs the c
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from portico.site.access.rules import networks_of
 from portico.site.limit import Limit
 from portico.site.options.crawlers import Crawlers
 
-ALLOW, REFUSE = "allow", "refuse"
+ALLOW, REFUSE, SYSTEM = "allow", "refuse", "system"
 KINDS = ("search", "training", "assistants", "others")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}[A-Za-z0-9]")
 _BROWSERS = (
@@ -121,6 +122,24 @@ def refused(options: Crawlers) -> list[Crawler]:
     named = [BY_NAME.get(name.lower(), Crawler(name, "others")) for name in options.refuse]
     kinds = [kind for kind, what in policy(options).items() if what == REFUSE]
     return [*named, *(one for kind in kinds for one in of_kind(options, kind))]
+
+
+def named_by_dns(options: Crawlers, verified: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The crawlers whose addresses have names, with the domains of these; but those that networks verify."""
+    out = {one.name for one in refused(options)} | {*verified}
+    return {one.name: one.domains for one in CRAWLERS if one.domains and one.is_sent and one.name not in out}
+
+
+def name_server(text: str) -> tuple[str, int] | None:
+    """Its address and port; None for those of the system, and for none. Raises ValueError."""
+    if text in ("", SYSTEM):
+        return None
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?", text)
+    address = str(ipaddress.ip_address((found[1] or found[2]) if found else text))
+    port = int(found[3]) if found and found[3] else 53
+    if not 0 < port < 65536:
+        raise ValueError("no port")
+    return address, port
 
 
 def rate(text: str) -> Limit:

@@ -10,7 +10,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.bindings import Bindings
 from portico.plan.gateway.faults import Faults
-from portico.plan.model import File, PlannedBans, PlannedLimit, Process, Tls, Upstream
+from portico.plan.model import File, PlannedBans, PlannedClaims, PlannedLimit, Process, Tls, Upstream
 from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
 from portico.site.own.model import Own
@@ -45,6 +45,8 @@ class GatewayKind:
     """Every limit on clients, with its own name for the counter."""
     bans: Callable[[Web], PlannedBans | None]
     """Who is refused everything for a while; None where nobody is."""
+    claims: Callable[[Web], PlannedClaims | None]
+    """Which names of crawlers are verified by DNS; None where none is."""
     hsts: Callable[[Tls, int], File]
     """The file with the HSTS header for so many seconds; 0: no header."""
     names_line: re.Pattern[str]

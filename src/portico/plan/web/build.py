@@ -47,7 +47,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
     firewall = waf(site, place)
     known = None if is_waiting else allow_list(site, Paths.of(place).mixed, admitted.users)
     banned = bans(site, place, is_waiting=is_waiting)
-    puzzle, unwanted = challenge(site, place), crawlers(site)
+    puzzle, unwanted = challenge(site, place), crawlers(site, place)
     guards = chains(place, limited, admitted, firewall, known, banned, puzzle, unwanted, site.routed)
     return Web(
         site=site,

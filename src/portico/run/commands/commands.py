@@ -30,6 +30,7 @@ from portico.run.running import Running, SayNews
 from portico.run.upstream.watcher import Upstreams
 from portico.run.watchers import slow, usage
 from portico.run.watchers.bans import Bans
+from portico.run.watchers.crawlers import CrawlerNames
 from portico.run.watchers.forwarded import Forwarded
 from portico.run.watchers.runner import Watchers
 from portico.run.watchers.served import Served
@@ -70,6 +71,7 @@ class Commands:
         self.purge = Purge(lambda: running.in_force)
         self.served = Served(running.in_force.access_log)
         self.bans = Bans(lambda: running.in_force)
+        self.crawlers = CrawlerNames(lambda: running.in_force)
         self.forwarded = Forwarded(lambda: running.in_force, say)
 
     def hear(self, item: Notice) -> None:

@@ -144,6 +144,7 @@ class Parts:
         yield Watcher("the cache", commands.purge.watch)
         yield Watcher("the code of the workers", commands.workers.watch)
         yield Watcher("the bans", commands.bans.watch)
+        yield Watcher("the names of crawlers", commands.crawlers.watch)
         yield Watcher("the challenge", self._challenges.watch)
         yield Watcher("the queue", lambda: crowd.watch(lambda: effects.in_force))
 

@@ -124,7 +124,7 @@ class Bans:
             directory.mkdir(exist_ok=True)
             directory.chmod(0o755)  # nginx's workers look here; the runtime directory lets in nobody else
             self._written, self._placed = {one.name for one in directory.iterdir()}, -1
-            self._list.lift([one for one in self._list.banned if _is_spared(one, plan.bans.never)])
+            self._list.lift([one for one in self._list.banned if is_spared(one, plan.bans.never)])
         self._planned = plan.bans
 
     def _read(self, follower: Follower, planned: PlannedBans, now: float) -> None:
@@ -144,7 +144,7 @@ class Bans:
             if request and request.fetch_site in _OF_PEOPLE and not request.forwarded:
                 with suppress(ValueError):
                     client = client_of(request.client, by_network=planned.by_network)
-                    if not _is_spared(client, planned.never):
+                    if not is_spared(client, planned.never):
                         self._list.probe(client, now, planned.after, planned.seconds)
         elif self._list.has_suspects:
             with suppress(msgspec.DecodeError, ValueError):
@@ -189,7 +189,8 @@ def _client(text: str, planned: PlannedBans) -> str:
 
 
 @lru_cache(1 << 12)
-def _is_spared(client: str, never: tuple[str, ...]) -> bool:
+def is_spared(client: str, never: tuple[str, ...]) -> bool:
+    """Whether the client comes from a network of `never`."""
     network = ipaddress.ip_network(client)
     return any(network.overlaps(one) for one in _networks(never) if one.version == network.version)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from portico.site.checks.rule import Broken, Rules
-from portico.site.crawlers import ALLOW, BY_NAME, KINDS, REFUSE, rate, wrong_names
+from portico.site.crawlers import ALLOW, BY_NAME, KINDS, REFUSE, name_server, rate, wrong_names
 from portico.site.options import Options
 
 
@@ -53,9 +53,18 @@ def _networks(options: Options) -> Broken:
             )
 
 
+def _dns(options: Options) -> Broken:
+    try:
+        name_server(options.crawlers.dns)
+    except ValueError:
+        hint = "expected system, or an address such as 192.0.2.53, 127.0.0.1:5353 or [2001:db8::53]:53"
+        yield f'"{options.crawlers.dns}" is no name server', hint
+
+
 CRAWLER_RULES: Rules = {
     **{f"crawlers.{kind}": _kind(kind) for kind in KINDS},
     "crawlers.allow": _allow,
     "crawlers.refuse": _refuse,
     "crawlers.networks": _networks,
+    "crawlers.dns": _dns,
 }

@@ -56,6 +56,16 @@ class Crawlers(Section, frozen=True):
             is_read=True,
         ),
     ] = []
+    dns: Annotated[
+        str,
+        option(
+            "Verify the names of crawlers by DNS, beside the requests: Googlebot's addresses have names of "
+            "googlebot.com that lead back to them. Who uses the name without that is refused once it is known. "
+            "`system` asks the name servers of /etc/resolv.conf, an address another one; empty asks none. "
+            "`networks` goes before.",
+            example="system",
+        ),
+    ] = ""
     robots: Annotated[
         bool | None,
         option(

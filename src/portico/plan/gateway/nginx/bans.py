@@ -41,7 +41,7 @@ def planned(web: Web) -> PlannedBans | None:
     if bans is None:
         return None
     return PlannedBans(
-        bans.directory, bans.after, bans.seconds, bans.is_dry_run, bans.never, _by_network(web), bans.cause
+        bans.directory, bans.after, bans.seconds, bans.is_dry_run, bans.never, by_network(web), bans.cause
     )
 
 
@@ -51,7 +51,7 @@ def banned(web: Web, bans: Bans) -> list[Directive]:
         return []
     return [
         block(
-            "if", "(-f", f"{bans.directory}/{_name(web)})", why=f"the client {_WHY}", cause=bans.cause,
+            "if", "(-f", f"{bans.directory}/{client_name(web)})", why=f"the client {_WHY}", cause=bans.cause,
             of=[refusing(BAN), directive("return", _REFUSED, why="leads to the page of a ban", cause=bans.cause)],
         )
     ]  # fmt: skip
@@ -68,7 +68,7 @@ def dry_run(web: Web) -> list[Directive]:
     why = "only the log line says that the request would be refused"
     return [
         block(
-            "if", "(-f", f"{bans.directory}/{_name(web)}{GUARD})", why=f"the client would be refused; it {_WHY}",
+            "if", "(-f", f"{bans.directory}/{client_name(web)}{GUARD})", why=f"the client would be refused; it {_WHY}",
             cause=bans.dry_run_cause,
             of=[directive("set", GUARD, f"{BAN}, dry run", why=why, cause=bans.dry_run_cause)],
         )
@@ -87,10 +87,10 @@ def ban_page(web: Web, guards: Sequence[Guard]) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _name(web: Web) -> str:
-    return CLIENT_NAME if _by_network(web) else "$remote_addr"
+def client_name(web: Web) -> str:
+    return CLIENT_NAME if by_network(web) else "$remote_addr"
 
 
-def _by_network(web: Web) -> bool:
+def by_network(web: Web) -> bool:
     """But where own directives have numbered captures, which those of `client_map` would replace."""
     return not web.own.say(_NUMBERED)

@@ -5,19 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from portico.plan.gateway.nginx.bans import by_network, client_name
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
-from portico.plan.gateway.nginx.log.text import GUARD
+from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.pages import PREFIX
+from portico.plan.model import PlannedClaims
 from portico.plan.web.guards import Guard, WantedCrawler
 from portico.plan.web.model import Web
 from portico.plan.web.pages import CRAWLER as PAGE
 from portico.plan.web.refusals import CRAWLER, FORGED
+from portico.plan.web.unwanted.bans import NEVER
 from portico.plan.web.unwanted.crawlers import ROBOTS, Crawlers
 
 _MOST_NAMES = 25
 _REFUSED = 463
 """A status no layer uses otherwise; it never leaves nginx."""
+
+
+def planned(web: Web) -> PlannedClaims | None:
+    """What whoever verifies names has to know."""
+    crawlers = web.crawlers
+    if crawlers is None or not crawlers.claimed:
+        return None
+    never = tuple(dict.fromkeys((*NEVER, *web.limits.uncounted)))
+    return PlannedClaims(crawlers.directory, crawlers.claimed, crawlers.server, never, by_network(web))
 
 
 def crawler_maps(web: Web) -> list[Directive]:
@@ -43,10 +55,33 @@ def crawler_maps(web: Web) -> list[Directive]:
         ),
         entries(
             "map", "$uri", variable(web, "crawler"),
-            table=[("default", variable(web, "named")), *((path, "") for path in {ROBOTS: 1, web.prefix + ROBOTS: 1})],
+            table=[("default", variable(web, "named")), *_robots(web)],
             why="every crawler may read robots.txt, which says that it is refused", cause=cause or networks_cause,
         ),
+        *_claimed(web, crawlers),
     ]  # fmt: skip
+
+
+def _claimed(web: Web, crawlers: Crawlers) -> list[Directive]:
+    if not crawlers.claimed:
+        return []
+    cause, claimed = crawlers.dns_cause, variable(web, "claimed")
+    file = f"{crawlers.directory}/{client_name(web)}"
+    return [
+        entries(
+            "map", "$http_user_agent", claimed, table=[("default", ""), (_pattern(crawlers.claimed), file)],
+            why="the file of a client that uses the name of a crawler; Portico makes it when DNS says that it is none",
+            cause=cause,
+        ),
+        entries(
+            "map", "$uri", variable(web, "claim"), table=[("default", claimed), *_robots(web)],
+            why="every client may read robots.txt", cause=cause,
+        ),
+    ]  # fmt: skip
+
+
+def _robots(web: Web) -> list[tuple[str, str]]:
+    return [(path, "") for path in dict.fromkeys((ROBOTS, web.prefix + ROBOTS))]
 
 
 def unwanted(web: Web, crawlers: Crawlers) -> list[Directive]:
@@ -62,8 +97,18 @@ def unwanted(web: Web, crawlers: Crawlers) -> list[Directive]:
                 directive("set", GUARD, name, why="the log line says which guard refused the request"),
                 directive("return", _REFUSED, why="leads to the page for crawlers", cause=cause),
             ],
-        )
+        ),
+        *([_refuse_claim(web, crawlers)] if crawlers.claimed else []),
     ]  # fmt: skip
+
+
+def _refuse_claim(web: Web, crawlers: Crawlers) -> Directive:
+    why = "this file exists for a client that uses the name of a crawler, and is none by DNS; nobody else is looked for"
+    back = "leads to the page for crawlers"
+    return block(
+        "if", "(-f", f"{variable(web, 'claim')})", why=why, cause=crawlers.dns_cause,
+        of=[refusing(FORGED), directive("return", _REFUSED, why=back, cause=crawlers.dns_cause)],
+    )  # fmt: skip
 
 
 def crawlers_dry_run(web: Web) -> list[Directive]:
@@ -85,7 +130,15 @@ def crawlers_dry_run(web: Web) -> list[Directive]:
             )
             for guard in (CRAWLER, FORGED)
         ),
+        *([_note_claim(web, why, cause)] if crawlers.claimed else []),
     ]  # fmt: skip
+
+
+def _note_claim(web: Web, why: str, cause: str) -> Directive:
+    return block(
+        "if", "(-f", f"{variable(web, 'claim')}{GUARD})", why=why, cause=cause,
+        of=[directive("set", GUARD, f"{FORGED}, dry run", why=why, cause=cause)],
+    )  # fmt: skip
 
 
 def crawler_page(web: Web, guards: Sequence[Guard]) -> list[Directive]:

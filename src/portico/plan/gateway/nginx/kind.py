@@ -14,6 +14,7 @@ from portico.plan.gateway.nginx.app.challenge import challenge_files, solved_lim
 from portico.plan.gateway.nginx.app.upstream import beyond, planned
 from portico.plan.gateway.nginx.app.upstream import notes as names_of_servers
 from portico.plan.gateway.nginx.bans import planned as planned_bans
+from portico.plan.gateway.nginx.crawlers import planned as planned_claims
 from portico.plan.gateway.nginx.entry.health import notes as health
 from portico.plan.gateway.nginx.entry.tls import hsts_file
 from portico.plan.gateway.nginx.entry.tls import impossible as no_tls
@@ -89,6 +90,7 @@ NGINX = GatewayKind(
     host_file=host_conf,
     servers=planned,
     bans=planned_bans,
+    claims=planned_claims,
     limits=lambda web: (*planned_limits(web), *solved_limits(web)),
     hsts=hsts_file,
     names_line=re.compile(r" in (/\S+?):(\d+)$", re.MULTILINE),

@@ -30,7 +30,7 @@ V6 = (
 )
 """What stands before the name of a client in the text of its address, the name, and what stands behind it. The rows of
 IPv6: the network is written out; it ends in zeros that are left out; zeros are left out within it."""
-_NEVER = (
+NEVER = (
     *KNOWN_PROXIES["private"],
     "169.254.0.0/16", "fe80::/10",  # link-local
     "100.64.0.0/10",  # https://www.rfc-editor.org/rfc/rfc6598: the users of a provider share these
@@ -66,7 +66,7 @@ def bans(site: Site, place: Place, *, is_waiting: bool) -> Bans | None:
         after=guard.ban_after,
         seconds=float(guard.ban),
         is_dry_run=guard.ban_dry_run,
-        never=tuple(dict.fromkeys((*_NEVER, *ranges(site.proxies), *site.options.limits.exempt))),
+        never=tuple(dict.fromkeys((*NEVER, *ranges(site.proxies), *site.options.limits.exempt))),
         cause=site.cause("guard.ban"),
         dry_run_cause=site.cause("guard.ban_dry_run"),
     )

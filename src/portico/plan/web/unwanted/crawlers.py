@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from portico.place.model import Place
+from portico.plan.paths import Paths
 from portico.plan.web.allow_list import obstacles
 from portico.plan.web.own import OwnDirectives
-from portico.site.crawlers import ALLOW, BY_NAME, KINDS, REFUSE, of_kind, policy, rate, refused
+from portico.site.crawlers import ALLOW, BY_NAME, KINDS, REFUSE, named_by_dns, of_kind, policy, rate, refused
 from portico.site.front.routes import pattern as loose
 from portico.site.limit import Limit
 from portico.site.model import Site
@@ -24,9 +26,16 @@ class Crawlers:
     refused: tuple[str, ...]
     verified: tuple[tuple[str, tuple[str, ...]], ...]
     """Names, with the networks of who may use them."""
+    claimed: Mapping[str, tuple[str, ...]]
+    """Names that DNS verifies, with the domains of who may use them."""
+    server: str
+    """The name server."""
+    directory: str
+    """It has a file for each client that uses such a name, and may not."""
     is_dry_run: bool
     cause: str
     networks_cause: str
+    dns_cause: str
     dry_run_cause: str
 
 
@@ -38,18 +47,23 @@ class Robots:
     cause: str
 
 
-def crawlers(site: Site) -> Crawlers | None:
+def crawlers(site: Site, place: Place | None = None) -> Crawlers | None:
     """None: whoever says that it is a crawler is a client as any other."""
     options = site.options.crawlers
     names = tuple(dict.fromkeys(one.name for one in refused(options) if one.is_sent))
-    if not (names or site.crawler_networks):
+    claimed = named_by_dns(options, site.crawler_networks) if options.dns else {}
+    if not (names or site.crawler_networks or claimed):
         return None
     return Crawlers(
         refused=names,
         verified=tuple(sorted(site.crawler_networks.items())),
+        claimed=claimed,
+        server=options.dns,
+        directory=Paths.of(place).forged if place else "",
         is_dry_run=options.dry_run,
         cause=_cause(site),
         networks_cause=site.cause("crawlers.networks"),
+        dns_cause=site.cause("crawlers.dns"),
         dry_run_cause=site.cause("crawlers.dry_run"),
     )
 

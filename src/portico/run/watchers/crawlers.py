@@ -1,0 +1,199 @@
+"""Verifies by DNS who says that it is a crawler: reads in the log who does, and makes a file for each that is none.
+
+The address has a name in a domain of the crawler's owner, and that name leads back to it. No request waits for that:
+the first ones of a client are answered before its name is known. What cannot be found out counts as true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+from portico.log.follow import MOST, Follower
+from portico.log.request import Request
+from portico.place import untrusted
+from portico.plan.model import Plan, PlannedClaims
+from portico.plan.web.unwanted.bans import client_of, file_names
+from portico.run.background import in_background
+from portico.run.watchers.bans import is_spared
+from portico.site.crawlers import name_server
+from portico.ticks import WELL, Rounds, tick
+
+_LOOK_SECONDS, _DNS_SECONDS = 1.0, 5.0
+_KEPT_SECONDS, _AGAIN_SECONDS = 86_400.0, 600.0
+"""How long an answer holds, and how long it counts that none came."""
+_MOST_KNOWN, _MOST_WAITING, _AT_ONCE, _MOST_NAMES, _PIECES = 20_000, 1000, 8, 10, 8
+"""Answers that are kept; clients that wait; questions at once; names of an address that are asked; MiB of a round."""
+_AGENT = rb'"agent":"[^"\\]*(?:\\.[^"\\]*)*?'
+
+
+class Claim(NamedTuple):
+    """The client at this address says that it is that crawler."""
+
+    address: str
+    name: str
+
+
+class _Answer(NamedTuple):
+    is_forged: bool
+    until: float
+
+
+Ask = Callable[[str, Sequence[str], str], bool | None]
+"""Whether the address is of one of these domains, by a name server; None: it cannot be found out."""
+
+
+class CrawlerNames:
+    """The names of one site's crawlers."""
+
+    def __init__(self, in_force: Callable[[], Plan], ask: Ask | None = None) -> None:
+        self._in_force, self._ask = in_force, ask or by_dns
+        self._planned: PlannedClaims | None = None
+        self._follower: Follower | None = None
+        self._names: re.Pattern[bytes] | None = None
+        self._waiting: dict[Claim, None] = {}
+        self._known: dict[Claim, _Answer] = {}
+        self._written: set[str] = set()
+
+    async def watch(self) -> Rounds:
+        """One look a round; a site that verifies no names costs nothing."""
+        while True:
+            if self._in_force().claims or self._planned:
+                await self.look()
+            yield WELL
+            await tick(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Who claims what by now, and what DNS says of some of them."""
+        await in_background(self._read)
+        asked = list(self._waiting)[:_AT_ONCE]
+        planned = self._planned
+        if planned is None:
+            return
+        answers = await asyncio.gather(*(in_background(partial(self._verify, one, planned)) for one in asked))
+        now = time.time()
+        for claim, is_true in zip(asked, answers, strict=True):
+            self._waiting.pop(claim, None)
+            if len(self._known) >= _MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+            seconds = _AGAIN_SECONDS if is_true is None else _KEPT_SECONDS
+            self._known[claim] = _Answer(is_true is False, now + seconds)
+        await in_background(self._write)
+
+    def _verify(self, claim: Claim, planned: PlannedClaims) -> bool | None:
+        return self._ask(claim.address, planned.domains.get(claim.name, ()), planned.server)
+
+    def _read(self) -> None:
+        plan = self._in_force()
+        if plan.claims != self._planned:
+            self._begin(plan)
+        follower, names = self._follower, self._names
+        if follower is None or names is None:
+            return
+        if (behind := follower.waiting()) > _PIECES * MOST:
+            follower.pass_over(behind - _PIECES * MOST)
+        for _ in range(_PIECES):
+            text = follower.text(MOST)
+            if not text:
+                return
+            for line in text.splitlines() if names.search(text) else ():
+                if names.search(line):
+                    self._take(line)
+
+    def _begin(self, plan: Plan) -> None:
+        """Other names are verified than before: whoever was seen may have used one of them."""
+        self._waiting, self._known, self._written = {}, {}, set()
+        if self._planned:
+            untrusted.remove_tree(self._planned.directory)
+        self._planned = plan.claims
+        self._follower = self._names = None
+        if plan.claims:
+            directory = Path(plan.claims.directory)
+            untrusted.remove_tree(directory)
+            directory.mkdir(exist_ok=True)
+            directory.chmod(0o755)  # nginx's workers look here; the runtime directory lets in nobody else
+            self._follower = Follower(Path(plan.access_log))
+            words = b"|".join(re.escape(name).encode() for name in plan.claims.domains)
+            self._names = re.compile(_AGENT + b"(?:" + words + b")", re.IGNORECASE)
+
+    def _take(self, line: bytes) -> None:
+        """What a line claims, unless the client is a proxy that nobody declared, or one of many behind its address."""
+        request, planned = Request.parse(line), self._planned
+        if request is None or planned is None or request.forwarded:
+            return
+        agent = request.agent.lower()
+        with suppress(ValueError):
+            client = client_of(request.client, by_network=False)
+            if is_spared(client, planned.never):
+                return
+            for claim in (Claim(client, name) for name in planned.domains if name.lower() in agent):
+                if len(self._waiting) < _MOST_WAITING and not self._knows(claim):
+                    self._waiting[claim] = None
+
+    def _knows(self, claim: Claim) -> bool:
+        found = self._known.get(claim)
+        return found is not None and found.until > time.time()
+
+    def _write(self) -> None:
+        planned, now = self._planned, time.time()
+        if planned is None:
+            return
+        for claim in [one for one, answer in self._known.items() if answer.until <= now]:
+            del self._known[claim]
+        forged = {claim.address for claim, answer in self._known.items() if answer.is_forged}
+        wanted = {
+            name
+            for address in forged
+            for name in file_names(
+                client_of(address, by_network=planned.by_network), by_network=planned.by_network
+            )
+        }
+        for name in wanted - self._written:
+            Path(planned.directory, name).touch(mode=0o644)
+        for name in self._written - wanted:
+            Path(planned.directory, name).unlink(missing_ok=True)
+        self._written = wanted
+
+
+def by_dns(address: str, domains: Sequence[str], server: str) -> bool | None:
+    """The address has a name in one of the domains, and that name has this address."""
+    from dns import exception, resolver, reversename  # it takes memory that few sites need
+
+    asked = _resolver(server)
+    try:
+        found = asked.resolve(reversename.from_address(address), "PTR", lifetime=_DNS_SECONDS)
+        names = [str(one.target).rstrip(".").lower() for one in found]
+        kind = "AAAA" if ":" in address else "A"
+        for name in names[:_MOST_NAMES]:
+            if any(name == domain or name.endswith(f".{domain}") for domain in domains):
+                with suppress(resolver.NXDOMAIN, resolver.NoAnswer):
+                    forward = asked.resolve(name, kind, lifetime=_DNS_SECONDS)
+                    if _has(address, (one.address for one in forward)):
+                        return True
+    except (resolver.NXDOMAIN, resolver.NoAnswer):
+        return False
+    except (exception.DNSException, OSError):
+        return None
+    return False
+
+
+def _has(address: str, found: Iterable[str]) -> bool:
+    return ipaddress.ip_address(address) in map(ipaddress.ip_address, found)
+
+
+@lru_cache(4)
+def _resolver(server: str):  # type: ignore[no-untyped-def]
+    from dns import resolver
+
+    chosen = name_server(server)
+    made = resolver.Resolver(configure=chosen is None)
+    if chosen:
+        made.nameservers, made.port = [chosen[0]], chosen[1]
+    return made
