@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from portico.protocol.status import SiteStatus
+from portico.protocol.status import BansStatus, CertificateStatus, SiteStatus
 from portico.watch.histogram import Histogram
 from portico.watch.metrics import CLASSES, Metrics
 
@@ -86,12 +86,25 @@ _USUAL = frozenset({"2xx", "3xx", "4xx", "5xx", "left", "maintenance"})
 
 
 def _of_status(status: SiteStatus) -> Iterator[Iterator[str]]:
-    releases = status.releases
-    workers = [({"release": str(one.number)}, worker) for one in releases for worker in one.workers]
     yield _gauge("up_seconds", "For how long Portico has run.", [({}, status.up_seconds)])
     yield _gauge("connections", "Client connections that are open.", [({}, status.connections)])
     yield _gauge("queue_waiting", "Requests that wait for a worker.", [({}, status.queue.waiting)])
     yield _gauge("workers_busy", "Requests that workers have in hand.", [({}, status.queue.with_app)])
+    yield from _of_processes(status)
+    yield from _of_bans([status.bans] if status.bans else [])
+    yield _gauge("release_live", "The release that gets the requests.", [({}, status.live)])
+    yield _gauge("releases", "Releases that run: two during a reload.", [({}, len(status.releases))])
+    servers = status.servers
+    yield _gauge(
+        "server_in", "1 for a server of the upstream that gets requests, 0 for one that is out.",
+        (({"server": one.name}, int(one.status == "in")) for one in servers),
+    )  # fmt: skip
+    yield from _of_certificates([status.certificate] if status.certificate else [])
+
+
+def _of_processes(status: SiteStatus) -> Iterator[Iterator[str]]:
+    releases = status.releases
+    workers = [({"release": str(one.number)}, worker) for one in releases for worker in one.workers]
     yield _gauge(
         "workers", "Workers that run, by release.",
         (({"release": str(one.number)}, len(one.workers)) for one in releases),
@@ -120,20 +133,17 @@ def _of_status(status: SiteStatus) -> Iterator[Iterator[str]]:
     yield _counter(
         "workers_started_total", "Workers that were seen to start.", [({}, status.workers_started or 0)]
     )
-    bans = [status.bans] if status.bans else []
+
+
+def _of_bans(bans: list[BansStatus]) -> Iterator[Iterator[str]]:
     yield _gauge(
         "banned_clients", "Clients that are refused everything for a while, with guard.ban.",
         (({}, one.banned) for one in bans),
     )  # fmt: skip
     yield _counter("bans_total", "Bans of clients since the start.", (({}, one.total) for one in bans))
-    yield _gauge("release_live", "The release that gets the requests.", [({}, status.live)])
-    yield _gauge("releases", "Releases that run: two during a reload.", [({}, len(releases))])
-    servers = status.servers
-    yield _gauge(
-        "server_in", "1 for a server of the upstream that gets requests, 0 for one that is out.",
-        (({"server": one.name}, int(one.status == "in")) for one in servers),
-    )  # fmt: skip
-    certificates = [status.certificate] if status.certificate else []
+
+
+def _of_certificates(certificates: list[CertificateStatus]) -> Iterator[Iterator[str]]:
     yield _gauge(
         "certificate_days", "Days until the certificate of a name expires.",
         (({"name": name}, one.days_left) for one in certificates for name in one.names),

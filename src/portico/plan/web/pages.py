@@ -89,6 +89,22 @@ _ACCESS = (
 """Of guards that a site has only where it says who may come; methods are refused by an allow-list of routes, too."""
 
 
+_NOT_NOW = (
+    Page(503, "Starting", "The app is starting. This page asks again by itself.", RETRY_SECONDS),
+    Page(
+        503,
+        "Busy",
+        "More requests came than can be answered in time. This page asks again by itself.",
+        RETRY_BUSY_SECONDS,
+        BUSY,
+    ),
+    Page(503, "Closed for maintenance", "", RETRY_MAINTENANCE_SECONDS, MAINTENANCE, has_message=True),
+    Page(
+        507,
+        "No room",
+        "The server could not keep this request while it came in; its disk may be full. Please try again later.",
+    ),
+)
 _BANNED = Page(
     403,
     "Refused for a while",
@@ -150,19 +166,6 @@ def _made(site: Site, *, knows_methods: bool) -> tuple[Page, ...]:
             "Something went wrong on our side: no answer came, or one that is no valid HTTP or has more cookies and "
             "headers than the server takes. Please try again in a moment.",
         ),
-        Page(503, "Starting", "The app is starting. This page asks again by itself.", RETRY_SECONDS),
-        Page(
-            503,
-            "Busy",
-            "More requests came than can be answered in time. This page asks again by itself.",
-            RETRY_BUSY_SECONDS,
-            BUSY,
-        ),
-        Page(503, "Closed for maintenance", "", RETRY_MAINTENANCE_SECONDS, MAINTENANCE, has_message=True),
-        Page(
-            507,
-            "No room",
-            "The server could not keep this request while it came in; its disk may be full. Please try again later.",
-        ),
+        *_NOT_NOW,
         Page(504, "The app took too long", "The answer did not come in time. Please try again later."),
     )

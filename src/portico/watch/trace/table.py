@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -56,55 +57,29 @@ def _there(evidence: Evidence) -> Iterator[Row]:
     """From the client to the gateway."""
     sent = evidence.sent
     begin, looked, connected = sent.at("begin"), sent.at("looked up"), sent.at("connected")
+    failed = f"fails: {sent.error}"
+    looks = partial(_row, evidence, CLIENT, f"looks up {sent.peer}", "", CLIENT, "resolver", at=begin)
     if not looked:
-        yield _row(
-            evidence,
-            CLIENT,
-            f"looks up {sent.peer}",
-            "",
-            CLIENT,
-            "resolver",
-            at=begin,
-            note=f"fails: {sent.error}",
-        )
+        yield looks(note=failed)
         return
-    yield _row(
-        evidence, CLIENT, f"looks up {sent.peer}", "", CLIENT, "resolver", at=begin, took=_us(begin, looked)
-    )
+    yield looks(took=_us(begin, looked))
+    connects = partial(_row, evidence, CLIENT, source=CLIENT, destination=GATEWAY, at=looked)
     if not connected:
-        note = f"fails: {sent.error}"
-        yield _row(
-            evidence, CLIENT, f"connects to port {sent.port}", "", CLIENT, GATEWAY, at=looked, note=note
-        )
+        yield connects(f"connects to port {sent.port}", note=failed)
         return
-    where = f"{sent.address}:{sent.port}"
-    yield _row(
-        evidence,
-        CLIENT,
-        f"connects to {where} (TCP)",
-        "",
-        CLIENT,
-        GATEWAY,
-        at=looked,
-        took=_us(looked, connected),
-    )
+    yield connects(f"connects to {sent.address}:{sent.port} (TCP)", took=_us(looked, connected))
     secured = sent.at("secured")
     if sent.scheme == "https" and not secured:
-        note = f"fails: {sent.error}"
-        yield _row(evidence, CLIENT, "speaks of TLS", "", CLIENT, GATEWAY, at=connected, note=note)
+        yield connects("speaks of TLS", at=connected, note=failed)
     if secured:
         note = f"not trusted by this machine: {sent.distrust}" if sent.distrust else ""
-        yield _row(
-            evidence, CLIENT, f"agrees on {sent.tls}, {sent.cipher}", "", CLIENT, GATEWAY,
-            at=connected, took=_us(connected, secured), note=note,
-        )  # fmt: skip
+        what = f"agrees on {sent.tls}, {sent.cipher}"
+        yield connects(what, at=connected, took=_us(connected, secured), note=note)
     if not sent.at("sending"):
         return
     body = f" and {sent.size} bytes of body" if sent.size else ""
-    yield _row(
-        evidence, CLIENT, f"sends {sent.method} {evidence.target}{body}", _REQUEST, CLIENT, GATEWAY,
-        at=sent.at("sending"), took=_us(sent.at("sending"), sent.at("sent")),
-    )  # fmt: skip
+    what, begins = f"sends {sent.method} {evidence.target}{body}", sent.at("sending")
+    yield connects(what, _REQUEST, at=begins, took=_us(begins, sent.at("sent")))
 
 
 def _gateway(evidence: Evidence) -> Iterator[Row]:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-from pathlib import Path
-from typing import Any
-
 import click
 
-from portico.cli import output
-from portico.cli.flags import given, site_arguments_but
-from portico.errors import PorticoError, Problem
-from portico.plan.model import File
-from portico.project.command_line import command_line
-from portico.project.gather import gather
-from portico.project.here import here
-from portico.run.disk.write import write_files
+from portico.cli.export import systemd
+
+FORMATS = (systemd,)
 
 
 @click.group("export", context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,55 +14,5 @@ def command() -> None:
     """Write the files another program needs to run the site."""
 
 
-@command.command("systemd")
-@site_arguments_but("user")
-@click.option(
-    "--user",
-    default="",
-    metavar="NAME",
-    help="Who it runs as. Default: the site's user, else you, never root.",
-)
-@click.option("--write", metavar="DIR", help="Write the unit into DIR instead of to standard output.")
-def systemd(app: str | None, config: str | None, user: str, write: str | None, **flags: Any) -> None:
-    """Write a hardened unit that runs APP as a service.
-
-    Every line says why it is there."""
-    from portico.check.service import obstacles
-    from portico.export.systemd import Call, systemd_unit, unit_name
-    from portico.place.preset import service
-    from portico.plan.build import plan
-
-    os.environ.pop("PORT", None)  # of this shell; the service has none
-    # As root the app is imported as who will run it, where this machine knows that user.
-    found = gather(app, config, given(flags) | ({"user": user} if _is_known(user) else {}), serves=False)
-    who = user or found.site.options.user or ("" if found.place.is_root else found.place.user)
-    directory = here()
-    is_link = directory != directory.resolve()
-    call = Call(command_line(app, config, given(flags)), str(directory), who, is_link)
-    place = service(found.place, unit_name(found.site), who)
-    _give(systemd_unit(found.site, place, plan(found.site, place), call), write)
-    for sentence in obstacles(found.site, found.place, who):
-        output.say(f"{output.warned('warning')} {sentence}")
-
-
-def _is_known(user: str) -> bool:
-    """Whether we may and can be that user."""
-    try:
-        return bool(user) and os.geteuid() == 0 and bool(pwd.getpwnam(user))
-    except KeyError:
-        return False
-
-
-def _give(file: File, write: str | None) -> None:
-    if not write:
-        output.results([line.text for line in file.lines])
-        return
-    directory = Path(write)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for path in write_files([file], directory, is_ours=False):
-            output.result(str(path))
-    except OSError as error:
-        raise PorticoError(
-            Problem(str(error.filename or directory), f"cannot be written: {error.strerror}")
-        ) from None
+for one in FORMATS:
+    command.add_command(one.command)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,23 +127,26 @@ def _serve(
     from portico.run.supervisor.loop import run
     from portico.watch.live import Live
 
-    def say(item: notices.Notice) -> None:
-        if isinstance(item, notices.Ready | notices.Stopping):
-            waiting.over()
-        if isinstance(item, notices.Ready):
-            item = notices.Ready(item.took_seconds + gathered.import_seconds)
-        if isinstance(item, notices.Switched):
-            remember()  # not before: a release that is refused tells nothing of the next start
-        _say(item, gathered, screen)
-
     return run(
         patient(gathered),
-        say=say,
+        say=partial(_said, gathered, screen, waiting, remember),
         replan=replan,
         beside=[*_shows(gathered.plan, screen), waiting.watcher(gathered.import_seconds)],
         observer=Live(gathered.plan),
         claim=claim[0] if claim else None,
     )
+
+
+def _said(
+    gathered: Gathered, screen: Screen, waiting: Waiting, remember: Callable[[], None], item: notices.Notice
+) -> None:
+    if isinstance(item, notices.Ready | notices.Stopping):
+        waiting.over()
+    if isinstance(item, notices.Ready):
+        item = notices.Ready(item.took_seconds + gathered.import_seconds)
+    if isinstance(item, notices.Switched):
+        remember()  # not before: a release that is refused tells nothing of the next start
+    _say(item, gathered, screen)
 
 
 def patient(gathered: Gathered) -> Plan:

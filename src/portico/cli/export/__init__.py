@@ -1,0 +1,1 @@
+"""What `portico export` writes, a file for each program that reads it."""

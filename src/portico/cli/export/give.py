@@ -1,0 +1,26 @@
+"""A file that another program reads: printed, or written into a directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from portico.cli import output
+from portico.errors import PorticoError, Problem
+from portico.plan.model import File
+from portico.run.disk.write import write_files
+
+
+def give(file: File, write: str | None) -> None:
+    """Raises PorticoError for a directory that cannot be written."""
+    if not write:
+        output.results([line.text for line in file.lines])
+        return
+    directory = Path(write)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in write_files([file], directory, is_ours=False):
+            output.result(str(path))
+    except OSError as error:
+        raise PorticoError(
+            Problem(str(error.filename or directory), f"cannot be written: {error.strerror}")
+        ) from None
