@@ -74,6 +74,10 @@ FAULTS = {
         "cookie-lost", "SESSION_COOKIE_DOMAIN is shop.test", "flask",
         'app.config["SESSION_COOKIE_DOMAIN"] = "shop.test"',
     ),
+    "a cookie whose name browsers do not take": Fault(
+        "cookie-lost", "__Host-shop is a name that browsers take with no Domain only", "django",
+        'own.update(SESSION_COOKIE_NAME="__Host-shop", SESSION_COOKIE_DOMAIN="shop.example")',
+    ),
     "a prefix that the site does not have": Fault(
         "prefix", "PrefixMiddleware says that the app is below '/app'", "pyramid",
         'from paste.deploy.config import PrefixMiddleware\nwrap = lambda app: PrefixMiddleware(app, prefix="/app")',

@@ -4,6 +4,7 @@ touched.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -25,9 +26,20 @@ from portico.run.gateway import files
 from portico.site.model import Site
 from portico.values import Address
 
+_TAKEN, _TRIES = os.strerror(errno.EADDRINUSE), 5
+"""Another process may take the free port, which the gateway binds for its test, at that moment."""
+
 
 def accepted(site: Site, place: Place) -> Finding:
     """The gateway's verdict."""
+    for _ in range(_TRIES):
+        found = _tried(site, place)
+        if _TAKEN not in f"{found.what}{found.hint}":
+            break
+    return found
+
+
+def _tried(site: Site, place: Place) -> Finding:
     try:
         directory = Path(tempfile.mkdtemp(prefix="portico-", dir=_temporary()))
     except OSError as error:

@@ -132,6 +132,8 @@ class Cookie(msgspec.Struct, frozen=True):
     """In lower case; empty when it is not set."""
     domain: str = ""
     path: str = ""
+    title: str = ""
+    """The cookie's own name: browsers demand more of one that begins with `__Host-` or `__Secure-`."""
 
 
 class ProxyLayer(msgspec.Struct, frozen=True):

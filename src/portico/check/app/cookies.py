@@ -32,6 +32,10 @@ def _lost(site: Site, cookie: Cookie) -> Iterator[Finding]:
         name = cookie.names.get("samesite", "")
         what = f'{name} is "None" without {secure}: browsers refuse {cookie.what}, and no login holds'
         yield warning(name, what, f'{secure} = True, or {name} = "Lax"', "cookie-lost")
+    if missing := list(_prefixed(cookie)):
+        rule = f"is a name that browsers take with {' and '.join(missing)} only"
+        what = f"{cookie.title} {rule}: they refuse {cookie.what}"
+        yield warning(cookie.title, what, "give it those attributes, or another name", "cookie-lost")
     if (domain := cookie.domain.lstrip(".").lower()) and (
         elsewhere := _not_below(site.options.domains, domain)
     ):
@@ -42,6 +46,17 @@ def _lost(site: Site, cookie: Cookie) -> Iterator[Finding]:
         name = cookie.names.get("path", "")
         what = f"{name} is {cookie.path} and mount is {site.prefix}: browsers do not send {cookie.what} there"
         yield warning(name, what, f"leave {name} out", "cookie-lost")
+
+
+def _prefixed(cookie: Cookie) -> Iterator[str]:
+    """What browsers miss in a cookie whose name begins so: draft-ietf-httpbis-rfc6265bis, section 4.1.3."""
+    is_of_host = cookie.title.startswith("__Host-")
+    if not cookie.secure and (is_of_host or cookie.title.startswith("__Secure-")):
+        yield "Secure"
+    if is_of_host and cookie.domain:
+        yield "no Domain"
+    if is_of_host and cookie.path not in ("", "/"):
+        yield 'Path="/"'
 
 
 def _not_below(domains: list[str], domain: str) -> list[str]:

@@ -34,17 +34,13 @@ def _hosts(site: Site, said: AppSettings) -> Iterator[Finding]:
         return
     if not said.hosts:
         what = f"{name} is empty: the app answers every request with 400"
-        yield fault(name, what, f"{name} = {_listed(site.options.domains or ['shop.example'])}", "hosts")
+        yield fault(name, what, f"add the site's names to {name}", "hosts")
         return
     asked = [site.options.canonical] if site.options.canonical else site.options.domains
     if missing := [domain for domain in asked if not _is_among(domain.lower(), said.hosts)]:
         names = ", ".join(missing)
         what = f"domains has {names}, and {name} has not: the app answers each request for it with 400"
-        yield fault(name, what, f"{name} = {_listed([*said.hosts, *missing])}", "hosts")
-
-
-def _listed(names: list[str]) -> str:
-    return "[" + ", ".join(f'"{name}"' for name in dict.fromkeys(names)) + "]"
+        yield fault(name, what, f"add {names} to {name}", "hosts")
 
 
 def _is_among(domain: str, allowed: list[str]) -> bool:

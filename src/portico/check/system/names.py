@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from portico.check.model import Finding, warning
+from portico.check.model import Finding, ok, warning
 from portico.check.system.around import Around
 from portico.site.model import Site
 
@@ -24,7 +24,10 @@ def name_findings(site: Site, around: Around, *, is_container: bool) -> Iterator
     found = around.lookup(wanted)
     for domain in domains:
         if domain in found:
-            yield from _of_domain(site, around, domain, found[domain])
+            problems = list(_of_domain(site, around, domain, found[domain]))
+            yield from problems
+            if not problems and _is_here(around, found[domain]):
+                yield ok("domains", f"{domain} leads to this machine", "dns")
     for domain, other in others.items():
         if other not in site.options.domains and _is_here(around, found.get(other, [])):
             what = f"{other} leads to this machine, and domains has only {domain}: nginx closes what comes for it"

@@ -13,6 +13,7 @@ def cookie(
     samesite: Any,
     domain: Any = None,
     path: Any = None,
+    title: Any = "",
 ) -> dict[str, Any]:
     """The attributes of a cookie; `names` are the settings behind them. None if the app does not decide one."""
     return {
@@ -23,4 +24,5 @@ def cookie(
         "samesite": "" if samesite in (None, False, "") else str(samesite).lower(),
         "domain": str(domain) if isinstance(domain, str) else "",
         "path": str(path) if isinstance(path, str) else "",
+        "title": str(title or ""),
     }

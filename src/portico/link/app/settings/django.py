@@ -47,7 +47,7 @@ def _cookie(what: str, beginning: str, httponly: Any) -> dict[str, Any]:
     marks = ("secure", "httponly", "samesite", "domain", "path")
     names = {mark: f"{beginning}_{mark.upper()}" for mark in marks}
     said = {mark: getattr(project, name) for mark, name in names.items()}
-    place = (said["domain"], said["path"])
+    place = (said["domain"], said["path"], getattr(project, f"{beginning}_NAME"))
     return cookie(what, names, said["secure"], httponly, said["samesite"], *place)
 
 

@@ -57,7 +57,8 @@ def _cookie(get: Callable[..., Any], what: str, beginning: str, is_secure: Any) 
     marks = ("secure", "httponly", "samesite", "domain", "path")
     names = {mark: f"{beginning}_{mark.upper()}" for mark in marks}
     httponly, samesite = get(names["httponly"], True), get(names["samesite"])
-    return cookie(what, names, is_secure, httponly, samesite, get(names["domain"]), get(names["path"]))
+    place = (get(names["domain"]), get(names["path"]), get(f"{beginning}_NAME"))
+    return cookie(what, names, is_secure, httponly, samesite, *place)
 
 
 def _keyless(app: Any, directory: Path) -> str:

@@ -30,9 +30,10 @@ def _session(registry: Any) -> Iterator[dict[str, Any]]:
     """Pyramid's own factory is a class with these attributes."""
     factory = registry.queryUtility(ISessionFactory)
     if hasattr(factory, "_cookie_secure"):
-        said = [getattr(factory, f"_cookie_{name}", None) for name in _NAMES]
+        marks = (factory._cookie_secure, factory._cookie_httponly, factory._cookie_samesite)
+        place = (factory._cookie_domain, factory._cookie_path, factory._cookie_name)
         names = {key: f"{name} of the session factory" for key, name in _NAMES.items()}
-        yield cookie("the session's cookie", names, *said)
+        yield cookie("the session's cookie", names, *marks, *place)
 
 
 def _ticket(registry: Any) -> Iterator[dict[str, Any]]:

@@ -33,4 +33,5 @@ def _of(app: Any, name: str) -> Iterator[Any]:
 
 def _cookie(said: dict[str, Any]) -> dict[str, Any]:
     marks = (said.get("https_only"), None, said.get("same_site", "lax"))
-    return cookie("the session's cookie", _NAMES, *marks, said.get("domain"), said.get("path"))
+    place = (said.get("domain"), said.get("path"), said.get("session_cookie"))
+    return cookie("the session's cookie", _NAMES, *marks, *place)
