@@ -26,14 +26,15 @@ from portico.plan.web.waf import impossible as no_waf
 def problems(web: Web) -> list[Problem]:
     """All problems; none if the site can be served."""
     site, place = web.site, web.place
+    kind = gateway_of(place)
     return [
         *no_upstream(site, web.upstream, place),
-        *gateway_of(place).problems(web),
+        *kind.problems(web),
         *no_downloads(site),
         *no_routes(site),
-        *no_access(site, place, web.abilities),
+        *no_access(site, place, web.abilities, kind.remedies),
         *no_waf(site),
-        *no_challenge(site, web.abilities),
+        *no_challenge(site, web.abilities, kind.remedies),
         *no_limits(site, is_waiting=web.is_waiting),
         *no_endpoints(site, place),
         *app_risks.impossible(site),

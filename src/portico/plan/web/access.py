@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -262,7 +262,9 @@ _WORDS: dict[str, Callable[[AccessRule], str]] = {
 }
 
 
-def impossible(site: Site, place: Place, abilities: frozenset[Ability]) -> list[Problem]:
+def impossible(
+    site: Site, place: Place, abilities: frozenset[Ability], remedies: Mapping[Ability, str]
+) -> list[Problem]:
     """Requirements that are impossible here."""
     found = list[Problem]()
     for rule in site.access:
@@ -276,7 +278,7 @@ def impossible(site: Site, place: Place, abilities: frozenset[Ability]) -> list[
         where = rule.check.cause.partition(": ")[0]
         if Ability.HEALTH not in abilities:
             what = f"{rule.what}: auth: this gateway was built without subrequests"
-            found.append(Problem(where, what, "leave --nginx out: Portico then takes one that can"))
+            found.append(Problem(where, what, remedies.get(Ability.HEALTH, "")))
         if rule.check.url.startswith("https:") and not place.ca_file:
             what = f"{rule.what}: auth: no authorities are known that may sign for {rule.check.url}"
             found.append(Problem(where, what, "install the system's (ca-certificates)"))

@@ -44,6 +44,8 @@ REMEDIES = {
         "the nginx that comes with Portico can (--nginx embedded), Debian's with the package "
         "libnginx-mod-http-headers-more-filter"
     ),
+    Ability.HEALTH: "leave --nginx out: Portico then takes one that can",
+    Ability.SIGNED: _HINT,
     Ability.EVERY_LINE: f"{_first(Ability.EVERY_LINE)} and newer read all",
     Ability.KEEPS_IDLE: (
         f"nginx {_first(Ability.KEEPS_IDLE)} or newer has keepalive_min_timeout; choose it for that only when it has "

@@ -6,7 +6,7 @@ with anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from portico.app_servers.kind import Feature
@@ -76,16 +76,16 @@ def is_costly(route: Routed) -> bool:
     return route.edge.costly
 
 
-def impossible(site: Site, abilities: frozenset[Ability]) -> Iterator[Problem]:
+def impossible(
+    site: Site, abilities: frozenset[Ability], remedies: Mapping[Ability, str]
+) -> Iterator[Problem]:
     """A challenge that cannot be here."""
     if site.options.guard.challenge == "off":
         return
     cause = site.cause("guard.challenge").partition(": ")[0]
     if Ability.SIGNED not in abilities:
         what = "guard.challenge: this gateway was built without secure_link and cannot verify a pass"
-        yield Problem(
-            cause, what, "leave --nginx out: Portico then takes one that can, at least its own (embedded)"
-        )
+        yield Problem(cause, what, remedies.get(Ability.SIGNED, ""))
     if site.options.guard.challenge == "pressure" and not site.has_app:
         what = 'guard.challenge = "pressure": the app is elsewhere, and nobody here sees whether it is under pressure'
         yield Problem(cause, what, 'say challenge = "always"')
