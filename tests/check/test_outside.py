@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,8 +15,10 @@ from portico.check.codes import CODES, HARMS
 from portico.check.outside.client import Answer, Client
 from portico.check.outside.codes import OUTSIDE
 from portico.check.outside.look import Look, own_path
+from portico.check.outside.probe import probed
 from portico.check.outside.target import Target, UnreachableError, target_of
 from portico.errors import PorticoError, UsageError
+from tests.live.bad_site import serving
 from tests.support import free_port, portico, private_directory
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +153,26 @@ def test_a_hint_names_the_option_where_portico_serves() -> None:
     for is_portico, expected in ((True, "portico.toml: domains = ..."), (False, "nginx: ...")):
         look = Look(Client(target), Answer(200), is_portico)
         assert look.fault("Host", "x", "nginx: ...", "url-host", "domains = ...").hint == expected
+
+
+def test_a_site_that_refuses_the_address_after_a_while_is_asked_no_more() -> None:
+    counted: list[str] = []
+
+    class Banning(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            counted.append("")
+            status = b"200 OK" if len(counted) < 9 else b"403 Forbidden"
+            self.wfile.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(Banning) as port:
+        told = list[str]()
+        found = {one.code: one for one in probed(target_of(f"http://127.0.0.1:{port}/"), told.append)}
+    assert "the page is answered with 403" in found["url-limited"].what
+    assert found["url-limited"].harm == "hint"
+    assert "slow client" not in told
+    assert len(counted) < 60
 
 
 def test_the_page_lists_each_code_with_what_it_finds() -> None:

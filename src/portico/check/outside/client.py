@@ -18,6 +18,8 @@ from portico.http import END, Headers, read_answer
 SECONDS = 10.0
 """The longest time for one answer."""
 _MOST_BYTES = 512 * 1024
+_PATIENCE_SECONDS = 30.0
+"""For all 429 of a site together."""
 AGENT = f"Portico/{__version__} (portico check --url)"
 
 
@@ -57,11 +59,20 @@ class Client:
         self.seconds = seconds
         self.asked = 0
         self.mark = f"portico-check-{secrets.token_hex(4)}"
+        self._patience = _PATIENCE_SECONDS
         self._tls = _any_certificate() if target.is_secure else None
 
     def get(self, path: str = "", *headers: str, method: str = "GET", host: str | None = None) -> Answer:
-        """An ordinary request, with these further lines in its head."""
-        return self.raw(self.head(path or self.target.path, *headers, method=method, host=host))
+        """An ordinary request, with these further lines in its head. Where a limit says so, it waits and asks again."""
+        request = self.head(path or self.target.path, *headers, method=method, host=host)
+        answer = self.raw(request)
+        while answer.status == 429 and self._patience > 0:
+            asked_for = answer.header("Retry-After")
+            pause = min(max(1.0, float(asked_for) if asked_for.isdecimal() else 1.0), self._patience)
+            self._patience -= pause
+            time.sleep(pause)
+            answer = self.raw(request)
+        return answer
 
     def head(self, path: str, *headers: str, method: str = "GET", host: str | None = None) -> bytes:
         host = self.target.authority if host is None else host

@@ -32,5 +32,6 @@ OUTSIDE: Final = {
     "url-headers": Code("hint", "headers that browsers protect visitors by are missing"),
     "url-errors": Code("hint", "an error page lacks the headers that other pages have, or is no error"),
     "url-http2": Code("hint", "no HTTP/2"),
+    "url-limited": Code("hint", "the site refuses this address after some requests, so not all was looked at"),
     "url-described": Code("hint", "pages that describe the app's interface"),
 }  # fmt: skip

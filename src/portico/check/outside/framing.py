@@ -24,6 +24,8 @@ _CODINGS = {
     "a vertical tab": "Transfer-Encoding: \x0bchunked",
     "another word": "Transfer-Encoding: xchunked",
 }
+_TELL_NOTHING = (0, 400, 403, 429, 503)
+"""Statuses that a sound request should not have had, either."""
 _REFUSE = "let nginx (1.22 or newer) be the first server that reads requests; no other proxy between it and the clients"
 _CONNECTIONS = (
     "update both servers; until then, one connection for each request between them (no keepalive upstream)"
@@ -81,7 +83,7 @@ def _taken(look: Look) -> Iterator[Finding]:
     """RFC 9112, 2.2, 5.1, 5.2 and 6.3: each must be refused. No body follows, so nothing stays anywhere."""
     plain = look.client.get(method="POST").status
     taken = [name for name, lines in _cases(look.client.mark).items() if _post(look, lines).status == plain]
-    if taken and plain not in (0, 400):
+    if taken and plain not in _TELL_NOTHING:
         what = f"answered like any other: a request with {', '.join(taken)}; servers behind may read it differently"
         yield look.warning("request", what, _REFUSE, "url-framing")
 

@@ -20,6 +20,11 @@ def host_findings(look: Look) -> Iterator[Finding]:
         yield look.ok("a Host of nobody's, none and two are refused", "url-host")
 
 
+def _option(look: Look) -> str:
+    is_name = any(letter.isalpha() for letter in look.target.host) and ":" not in look.target.host
+    return _DOMAINS.format(look.target.host if is_name else "shop.example")
+
+
 def is_same(page: Answer, answer: Answer) -> bool:
     """Whether the app answered both alike: status, kind and about the size."""
     if answer.status != page.status or not 0 < answer.status < 400:
@@ -29,7 +34,7 @@ def is_same(page: Answer, answer: Answer) -> bool:
 
 
 def _unknown(look: Look) -> Iterator[Finding]:
-    name, option = f"{look.client.mark}.example", _DOMAINS.format(look.target.host)
+    name, option = f"{look.client.mark}.example", _option(look)
     for path in look.paths():
         if where := name_in(look.client.get(path, host=name), name):
             what = f"the {where} of {path} name whatever host a client asks for: a mail with a link can lead elsewhere"
@@ -67,4 +72,4 @@ def _request_line(look: Look) -> Iterator[Finding]:
     if where:
         what = f"with the site's own name in the request line, the Host header still chooses the host in the {where}"
         hint = "nginx: hand on $host, not $http_host; and refuse unknown names"
-        yield look.fault("Host", what, hint, "url-host", _DOMAINS.format(look.target.host))
+        yield look.fault("Host", what, hint, "url-host", _option(look))

@@ -16,8 +16,7 @@ _OPEN = {
     "/console": (re.compile(r"Interactive Console|__debugger__"), "a console that runs Python"),
     "/__debug__/": (re.compile(r"djdt|debug.toolbar", re.IGNORECASE), "a debug toolbar"),
     "/flower/": (re.compile(r"<title>Flower", re.IGNORECASE), "the task queue"),
-    "/debug/pprof/": (re.compile(r"/debug/pprof/"), "a profiler"),
-    "/-/dashboard": (re.compile(r"portico", re.IGNORECASE), "the dashboard"),
+    "/debug/pprof/": (re.compile(r"Types of profiles available|full goroutine stack dump"), "a profiler"),
 }
 _DESCRIBED = {
     "/openapi.json": re.compile(r'"openapi"\s*:'),

@@ -21,6 +21,7 @@ from portico.check.outside.target import Target, UnreachableError, target_of
 from portico.check.outside.transport import http2_findings, transport_findings
 from portico.errors import PorticoError
 
+_REFUSALS = (0, 403, 429, 503)
 PROBES: Final[dict[str, Callable[[Look], Iterator[Finding]]]] = {
     "HTTPS": transport_findings,
     "HTTP/2": http2_findings,
@@ -51,8 +52,12 @@ def probed(target: Target, tell: Callable[[str], None]) -> list[Finding]:
         tell(name)
         try:
             found += probe(look)
+            again = look.client.get()
         except UnreachableError as error:
             found.append(_gone(look, name, error))
+            break
+        if again.status != look.page.status and again.status in _REFUSALS:
+            found.append(_limited(look, name, again.status))
             break
     tell(f"{look.client.asked} requests")
     return in_order(found)
@@ -83,6 +88,14 @@ def _answered(look: Look) -> Iterator[Finding]:
         yield look.ok(
             f"{look.target.url} answers {status} in {look.page.seconds * 1000:.0f} ms{by}", "url-answer"
         )
+
+
+def _limited(look: Look, name: str, status: int) -> Finding:
+    said = f"answered with {status}" if status else "closed without an answer"
+    what = f"after {look.client.asked} requests the page is {said}: nothing behind {name!r} was looked at"
+    hint = "a limit or a firewall does its work; for a whole look let this address through, and probe again later"
+    option = "exempt in [limits] with this address; portico limits shows who is refused, and lifts it"
+    return look.warning(look.target.authority, what, hint, "url-limited", option)
 
 
 def _gone(look: Look, name: str, error: PorticoError) -> Finding:
