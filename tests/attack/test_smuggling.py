@@ -15,6 +15,7 @@ from tests.attack.smuggling import http1
 from tests.attack.smuggling.corpus import Case, cases
 from tests.attack.smuggling.mutations import mutations
 from tests.attack.smuggling.reading import End, requests
+from tests.attack.smuggling.sending import ask
 from tests.attack.target import Target, target
 from tests.support import free_port
 
@@ -47,6 +48,22 @@ def test_a_sound_origin_is_not(elsewhere: Target) -> None:
     elsewhere.mirror.fault = ""
     elsewhere.mirror.seen.clear()
     assert [(case, finding) for case, finding in http1.compared(elsewhere, telling()) if finding] == []
+
+
+@pytest.mark.parametrize(("asked", "told"), [("h2c", ("close", "")), ("websocket", ("upgrade", "websocket"))])
+def test_no_client_leads_a_server_elsewhere_to_another_protocol(
+    elsewhere: Target, asked: str, told: tuple[str, str]
+) -> None:
+    """h2c would be a tunnel through nginx, past every rule of a path."""
+    assert elsewhere.mirror
+    elsewhere.mirror.fault = ""
+    elsewhere.mirror.seen.clear()
+    lines = f"Upgrade: {asked}\r\nHTTP2-Settings: AAMAAABk\r\nConnection: Upgrade, HTTP2-Settings"
+    request = f"GET /{asked} HTTP/1.1\r\nHost: a\r\n{lines}\r\n\r\n".encode()
+    assert ask(elsewhere.run.port, "127.0.0.1", request).ids
+    call = next(one for one in elsewhere.mirror.seen if one.uri == f"/{asked}")
+    assert (call.headers["CONNECTION"], call.headers.get("UPGRADE", "")) == told
+    elsewhere.mirror.seen.clear()
 
 
 def test_a_broken_proxy_in_front_is_found(elsewhere: Target) -> None:

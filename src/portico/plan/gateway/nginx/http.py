@@ -194,4 +194,9 @@ def _upgrade() -> list[Directive]:
             table=[("default", "close"), ("1", "upgrade")],
             why="what the link's Connection header says where the link is HTTP",
         ),
+        entries(
+            "map", "$portico_is_upgrade", "$portico_upgrade",
+            table=[("default", ""), ("1", "websocket")],
+            why="what its Upgrade header says: a client leads no server elsewhere to another protocol (h2c)",
+        ),
     ]  # fmt: skip

@@ -67,7 +67,7 @@ def _of_client(web: Web) -> list[Directive]:
     """The headers that depend on the client's own."""
     said = _said(web)
     return [
-        _header("Upgrade", "$http_upgrade", "a WebSocket handshake is passed on"),
+        _header("Upgrade", "$portico_upgrade", "a WebSocket handshake is passed on, and no other"),
         _header(
             "Connection", "$portico_connection",
             "one connection a request: nothing idle that a reload could close under a POST",
