@@ -92,7 +92,9 @@ def client(run: Served, address: str) -> httpx.Client:
 def puzzle(someone: httpx.Client) -> dict[str, str]:
     answer = someone.get("/search", headers=HTML)
     assert answer.status_code == 429
-    return dict(re.findall(r'data-(\w+)="([^"]*)"', answer.text))
+    (path,) = re.findall(r'data-path="([^"]*)"', answer.text)
+    found = someone.get(f"{path}/puzzle")
+    return {"path": path, "seed": found.text, "client": found.headers["x-portico-client"]}
 
 
 def solve(someone: httpx.Client) -> httpx.Response:
@@ -145,7 +147,7 @@ def test_without_scripts_or_cookies_the_page_says_what_is_missing(site: Served, 
     context.close()
     context = browser.new_context()
     page = context.new_page()
-    page.route("**/-/challenge*", lambda route: route.fulfill(status=204))  # the cookie gets lost
+    page.route("**/-/challenge?*", lambda route: route.fulfill(status=204))  # the cookie gets lost
     page.goto(f"{site.url}/search")
     expect(page.get_by_role("status")).to_contain_text("The check needs a cookie", timeout=60_000)
     expect(page.get_by_role("button", name="Try again")).to_be_focused()
@@ -172,7 +174,6 @@ def test_a_crawler_gets_no_page_and_wakes_nobody(site: Served) -> None:
         assert crawler.options("/search").status_code == 200
         assert crawler.get("/").text == "home"
         assert crawler.get("/-/challenge").status_code == 404
-        assert crawler.get("/-/errors/challenge-seed").status_code == 404
         assert crawler.get("/-/errors/challenge.html").status_code == 404
     marks = ("crawler", "program", "post", "upgrade", "slashes", "head")
 
@@ -272,6 +273,26 @@ def test_a_pass_outlives_a_reload(site: Served) -> None:
         someone.cookies.clear()
         assert someone.get("/search").status_code == 429
         assert solve(someone).status_code == 204
+
+
+def test_passes_outlive_a_change_of_the_keys(site: Served) -> None:
+    path = site.state / "challenge.keys"
+    assert path.stat().st_mode & 0o077 == 0
+    with client(site, "203.0.113.10") as someone:
+        assert solve(someone).status_code == 204
+        before, old = path.read_bytes(), someone.cookies["portico_pass"]
+        kept = json.loads(before)
+        kept["current"]["made"] = 0.0
+        path.write_text(json.dumps(kept))
+        until(lambda: json.loads(path.read_bytes())["current"]["secret"] != kept["current"]["secret"])
+
+        def is_new() -> bool:
+            someone.cookies.clear()
+            return solve(someone).status_code == 204 and someone.get("/search").status_code == 200
+
+        until(lambda: is_new() and someone.cookies["portico_pass"][0] != old[0])
+        someone.cookies.clear()
+        assert someone.get("/search", headers={"Cookie": f"portico_pass={old}"}).status_code == 200
 
 
 @pytest.mark.usefixtures("_needs_nginx")

@@ -69,8 +69,12 @@ def test_the_policy_of_the_page_lets_its_own_script_run_and_no_other(tmp_path: P
     web = web_of(tmp_path)
     assert web.challenge
     made = written(web.challenge)
-    for kind, tag in (("script-src", "script"), ("style-src", "style")):
-        inside = re.search(f"<{tag}>(.*?)</{tag}>", made.html, re.DOTALL)
+    for page, kind, tag in (
+        (page, *what)
+        for page in (made.html, made.form)
+        for what in (("script-src", "script"), ("style-src", "style"))
+    ):
+        inside = re.search(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
         assert inside
         digest = base64.b64encode(hashlib.sha256(inside[1].encode()).digest()).decode()
         assert f"{kind} 'sha256-{digest}';" in made.policy

@@ -6,7 +6,7 @@ client's network. nginx can verify it, and cannot make one: Portico does, for th
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx.app.challenge_page import Written, written
+from portico.plan.gateway.nginx.app.challenge_page import CLIENT_HEADER, Written, written
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.headers import of_nginx
@@ -27,14 +27,12 @@ _REFUSED = 442
 """A status no layer uses otherwise; it never leaves nginx."""
 COOKIE = "portico_pass"
 CAPTURES = ("portico_signature", "portico_until", "portico_pass_of")
-_SEED = f"{PREFIX}{CHALLENGE}-seed"
 _SOLVED, _ALL_SOLVED = "solved", "all_solved"
 _EACH, _EACH_BURST, _ALL, _ALL_BURST = 1, 10, 300, 300
 """Solutions a second, of one network and of all."""
 _CSP = "https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy"
 _ROBOTS = "https://developers.google.com/search/docs/crawling-indexing/robots-meta-tag"
 _MAP = link("map")
-_SSI = "https://nginx.org/en/docs/http/ngx_http_ssi_module.html"
 
 
 def challenge_maps(web: Web) -> list[Directive]:
@@ -76,9 +74,9 @@ def challenge_maps(web: Web) -> list[Directive]:
         *_solved_zones(web, found),
         *_asked(web, found),
         entries(
-            "map", "$http_accept", variable(web, "challenge_page"), cause=cause,
-            table=[("default", "json"), ("~*text/html", "html")],
-            why="a browser that goes to a page gets the puzzle; programs and scripts are told",
+            "map", "$request_method:$http_accept", variable(web, "challenge_page"), cause=cause,
+            table=[("default", "json"), ("~*^(?:GET|HEAD):.*text/html", "html"), ("~*text/html", "form")],
+            why="a browser that goes to a page, or sends a form, gets the puzzle; programs and scripts are told",
         ),
     ]  # fmt: skip
 
@@ -177,14 +175,7 @@ def challenge_locations(web: Web) -> list[Directive]:
             ],
         ),
         _page(web, found),
-        block(
-            "location", "=", _SEED, why="the puzzle of the moment, for the page to include", cause=found.cause,
-            of=[
-                directive("internal", why="no client asks for it directly"),
-                any_body(),
-                directive("alias", f"{found.planned.directory}/seed", why="Portico writes a new one every half minute"),
-            ],
-        ),
+        _puzzle(web, found),
         _solved(web, found),
     ]  # fmt: skip
 
@@ -199,6 +190,7 @@ def challenge_files(web: Web) -> list[File]:
     return [
         File(PlannedChallenge.FILE, (keys,), 0o600, is_secret=True),
         _file("html", made.html, found.cause),
+        _file("form", made.form, found.cause),
         _file("json", made.json, found.cause),
     ]
 
@@ -238,12 +230,12 @@ def _page(web: Web, found: Challenge) -> Directive:
             directive("alias", f"{Paths.of(web.place).error_pages}/{CHALLENGE}.", why="Portico's own"),
             *page_log(web),
             directive("etag", "off", why="there is no version to ask for again"),
-            entries("types", table=[("text/html", "html"), ("application/json", "json")], why="the two formats"),
+            entries(
+                "types", table=[("text/html", "html", "form"), ("application/json", "json")], why="the two formats"
+            ),
             directive("charset", "utf-8", why="tells browsers so"),
-            directive("ssi", "on", why="puts the puzzle and the client's address into the page"),
-            directive("ssi_silent_errors", "on", why="without a puzzle the page says so itself", source=_SSI),
-            directive("open_file_cache", "max=4", "inactive=60s", why="a crowd is answered from open files"),
-            directive("open_file_cache_valid", "1s", why="the puzzle changes"),
+            directive("open_file_cache", "max=4", "inactive=60s", why="a crowd costs little: the page stays open"),
+            directive("open_file_cache_valid", "1s", why="it may be another one after a reload"),
             *let_in(web, anybody=True),
             *_headers(web, found, made),
         ],
@@ -271,6 +263,24 @@ def _headers(web: Web, found: Challenge, made: Written) -> list[Directive]:
             for name, (value, why, source) in own.items()
         ),
     ]
+
+
+def _puzzle(web: Web, found: Challenge) -> Directive:
+    why = "the puzzle of the moment, and for which address it is to be solved: the page's script asks"
+    return block(
+        "location", "=", f"{found.path}/puzzle", why=why, cause=found.cause,
+        of=[
+            *file_log(web),
+            directive("alias", f"{found.planned.directory}/seed", why="Portico writes a new one every half minute"),
+            entries("types", table=(), why="it has no name that says what it is"),
+            directive("default_type", "text/plain", why="one word, not a page"),
+            directive("etag", "off", why="nobody has an older one"),
+            *let_in(web, anybody=True),
+            *of_nginx(web, [("Cache-Control", "")]),
+            directive("add_header", "Cache-Control", "no-store", "always", why="it is another one in a moment"),
+            directive("add_header", CLIENT_HEADER, "$remote_addr", why="one address, one solution"),
+        ],
+    )  # fmt: skip
 
 
 def _solved_zones(web: Web, found: Challenge) -> list[Directive]:

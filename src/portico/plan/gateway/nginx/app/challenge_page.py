@@ -13,15 +13,17 @@ import json
 from functools import lru_cache
 from typing import NamedTuple
 
-from portico.plan.gateway.nginx.pages import PREFIX
 from portico.plan.web.app.challenge import PARTS, RETRY_SECONDS, ZERO_BITS, Challenge
-from portico.plan.web.refusals import CHALLENGE
+
+CLIENT_HEADER = "X-Portico-Client"
+"""With the puzzle comes the address that it is to be solved for."""
 
 
 class Written(NamedTuple):
-    """The two formats of the page, and the policy under which its script runs."""
+    """The page, the page of a form that was sent, the same for programs; and the policy under which the script runs."""
 
     html: str
+    form: str
     json: str
     policy: str
 
@@ -29,12 +31,16 @@ class Written(NamedTuple):
 @lru_cache(16)
 def written(found: Challenge) -> Written:
     """For the challenge of one site."""
-    script = _SCRIPT.replace("PARTS", str(PARTS)).replace("ZERO_BITS", str(ZERO_BITS))
+    script = (
+        _SCRIPT.replace("PARTS", str(PARTS))
+        .replace("ZERO_BITS", str(ZERO_BITS))
+        .replace("CLIENT_HEADER", CLIENT_HEADER)
+    )
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(_STYLE)}'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )
-    return Written(_html(found, script), _json(found), policy)
+    return Written(_html(found, script), _html(found, script, is_form=True), _json(found), policy)
 
 
 def _hash(text: str) -> str:
@@ -51,14 +57,15 @@ def _json(found: Challenge) -> str:
     return json.dumps({"error": {"status": 429, "title": "No pass", "detail": detail}})
 
 
-def _html(found: Challenge, script: str) -> str:
+def _html(found: Challenge, script: str, *, is_form: bool = False) -> str:
     why, without, again = "This page takes the site a lot of work", "Please allow scripts for this site.", ""
     if not found.is_always:
         why = "This site is very busy"
         without = f"This page asks again every {RETRY_SECONDS} seconds, and opens when the site is less busy."
         again = f'\n<noscript><meta http-equiv="refresh" content="{RETRY_SECONDS}"></noscript>'
-    seed = f'<!--# include virtual="{PREFIX}{CHALLENGE}-seed" -->'
-    client, method = '<!--# echo var="remote_addr" -->', '<!--# echo var="portico_method" -->'
+    form = ' data-form="1"' if is_form else ""
+    if is_form:
+        again = ""  # it would ask with GET
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -69,7 +76,7 @@ def _html(found: Challenge, script: str) -> str:
 <style>{_STYLE}</style>
 </head>
 <body>
-<main data-seed="{seed}" data-client="{client}" data-method="{method}" data-path="{html.escape(found.path)}">
+<main data-path="{html.escape(found.path)}"{form}>
 <h1>One moment, please</h1>
 <p>{why}, so it first checks that a browser is asking. That takes less than a second, and you need not do anything.</p>
 <p id="state" role="status"></p>
@@ -152,7 +159,7 @@ _SCRIPT = r"""
 
   function stop(text) { tell(text, isForm() ? "Go back" : "Try again"); }
 
-  function isForm() { return main.method !== "GET" && main.method !== "HEAD"; }
+  function isForm() { return !!main.form; }
 
   again.addEventListener("click", function () {
     if (isForm()) { history.back(); } else { location.reload(); }
@@ -168,25 +175,30 @@ _SCRIPT = r"""
     return times.length > 3 || !navigator.cookieEnabled;
   }
 
-  function bring(nonces, tries) {
-    var query = "?seed=" + encodeURIComponent(main.seed) + "&client=" + encodeURIComponent(main.client) +
-      "&nonces=" + nonces.join(".");
-    var later = function () {
+  function ask(method, path, done, tries) {
+    function later() {
       if (tries > 5) { stop("The site could not be reached. Please try again in a moment."); return; }
-      setTimeout(function () { bring(nonces, tries + 1); }, 500 * Math.pow(2, tries) * (1 + Math.random()));
-    };
-    fetch(main.path + query, { method: "POST", cache: "no-store", credentials: "same-origin" }).then(function (answer) {
-      if (answer.status === 429 || answer.status >= 500) { later(); return; }
+      setTimeout(function () { ask(method, path, done, tries + 1); }, 500 * Math.pow(2, tries) * (1 + Math.random()));
+    }
+    fetch(path, { method: method, cache: "no-store", credentials: "same-origin" }).then(function (answer) {
+      if (answer.status === 429 || answer.status >= 500) { later(); } else { done(answer); }
+    }, later);
+  }
+
+  function bring(seed, client, nonces) {
+    var query = "?seed=" + encodeURIComponent(seed) + "&client=" + encodeURIComponent(client) +
+      "&nonces=" + nonces.join(".");
+    ask("POST", main.path + query, function (answer) {
       if (answer.ok && isForm()) {
         tell("Your browser has been checked. What you sent has not arrived: go back and send it again.", "Go back");
         return;
       }
       location.reload();
-    }, later);
+    }, 0);
   }
 
-  function solve() {
-    var prefix = hex(sha256(main.seed + " " + main.client)).slice(0, 32), nonces = [], nonce = 0;
+  function solve(seed, client) {
+    var prefix = hex(sha256(seed + " " + client)).slice(0, 32), nonces = [], nonce = 0;
     (function go() {
       var end = Date.now() + 50;
       while (nonces.length < PARTS) {
@@ -194,7 +206,7 @@ _SCRIPT = r"""
         else { nonces.push(nonce); nonce = 0; }
         if (!(nonce & 255) && Date.now() > end) { setTimeout(go, 0); return; }
       }
-      bring(nonces, 0);
+      bring(seed, client, nonces);
     })();
   }
 
@@ -202,7 +214,9 @@ _SCRIPT = r"""
     stop("The check needs a cookie, and your browser did not keep it. Please allow cookies for this site.");
   } else {
     setTimeout(function () { if (!state.textContent) { tell("Working\u2026"); } }, 1000);
-    setTimeout(solve, 0);
+    ask("GET", main.path + "/puzzle", function (answer) {
+      answer.text().then(function (seed) { solve(seed, answer.headers.get("CLIENT_HEADER") || ""); });
+    }, 0);
   }
 })();
 """
