@@ -60,13 +60,16 @@ def main(windows: int, seconds: int, builds: tuple[str, ...]) -> None:
     """Measure how exact limits are, and what a refusal costs."""
     table = Table("nginx", "limit", "asked by", "let through", "wanted", "off by", "app saw more")
     costs = Table("nginx", "answer", "refused", "us of nginx's CPU each", "the app saw")
+    unwanted = Table("nginx", "site", "asked by", "answer", "us of nginx's CPU each")
     for build in builds:
         for row in _accuracy(build, windows):
             table.add_row(build, *row)
         for row in _cost(build, seconds):
             costs.add_row(build, *row)
+        for row in _unwanted(build, seconds):
+            unwanted.add_row(build, *row)
     console = Console()
-    console.print(table, costs)
+    console.print(table, costs, unwanted)
     console.print(f"wanted: off by at most {_OFF:.0%}, and at most {_MOST_MICROSECONDS} us")
 
 
@@ -158,6 +161,44 @@ def _cost(build: str, seconds: int) -> Iterator[tuple[str, ...]]:
             refused = int((re.search(r"Non-2xx or 3xx responses: (\d+)", text) or ["", "0"])[1])
             each = (_nanoseconds(nginx) - before) / max(1, refused) / 1e3
             yield accept, str(refused), f"{each:.1f}", str(_seen(run) - seen)
+
+
+def _unwanted(build: str, seconds: int) -> Iterator[tuple[str, ...]]:
+    """A file for somebody, with and without the guards; and the refusals of a banned client and of a crawler."""
+    person, scanner = "203.0.113.1", "203.0.113.2"
+    for site, table in (
+        ("without", ""),
+        ("with ban", '[guard]\nban = "1h"\n'),
+        ("with crawlers", '[crawlers]\ntraining = "refuse"\nnetworks = ["Googlebot 192.0.2.0/24"]\n'),
+    ):
+        toml = _TOML.format(rate="1000000/second", https="") + table
+        files = {"shop.py": _APP, "portico.toml": toml, "static/a.txt": "a" * 1000}
+        with served(files, "--nginx", build) as run:
+            for number in range(30):
+                run.get(f"/.env{number}", headers={"X-Forwarded-For": scanner})
+            time.sleep(3)
+            asked = [("a person", person, "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/145.0")]
+            asked += [("a scanner", scanner, "curl/8")] if "ban" in table else []
+            asked += (
+                [("GPTBot", person, "Mozilla/5.0 (compatible; GPTBot/1.2)")] if "crawlers" in table else []
+            )
+            for who, client, agent in asked:
+                status = run.get(
+                    "/static/a.txt", headers={"X-Forwarded-For": client, "User-Agent": agent}
+                ).status_code
+                each = min(_each(run, "/static/a.txt", client, agent, seconds) for _ in range(3))
+                yield site, who, str(status), f"{each:.1f}"
+
+
+def _each(run: Served, path: str, client: str, agent: str, seconds: int) -> float:
+    """Microseconds of nginx's CPU for a request."""
+    nginx = [one for one in run.processes() if "nginx" in one.name()]
+    before = _nanoseconds(nginx)
+    headers = ["-H", f"X-Forwarded-For: {client}", "-H", f"User-Agent: {agent}"]
+    argv = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", *headers, run.url + path]
+    text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    count = int((re.search(r"(\d+) requests in", text) or ["", "0"])[1])
+    return (_nanoseconds(nginx) - before) / max(1, count) / 1e3
 
 
 def _nanoseconds(processes: list[psutil.Process]) -> int:

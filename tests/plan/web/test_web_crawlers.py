@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib import robotparser
 
 import pytest
 
+from portico.check.noted import noted_findings
 from portico.errors import Problem
 from portico.plan.decide import decided
 from portico.plan.notes.build import notes
 from portico.plan.web.unwanted.crawlers import untold, unwelcome
 from portico.reading import OURS
 from portico.site.access.rules import networks_of
+from portico.site.facts import RootFile
 from tests.plan.test_golden import case, read
 
 RULES = """
@@ -76,6 +79,17 @@ def test_what_a_robots_txt_of_the_site_says_otherwise(tmp_path: Path) -> None:
     mine = "User-agent: GPTBot\nUser-agent: CCBot\nDisallow: /\n\nUser-agent: *\nAllow: /\n"
     assert not {"GPTBot", "CCBot"} & {*untold(site, mine)}
     assert "ClaudeBot" in untold(site, mine)
+
+
+def test_check_names_what_a_robots_txt_among_the_files_says_otherwise(tmp_path: Path) -> None:
+    site, place = read(TOML + RULES, tmp_path)
+    file = tmp_path / "robots.txt"
+    file.write_text("User-agent: Googlebot\nDisallow: /\n")
+    site = replace(site, root_files=(RootFile("/robots.txt", str(file), "the single-page app"),))
+    found = [finding.what for finding in noted_findings(site, place) if finding.subject == "robots.txt"]
+    assert any("it lets GPTBot, ClaudeBot, CCBot, Amazonbot and" in one for one in found), found
+    assert any("it keeps out Googlebot, whom [crawlers] allows" in one for one in found), found
+    assert decided(site, place).robots is None
 
 
 @pytest.mark.parametrize(

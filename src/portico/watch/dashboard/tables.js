@@ -199,6 +199,11 @@ const NOW = {
   },
 };
 
+function banned(bans) {
+  const would = bans?.is_dry_run ? "would be refused" : "are refused";
+  return bans ? [["banned", bans.banned, bans.banned > 0, `clients that ${would} everything for a while: portico limits`]] : [];
+}
+
 export function now(numbers, site) {
   const failed = numbers.classes[5], asked = numbers.asked;
   const rows = [
@@ -208,6 +213,7 @@ export function now(numbers, site) {
     ["p99", milliseconds(numbers.p99)],
     ["failed/s", rate(failed), failed > 0],
     ["refused/s", rate(numbers.classes[4])],
+    ...banned(site.bans),
     ["left/s", rate(numbers.classes[6]), false, "clients that left before their answer began"],
     ["from the cache", asked ? `${Math.round((numbers.hits / asked) * 100)} %` : "–", false, "of the routes that nginx caches"],
     ["waiting", site.queue.waiting, site.queue.waiting > 0],
