@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,15 @@ from tests.check.deployments import WELL, Fault, checked
 from tests.support import private_directory
 
 HTTPS = '\n[https]\nmode = "local"\n'
+_LISTENERS = list[socket.socket]()
+
+
+def taken(site: Path) -> None:
+    """Somebody else listens where the site is to listen."""
+    port = re.findall(r"127\.0\.0\.1:(\d+)", (site / "portico.toml").read_text())[0]
+    _LISTENERS.append(socket.create_server(("127.0.0.1", int(port))))
+
+
 FAULTS = {
     "a key from a tutorial": Fault(
         "secret-key", "one that everybody knows", "flask", 'app.config["SECRET_KEY"] = "change" + "me"'
@@ -128,6 +139,11 @@ FAULTS = {
         "certbot", "certbot renews shop.example by its nginx plugin", "flask", port=80,
         etc={"letsencrypt/renewal/shop.example.conf": "[renewalparams]\nauthenticator = nginx\ninstaller = nginx\n"},
     ),
+    "a port that is taken": Fault("port", "is taken", "starlette", also=taken),
+    "a certificate that is not there": Fault(
+        "certificate", "cannot be read", "flask", without=(HTTPS,),
+        tables='[https]\ncert = "cert.pem"\nkey = "key.pem"\n',
+    ),
     "another server at boot": Fault(
         "boot-conflict", "nginx.service starts at boot, too", "flask", port=80,
         etc={"systemd/system/multi-user.target.wants/nginx.service": ""},
@@ -170,6 +186,8 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv(name, "")
     with private_directory() as directory:
         yield directory
+    while _LISTENERS:
+        _LISTENERS.pop().close()
 
 
 @cache

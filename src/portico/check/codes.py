@@ -35,7 +35,7 @@ CODES = {
     "https-redirect": Code("breaks", "the app redirects to HTTPS, which the site has not or never tells it of"),
     "scheme-value": Code("breaks", "`SECURE_PROXY_SSL_HEADER` waits for a value that never comes"),
     "prefix": Code("breaks", "the app puts another prefix (or scheme) before its links than the site has"),
-    "cookie-lost": Code("breaks", "cookies that browsers refuse or keep: Secure without HTTPS, domain, path"),
+    "cookie-lost": Code("breaks", "cookies that browsers do not take or send: Secure without HTTPS, domain, path"),
     "no-key": Code("breaks", "the app uses sessions and has no secret key"),
     "dns": Code("breaks", "a domain without an address, or that leads elsewhere; no IPv6 where DNS says so"),
     "tasks": Code("breaks", "the cgroup allows fewer processes and threads than the site needs"),

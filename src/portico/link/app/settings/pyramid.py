@@ -45,6 +45,9 @@ def _ticket(registry: Any) -> Iterator[dict[str, Any]]:
                 names = {key: f"{name} of the ticket's helper" for key, name in _NAMES.items()} | {
                     "httponly": "http_only of the ticket's helper"
                 }
-                said = (helper.secure, helper.httponly, helper.samesite, helper.domain, helper.path)
-                yield cookie("the ticket's cookie", names, *said)
+                profile = helper.cookie_profile
+                marks = (helper.secure, profile.httponly, profile.samesite)
+                yield cookie(
+                    "the ticket's cookie", names, *marks, helper.domain, profile.path, helper.cookie_name
+                )
                 return
