@@ -6,7 +6,6 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -180,8 +179,3 @@ def _dechunked(body: bytes) -> bytes:
             break
         whole, body = whole + rest[:size], rest[size + 2 :]
     return whole
-
-
-def lines(names: Iterable[tuple[str, str]]) -> list[str]:
-    """Headers as lines of a head."""
-    return [f"{name}: {value}" for name, value in names]
