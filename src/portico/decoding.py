@@ -46,7 +46,7 @@ def fields(text: bytes | str) -> dict[str, Any]:
 def number(text: str) -> int:
     """A decimal number of at most fifteen digits, 0 or more. Raises UnreadableError."""
     if len(text) > _DIGITS or not (text.isascii() and text.isdigit()):
-        raise UnreadableError(f"{text[:_DIGITS]!r} is no number")
+        raise UnreadableError(f"{text[:_DIGITS]!r} is not a number")
     return int(text)
 
 

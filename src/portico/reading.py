@@ -137,7 +137,7 @@ def ordinary(path: str | Path) -> bytes:
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(number, "rb") as file:
         if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(0, "it is no ordinary file", str(path))
+            raise OSError(0, "it is not an ordinary file", str(path))
         return file.read(LONGEST)
 
 

@@ -1,4 +1,4 @@
-"""What is open that looks protected is said, and `explain --why` says who may come."""
+"""portico check reports what is open although it looks protected; `explain --why` shows access."""
 
 from __future__ import annotations
 
@@ -38,14 +38,17 @@ def said(found: Site) -> list[tuple[str, str]]:
 
 def test_an_admin_page_that_is_open_is_only_noted(tmp_path: Path) -> None:
     ((level, what),) = said(site(tmp_path, "", "/", "/admin/users", "/administrators", "/shop"))
-    assert (level, what.startswith("nginx lets anybody ask for /admin;")) == ("ok", True)
+    assert (level, what.startswith("nginx lets any client request /admin;")) == ("ok", True)
     assert said(site(tmp_path, '[access."/admin"]\nallow = ["10.0.0.0/8"]', "/admin/users")) == []
 
 
 def test_a_sibling_that_is_open_is_named(tmp_path: Path) -> None:
     text = '[access."/shop/orders"]\nauth = "/check"\n'
     ((level, what),) = said(site(tmp_path, text, "/shop/orders", "/shop/list"))
-    assert (level, what) == ("warning", "below /shop some routes are not for everybody, /shop/list is open")
+    assert (level, what) == (
+        "warning",
+        "below /shop access to some routes is restricted, but /shop/list is open",
+    )
     meant = f'{text}[access."/shop/list"]\nanybody = true\n'
     assert said(site(tmp_path, meant, "/shop/orders", "/shop/list")) == []
 
@@ -68,7 +71,7 @@ def test_passwords_over_plain_http_and_own_locations(tmp_path: Path) -> None:
     assert ("warning", "[access] does not hold in locations of your own: /x") in found
 
 
-def test_who_may_come_by_path(tmp_path: Path) -> None:
+def test_access_control_by_path(tmp_path: Path) -> None:
     text = (
         '[access."/"]\ndeny = ["192.0.2.0/24"]\n[access."/admin"]\nallow = ["10.0.0.0/8"]\nusers = "staff.users"\n'
         '[access."/admin/health"]\nanybody = true\n'

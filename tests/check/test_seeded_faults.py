@@ -27,7 +27,7 @@ def taken(site: Path) -> None:
 
 FAULTS = {
     "a key from a tutorial": Fault(
-        "secret-key", "one that everybody knows", "flask", 'app.config["SECRET_KEY"] = "change" + "me"'
+        "secret-key", "known from tutorials", "flask", 'app.config["SECRET_KEY"] = "change" + "me"'
     ),
     "a key that is made anew": Fault(
         "random-key", "every worker and every restart has another", "flask",

@@ -140,7 +140,7 @@ def test_run_with_a_directive_nginx_does_not_know_says_so_and_leaves(home: Path)
     ("code", "where", "what"),
     [
         (RANDOM_KEY, "app.py:7", "SECRET_KEY is random"),
-        (HELLO + "app.config['SECRET_KEY'] = 'dev'\n", "app.py:6", "anybody can forge a session"),
+        (HELLO + "app.config['SECRET_KEY'] = 'dev'\n", "app.py:6", "anyone can forge a session"),
         (HELLO + "import sqlite3\ndb = sqlite3.connect(':memory:')\n", "app.py:7", "shared by all threads"),
     ],
 )

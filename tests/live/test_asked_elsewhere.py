@@ -1,4 +1,4 @@
-"""Somebody else decides who may come: a view of the app, or a service beside it; each kind of app and nginx."""
+"""Access that another party decides: a view of the app, or a service beside it; each kind of app and nginx."""
 
 from __future__ import annotations
 

@@ -270,7 +270,7 @@ def test_x_sendfile_names_files_of_a_root_and_no_others(run: Served) -> None:
         answer = run.get("/sendfile", params={"path": str(run.directory / path)})
         assert answer.status_code == 500, path
         assert BIG[:100] not in answer.content
-    assert "no file under a root of [downloads]" in run.stderr()
+    assert "not a file under a root of [downloads]" in run.stderr()
 
 
 def test_nobody_else_leads_there(run: Served) -> None:

@@ -1,4 +1,4 @@
-"""HTTPS as clients meet it: who is let in, what they are shown, where plain HTTP leads, what the app is told."""
+"""HTTPS as clients meet it: who is let in, what they are shown, where plain HTTP leads, what the app gets."""
 
 from __future__ import annotations
 
@@ -224,13 +224,13 @@ def test_files_are_checked_before_use_and_swapped_when_they_change() -> None:
     chain, key = pair(["shop.example"])
     other_chain, other_key = pair(["shop.example"])
     wrong = {
-        "cut short": (chain[: len(chain) // 2], key),
-        "or is cut short": (chain + other_chain[: len(other_chain) // 2], key),
+        "is not a complete": (chain[: len(chain) // 2], key),
+        "is not a complete certificate": (chain + other_chain[: len(other_chain) // 2], key),
         "is not the key of": (chain, other_key),
         "is empty": (b"", key),
         "expired on": pair(["shop.example"], days=-1),
         "not for shop.example": pair(["other.example"]),
-        "is no key in PEM": (chain, key[: len(key) // 2]),
+        "is not a complete key": (chain, key[: len(key) // 2]),
     }
     with private_directory() as home:
         put(home, chain, key)
@@ -252,7 +252,7 @@ def test_files_are_checked_before_use_and_swapped_when_they_change() -> None:
             assert "Strict-Transport-Security" not in run.get(headers={"Host": "shop.example"}).headers
             # A key that everybody may read is used, and said.
             (home / "key.pem").chmod(0o644)
-            until(lambda: "everybody on this machine can read this key" in run.stderr(), "the complaint")
+            until(lambda: "all users of this machine can read this key" in run.stderr(), "the complaint")
 
 
 def test_no_handshake_and_no_request_is_lost_in_a_swap() -> None:
@@ -289,7 +289,7 @@ def _everywhere(port: int) -> list[httpx.Response]:
         ("is not valid before", lambda: pair(["shop.example"], days=400, begins=200), True),
         ("not for shop.example", lambda: pair(["snakeoil"]), True),
         (
-            "is no certificate in PEM, or is cut short",
+            "is not a complete certificate in PEM",
             lambda: (b"nonsense", pair(["shop.example"])[1]),
             False,
         ),

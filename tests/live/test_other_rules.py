@@ -1,4 +1,4 @@
-"""A release with other rules of who may come: no stranger sees a view of one release by the rules of the other."""
+"""A release with other access rules: no unauthorized client sees a view of one release by the rules of the other."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_protected_view_is_never_seen_by_strangers(site: Served) -> None:
         until(lambda: len(strangers.asked) > 20, "strangers")
         code, words = release(run, GUARDED, "--canary", "10%")
         assert code == 1, words
-        assert "other rules of who may come" in words
+        assert "its access rules differ" in words
         assert run.get("/").text == "plain"
         code, words = do(run, "reload")
         assert code == 0, words
@@ -173,7 +173,7 @@ def test_a_site_among_several() -> None:
                 rewrite(home / "sites/shop/app.py", GUARDED)
                 code, words = do(run, "reload", "--canary", "10%", "--site", "shop")
                 assert code == 1, words
-                assert "other rules of who may come" in words
+                assert "its access rules differ" in words
                 code, words = do(run, "reload", "--site", "shop")
                 assert code == 0, words
                 until(lambda: run.get("/report", headers=host).status_code == 403, "the new release")

@@ -188,7 +188,7 @@ def test_a_file_that_is_none_of_users_stays_as_it_is(tmp_path: Path, text: str) 
     (tmp_path / "portico.toml").write_text(text)
     made = portico("password", "anna", "--file", "portico.toml", "--generate", cwd=tmp_path)
     assert made.returncode == 1
-    assert "is no name:hash" in made.stderr
+    assert "is not name:hash" in made.stderr
     assert "nothing was written" in made.stderr
     assert "the password" not in made.stdout + made.stderr
     assert (tmp_path / "portico.toml").read_text() == text

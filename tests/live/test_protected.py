@@ -93,7 +93,7 @@ def test_the_banner_names_what_is_left_to_the_app_and_what_is_said(guarded: Serv
     said = guarded.stderr()
     assert (
         "the app's static folder is left to the app: "
-        "the app answers 401 to a stranger who asks for /static/favicon.ico" in said
+        "the app answers 401 to an anonymous client that requests /static/favicon.ico" in said
     )
     assert "static folder of blueprint 'inside' is left to the app" in said
     assert (

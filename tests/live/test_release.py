@@ -118,7 +118,7 @@ def test_no_such_release_leaves_the_old_one() -> None:
     with served({"app.py": APP, "name.txt": "one"}) as run:
         done = portico("reload", "--path", "nowhere", cwd=run.directory, env=environment(run.directory))
         assert done.returncode == 2
-        assert "nowhere is no directory" in done.stdout
+        assert "nowhere is not a directory" in done.stdout
         assert run.get("/").text == "one"
 
 

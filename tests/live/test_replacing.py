@@ -114,7 +114,7 @@ def test_the_standby_release_takes_over_when_the_live_one_cannot_be_loaded(serve
         rewrite(two / "app.py", BROKEN)
         _kill_workers(run)
         until(lambda: run.get("/").text.startswith("one"), "the release before")
-        said = "release 2 cannot serve: release 1, kept for a rollback, serves again"
+        said = "release 2 cannot serve: release 1, on standby, serves again"
         until(lambda: said in run.stderr(), "the notice")
         assert _status(run)["live"] == 1
 

@@ -38,7 +38,7 @@ def process(place: Place, why: str) -> Process:
 
 
 def files(web: Web) -> Sequence[File]:
-    """What a line of it says: who answers below which path, and who may come how often."""
+    """What a line of it says: who answers below which path, and how often a client may ask."""
     lines = [f"listen {address}" for address in web.listeners.tcp]
     for mount in web.mounts:
         guards = " ".join(type(guard).__name__ for guard in mount.guards)

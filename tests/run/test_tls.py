@@ -377,7 +377,7 @@ def test_certbot_never_writes_where_another_user_could_lead_it_elsewhere(tmp_pat
     folder.parent.chmod(0o755)
     folder.rmdir()
     folder.symlink_to(tmp_path.parent)
-    with pytest.raises(PorticoError, match="is no directory"):
+    with pytest.raises(PorticoError, match="is not a directory"):
         webroot.make(str(tmp_path))
 
 

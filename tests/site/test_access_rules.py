@@ -49,7 +49,7 @@ def rules(directory: Path, text: str) -> tuple[tuple[AccessRule, ...], list[Prob
         ('[access."/"]\nanybody = true\nallow = ["10.0.0.1"]', "anybody and allow exclude each other"),
         ('[access."/"]\nusers = "missing.users"', 'users: "missing.users" is no file'),
         ('[access."/"]\nusers = "empty"', "contains no user"),
-        ('[access."/"]\nusers = "wrong"', '"wrong", line 1: is no name:hash'),
+        ('[access."/"]\nusers = "wrong"', '"wrong", line 1: is not name:hash'),
         (
             '[access."/"]\nusers = "yescrypt"',
             "yescrypt, which the nginx that comes with Portico cannot verify",

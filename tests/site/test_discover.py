@@ -364,7 +364,7 @@ def test_a_django_project_is_found_and_asked(project: Path) -> None:
         Route("/shop/item/<int:n>/", ["GET", "POST"], "shop:item"),
     ]
     assert facts.notes == [
-        'MEDIA_ROOT is not served; if everybody may see it, say under [static]: "/media/" = "/srv/media"'
+        'MEDIA_ROOT is not served; if it is public, add under [static]: "/media/" = "/srv/media"'
     ]
 
 

@@ -108,7 +108,7 @@ def test_a_method_that_nobody_has_heard_of_is_no_method_to_count() -> None:
     (what, hint), (other, _) = strange_methods(
         ["5/minute of PSOT", "5/minute of POST,BREW", "off", "5/minute of M-SEARCH x"]
     )
-    assert what == '"5/minute of PSOT": PSOT is no method of HTTP'
+    assert what == '"5/minute of PSOT": PSOT is not an HTTP method'
     assert hint.startswith("did you mean POST? expected GET, ")
-    assert other == '"5/minute of POST,BREW": BREW is no method of HTTP'
+    assert other == '"5/minute of POST,BREW": BREW is not an HTTP method'
     assert not list(strange_methods(["5/minute of PROPFIND,VERSION-CONTROL", "5/minute"]))

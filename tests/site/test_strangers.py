@@ -42,7 +42,7 @@ def ask(tmp_path: Path) -> Ask:
 
 ORIGIN = "its answers depend on the Origin of a request, and nginx cannot know which it lets in"
 VARIED = "its header {} is not the same for each file and client (asked for /static/{})"
-DENIED = "the app answers 403 to a stranger who asks for /static/"
+DENIED = "the app answers 403 to an anonymous client that requests /static/"
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ DENIED = "the app answers 403 to a stranger who asks for /static/"
         (BEFORE + "if request.host == 'inside.example': abort(403)", DENIED + "app.bin"),
         (
             BEFORE + "return redirect('/login')",
-            "the app answers 302 to a stranger who asks for /static/app.bin",
+            "the app answers 302 to an anonymous client that requests /static/app.bin",
         ),
-        (BEFORE + "1/0", "the app answers 500 to a stranger who asks for /static/app.bin"),
+        (BEFORE + "1/0", "the app answers 500 to an anonymous client that requests /static/app.bin"),
         (BEFORE + "return 'a page'", "the app answers /static/app.bin with other bytes than the file's"),
         (
             BEGIN + "@app.url_value_preprocessor\ndef hook(endpoint, values): abort(403)",
@@ -67,7 +67,7 @@ DENIED = "the app answers 403 to a stranger who asks for /static/"
             BEGIN + "class Session(type(app.session_interface)):\n"
             "    def open_session(self, app, request): abort(403)\n"
             "app.session_interface = Session()",
-            "the app answers 500 to a stranger who asks for /static/app.bin",
+            "the app answers 500 to an anonymous client that requests /static/app.bin",
         ),
         (
             AFTER.format("answer.headers['X-Nonce'] = os.urandom(9).hex()"),
@@ -115,8 +115,8 @@ def test_an_app_that_hangs_is_waited_for_a_bounded_time(ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        ((), "it has no file yet to ask for"),
-        (tuple(f"{n}/a.css" for n in range(201)), "they are too many to ask for each"),
+        ((), "there is no file yet for a test request"),
+        (tuple(f"{n}/a.css" for n in range(201)), "they are too many for a test request each"),
     ],
 )
 def test_a_folder_that_cannot_be_asked_for_is_left_to_the_app(
@@ -193,7 +193,7 @@ def test_an_app_is_asked_in_the_way_its_clients_come(ask: Ask) -> None:
 
 def test_an_app_that_wants_https_is_not_served_without(ask: Ask) -> None:
     (left,) = ask(SECURE).left
-    assert left.why == "the app answers 302 to a stranger who asks for /static/app.bin"
+    assert left.why == "the app answers 302 to an anonymous client that requests /static/app.bin"
 
 
 NESTED = """

@@ -35,7 +35,9 @@ def _looks_protected(site: Site) -> Iterator[Finding]:
     opened = sorted(name for name in names if not any(_asked(site, name)))
     if opened:
         hint = f'[access."{opened[0]}"] with allow, users or auth'
-        what = f"nginx lets anybody ask for {_some(opened)}; the app alone decides ({hint}: docs/access.md)"
+        what = (
+            f"nginx lets any client request {_some(opened)}; the app alone decides ({hint}: docs/access.md)"
+        )
         yield ok("access", what, "open-path")
 
 
@@ -47,12 +49,10 @@ def _halves(site: Site) -> Iterator[Finding]:
     for start, of in sorted(by_start.items()):
         opened = sorted(set(of[False]) - {start})
         if start != "/" and of[True] and opened and not _is_chosen(site, opened):
-            hint = (
-                f'say it once for all: [access."{start}"], or anybody = true beside what is meant to be open'
-            )
+            hint = f'set it once for all: [access."{start}"], or anybody = true for what should be open'
             yield warning(
                 "access",
-                f"below {start} some routes are not for everybody, {_some(opened)} is open",
+                f"below {start} access to some routes is restricted, but {_some(opened)} is open",
                 hint,
                 "open-path",
             )

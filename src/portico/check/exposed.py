@@ -12,7 +12,7 @@ from portico.site.model import Site
 
 _MAKE = 'make one: python -c "import secrets; print(secrets.token_hex(32))"; keep it outside of the code'
 _WEAK = {
-    "known": "is one that everybody knows from tutorials",
+    "known": "is known from tutorials",
     "short": "is short enough to be tried",
     "guessable": "is made of words or few characters, and can be guessed",
 }
@@ -72,8 +72,8 @@ def _of_secret(site: Site, key: Secret, *, is_same: bool) -> Iterator[Finding]:
     if key.strength != "good":
         make = fault if key.strength == "known" and is_reachable(site) else warning
         yield make(
-            key.name, f"{key.name} {_WEAK[key.strength]}: anybody can forge a session", _MAKE, "secret-key"
+            key.name, f"{key.name} {_WEAK[key.strength]}: anyone can forge a session", _MAKE, "secret-key"
         )
     if key.where:
-        what = f"{key.name} is in {key.where}, which git tracks: everybody with the code can forge a session"
+        what = f"{key.name} is in {key.where}, which git tracks: anyone with the code can forge a session"
         yield warning(key.where, what, _MAKE, "secret-key")

@@ -71,7 +71,7 @@ def _problems(node: ast.AST) -> Iterator[tuple[str, str, str]]:
             )
         elif isinstance(node.value, ast.Constant) and node.value.value in ("dev", "secret", "changeme", ""):
             yield (
-                f"SECRET_KEY is {node.value.value!r}: anybody can forge a session",
+                f"SECRET_KEY is {node.value.value!r}: anyone can forge a session",
                 "use a long random value from a file",
                 "secret-key",
             )

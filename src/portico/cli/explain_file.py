@@ -161,7 +161,7 @@ def why(
     is_json: bool,
     who: Callable[[str], list[Answer]] | None = None,
 ) -> None:
-    """Print who would answer, and of a site of Portico's who may come there. Raises UsageError."""
+    """Prints which location would answer, and for a site of Portico the access rules. Raises UsageError."""
     asked = asked_for(language, root, request, base)
     try:
         found = language.verdict(root, asked)
@@ -198,7 +198,7 @@ def _step(step: Left) -> str:
 
 def _who_may_come(answers: list[Answer]) -> list[str]:
     made = [f"  {answer.what}  {output.faint(answer.cause)}" for answer in answers]
-    return [output.strong("who may come"), *(made or ["  anybody"]), ""]
+    return [output.strong("access"), *(made or ["  open to all"]), ""]
 
 
 def asked_for(language: Language, root: Node, request: str, base: str = "") -> Asked:
@@ -211,10 +211,10 @@ def asked_for(language: Language, root: Node, request: str, base: str = "") -> A
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
-        raise UsageError(Problem("--why", f'"{url}" is no URL: {error}')) from None
+        raise UsageError(Problem("--why", f'"{url}" is not a URL: {error}')) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         hint = 'expected "GET https://shop.example/path" or a path'
-        raise UsageError(Problem("--why", f'"{request}" is no request', hint))
+        raise UsageError(Problem("--why", f'"{request}" is not a request', hint))
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Asked(method.strip().upper() or "GET", parts.scheme, parts.hostname, port, target)
 

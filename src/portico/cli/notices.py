@@ -106,7 +106,7 @@ def _canary_left(item: notices.CanaryLeft) -> str:
 
 
 def _took_over(item: notices.TookOver) -> str:
-    return bad(f"release {item.bad} cannot serve: release {item.number}, kept for a rollback, serves again")
+    return bad(f"release {item.bad} cannot serve: release {item.number}, on standby, serves again")
 
 
 def _cannot_load(item: notices.CannotLoad) -> str:

@@ -22,7 +22,7 @@ class Change:
         number = at.rpartition(":")[2]
         if not text or any(char in text for char in "{}\n"):
             hint = "expected a directive, like 'gzip off', or its name with --drop"
-            raise UsageError(Problem("", f'"{words}" is no change', hint))
+            raise UsageError(Problem("", f'"{words}" is not a change', hint))
         if at and not number.isdigit():
-            raise UsageError(Problem("--at", f'"{at}" is no line', "expected FILE:LINE, or a number"))
+            raise UsageError(Problem("--at", f'"{at}" is not a line', "expected FILE:LINE, or a number"))
         return cls(text.split()[0], "" if drops else text, int(number) if at else 0)

@@ -54,7 +54,7 @@ class Setting(StrEnum):
     HEAD_SIZE = "the largest head of a request"
     NEXT_SERVER = "when another server is tried"
     ODD_NAMES = "whether header names may have an underscore"
-    PASSED_HEADERS = "what the app is told"
+    PASSED_HEADERS = "the headers of the app"
     RATE = "how many requests in a time"
     TIMEOUT = "how long an answer may take"
     UPSTREAM = "to whom requests go"

@@ -144,7 +144,7 @@ def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
         _exec("RuntimeDirectory", name, "sockets and configuration, made by systemd and removed at the end"),
         _exec("StateDirectory", name, "logs and uploads in progress: kept over a boot"),
         _exec("RuntimeDirectoryPreserve", "restart", "a maintenance outlives a crash; stop removes it"),
-        _exec("RuntimeDirectoryMode", "0711", "nobody lists it; the site's own directory in it is private"),
+        _exec("RuntimeDirectoryMode", "0711", "other users cannot list it; the site's own directory in it is private"),
         _exec("StateDirectoryMode", "0711", "the same for the state"),
         _exec("Environment", f"PORTICO_RUNTIME_DIR=%t/{name}", "where Portico finds the first"),
         _exec("Environment", f"PORTICO_STATE_DIR=%S/{name}", "and the second"),
@@ -156,13 +156,13 @@ def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
         _serve("TimeoutStopSec", f"{plan.ladder.service_seconds:g}s", "the last rung of request_timeout's "
                 f"ladder: Portico itself ends what has not left after {plan.ladder.stop_seconds:g} s",
                 site.cause("request_timeout")),
-        _kill("KillMode", "mixed", "only Portico is told to stop: it lets nginx finish first, then the app; "
+        _kill("KillMode", "mixed", "only Portico gets the signal: it lets nginx finish first, then the app; "
                 "what is left at the end is killed"),
         _serve("WatchdogSec", f"{WATCHDOG_SECONDS}s", "Portico beats at half of this; silent for so long, it hangs "
                 "and is replaced"),
         _serve("Restart", "on-failure", "a crash is not the end; systemctl stop is"),
         _serve("RestartSec", f"{RESTART_SECONDS}s", "soon, because clients wait"),
-        _serve("RestartPreventExitStatus", "2", "a wrong option stays wrong until somebody corrects it"),
+        _serve("RestartPreventExitStatus", "2", "a wrong option stays wrong until it is corrected"),
     ]  # fmt: skip
 
 
@@ -184,7 +184,7 @@ def _user(call: Call) -> list[Setting]:
 
 def _hardening(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
     return [
-        _exec("NoNewPrivileges", "yes", "no setuid program gives anybody more rights than these"),
+        _exec("NoNewPrivileges", "yes", "no setuid program gives more rights than these"),
         *_capabilities(site, plan),
         *_files(site, place, call),
         _exec("PrivateDevices", "yes", "no disks, no terminals; /dev/null, /dev/urandom and /dev/shm stay"),
@@ -198,7 +198,7 @@ def _hardening(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting
         _exec("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6 AF_NETLINK", "nginx, the app and its databases; the "
                 "C library asks over netlink which addresses the machine has"),
         _exec("RestrictNamespaces", "yes", "no containers are made in here"),
-        _exec("RestrictRealtime", "yes", "nobody takes a core for itself; SCHED_BATCH, which Portico uses, stays"),
+        _exec("RestrictRealtime", "yes", "no process takes a core for itself; SCHED_BATCH, which Portico uses, stays"),
         _exec("RestrictSUIDSGID", "yes", "no setuid file is made"),
         _exec("LockPersonality", "yes", "old system call tables stay closed"),
         _exec("RemoveIPC", "yes", "shared memory does not outlive the service"),
@@ -206,7 +206,7 @@ def _hardening(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting
         _exec("SystemCallFilter", "@system-service pidfd_getfd", "what services use; with pidfd_getfd Portico takes a "
                 "copy of a socket that nginx bound in a reload"),
         _exec("SystemCallErrorNumber", "EPERM", "anything else fails like a missing right, and does not kill"),
-        _exec("UMask", "0027", "files of the app are not for everybody"),
+        _exec("UMask", "0027", "files of the app are not readable for all users"),
     ]  # fmt: skip
 
 
@@ -244,7 +244,7 @@ def _files(site: Site, place: Place, call: Call) -> list[Setting]:
         why = "the site, or what it needs, is in there: move it, and say yes"
         temporary = _exec("PrivateTmp", "no", why)
     else:
-        temporary = _exec("PrivateTmp", "yes", "a /tmp of its own: nobody guesses at its files")
+        temporary = _exec("PrivateTmp", "yes", "a /tmp of its own: other users cannot guess its files")
     return [*made, home, temporary]
 
 

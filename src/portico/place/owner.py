@@ -120,7 +120,7 @@ def _ways(stopped: Blocked, name: str) -> str:
     """What to do; a home directory, and root's own, is never opened to others."""
     return "\n".join(
         [
-            "move the app to where that user can read it, such as /srv, with a Python that everybody can",
+            "move the app to where that user can read it, such as /srv, with a Python that all users can",
             *([f"or {way}"] if not (way := remedy(stopped, name)).endswith(_OF_ROOT) else []),
             "or name another user: --user NAME",
             "or accept that a hole in the app is then a hole in the machine: --user root",

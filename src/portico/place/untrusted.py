@@ -189,7 +189,7 @@ def _is_folder(below: int, name: str) -> bool:
 def _steps(name: str) -> list[str]:
     steps = name.split("/")
     if any(step in ("", ".", "..") for step in steps):
-        raise OSError(f"{name!r} is no plain path")
+        raise OSError(f"{name!r} is not a plain path")
     return steps
 
 
@@ -208,5 +208,5 @@ def _walk(below: int, steps: list[str], last: int = _PASSED) -> int:
 def _ordinary(number: int, name: str) -> int:
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise OSError(f"{name} is no ordinary file")
+        raise OSError(f"{name} is not an ordinary file")
     return number

@@ -157,7 +157,7 @@ class BindingTable:
             for near, other in self._ports.get((address.port, address.is_v6), {}).items():
                 if near != address and (near.is_wildcard or address.is_wildcard):
                     what = f"listens on {address} and {other.origin} on {near}, and one is part of the other"
-                    hint = "let both listen on the same address: it is opened once, and sites are told apart by Host"
+                    hint = "let both listen on the same address: it is opened once, and the Host selects the site"
                     return Problem(new.origin, what, hint)
         return None
 

@@ -354,7 +354,7 @@ class Tracing:
 class Plan:
     """Everything that will be done: same Site and Place, same Plan.
 
-    `socket` is the live path nginx connects to, another for other rules of who may come (`paths.live_path`); every
+    `socket` is the live path nginx connects to, another for other access rules (`paths.live_path`); every
     release of the app listens on a path of its own beside it (`release_socket`). `booting` is a flag file: while it
     exists nginx says "starting", not "down". `access_log` holds one JSON line a request.
     """

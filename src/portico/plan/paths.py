@@ -29,7 +29,7 @@ def socket_aliases(socket: str) -> tuple[tuple[str, int], ...]:
 
 
 def live_path(runtime: str, rules: str = "") -> str:
-    """The path at which a gateway with these rules of who may come finds the app; without any, the plain one.
+    """The path at which a gateway with these access rules finds the app; the plain one without any.
 
     Releases with other rules have other paths. So a gateway's worker never reaches a release whose rules it has not
     read, and one that is leaving goes on to the release that it had.

@@ -98,7 +98,7 @@ def _declared(
     name = named_by_file(config)
     if release and not is_directory(release):
         raise UsageError(
-            Problem("--path", f"{release} is no directory", "name the directory of the new release")
+            Problem("--path", f"{release} is not a directory", "name the directory of the new release")
         )
     # releases/42, not current: a restarted worker must find the code that was switched to.
     directory = Path(release or home).resolve()

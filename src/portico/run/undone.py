@@ -25,7 +25,7 @@ WHAT: Mapping[type[Action], str] = {
     do.StartGateway: "{program} cannot be started",
     do.ReloadGateway: "{program} cannot be told to reload its configuration",
     do.EndGateway: "{program} cannot be stopped",
-    do.SayGoodbye: "the sites cannot be told that {program} leaves",
+    do.SayGoodbye: "the sites cannot be notified that {program} ends",
     do.AskGateway: "{program} cannot be checked",
     do.MakePlan: "the new release cannot be planned",
     do.Say: "a message cannot be written",

@@ -96,7 +96,7 @@ def strange_methods(limits: Iterable[str]) -> Iterator[tuple[str, str]]:
         if strange:
             near = get_close_matches(strange[0], sorted(METHODS), n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            yield f'"{text}": {strange[0]} is no method of HTTP', f"{hint}expected {_SOME_METHODS}"
+            yield f'"{text}": {strange[0]} is not an HTTP method', f"{hint}expected {_SOME_METHODS}"
 
 
 def bandwidth(text: str) -> Size:

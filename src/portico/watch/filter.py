@@ -52,7 +52,7 @@ def statuses(texts: tuple[str, ...]) -> tuple[str, ...]:
     words = [word.strip().lower() for text in texts for word in text.split(",")]
     for word in words:
         if not _STATUS.fullmatch(word):
-            raise UsageError(Problem("--status", f'"{word}" is no status', "expected 404, 5xx or 4xx,5xx"))
+            raise UsageError(Problem("--status", f'"{word}" is not a status', "expected 404, 5xx or 4xx,5xx"))
     return tuple(words)
 
 

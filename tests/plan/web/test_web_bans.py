@@ -62,7 +62,9 @@ def test_a_note_says_why_nobody_is_banned(tmp_path: Path) -> None:
     site, place = read('[guard]\nban = "10m"', tmp_path)
     web = decided(site, place)
     assert web.bans is None
-    assert [note for note in notes(web) if "nobody is banned: the routes of this app are not known" in note]
+    assert [
+        note for note in notes(web) if "no client is banned: the routes of this app are not known" in note
+    ]
     assert bans(site, place, is_waiting=True), "an app that is awaited may tell"
 
 

@@ -71,7 +71,7 @@ def _open(site: Site, cookie: Cookie) -> Iterator[Finding]:
         yield warning(name, what, f"set {name} = True", "cookies")
     if cookie.httponly is False:
         name = cookie.names.get("httponly", "")
-        what = f"{name} is off: a script that somebody smuggles into a page reads {cookie.what}"
+        what = f"{name} is off: a script that an attacker injects into a page reads {cookie.what}"
         yield warning(name, what, f"set {name} = True", "cookies")
     if not cookie.samesite and is_reachable(site):
         name = cookie.names.get("samesite", "")

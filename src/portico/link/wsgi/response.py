@@ -229,7 +229,7 @@ class Response:
                         self.write(block)
                         stream.at_line_end = block[-1:] == b"\n"
         except GeneratorExit:
-            raise ClientGoneError("it was told to the app, which had nothing to send") from None
+            raise ClientGoneError("the app got an exception while it had nothing to send") from None
         finally:
             stream.end()
             self._progress.stream = None
@@ -289,7 +289,7 @@ class Response:
         try:
             if self._downloads is None or not self._downloads.covers(descriptor):
                 raise BrokenAppError(
-                    f"X-Sendfile names {path!r}, which is no file under a root of [downloads]"
+                    f"X-Sendfile names {path!r}, which is not a file under a root of [downloads]"
                 )
             is_part = "HTTP_RANGE" in self._environ
             url = self._downloads.url(descriptor, is_part=is_part)

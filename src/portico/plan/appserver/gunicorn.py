@@ -124,7 +124,7 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
                 _DOCS + "worker-connections"),
         Setting("timeout", int(ladder.heartbeat_seconds), "a worker whose main thread is silent so long is replaced; "
                 "a heartbeat, not a limit for requests", timeout, _DOCS + "timeout"),
-        Setting("graceful_timeout", int(ladder.drain_seconds), "a worker that is told to leave finishes what it has",
+        Setting("graceful_timeout", int(ladder.drain_seconds), "a stopping worker finishes its requests",
                 timeout, _DOCS + "graceful-timeout"),
         Setting("control_socket_disable", True, "Gunicorn's own control socket has one path a user: two sites would "
                 "clash", "", _DOCS + "control-socket-disable"),

@@ -20,7 +20,7 @@ def unlisted(web: Web) -> Iterator[str]:
     found = list(obstacles(site))
     if web.access.users and web.access.users.rest:
         found.append(
-            "everybody is asked for a password first, and a refusal would tell strangers which routes there are"
+            "all clients are asked for a password first, and a refusal would reveal which routes exist"
         )
     if found:
         more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
@@ -35,11 +35,11 @@ def unbanned(web: Web) -> Iterator[str]:
         return
     found = list(obstacles(site))
     if web.access.users and web.access.users.rest:
-        found.append("everybody is asked for a password first, and no path counts as one of scanners")
+        found.append("all clients are asked for a password first, and no path counts as one of scanners")
     if found:
         more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
         cause = site.cause("guard.ban")
-        yield f"{cause}: nobody is banned: {'; '.join(found[:_MOST])}{more}{_remedy(web)}"
+        yield f"{cause}: no client is banned: {'; '.join(found[:_MOST])}{more}{_remedy(web)}"
 
 
 def shown(web: Web) -> Iterator[str]:

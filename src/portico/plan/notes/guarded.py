@@ -18,7 +18,7 @@ def left_hint(folder: LeftFolder) -> str:
     """What the user can do about it."""
     return (
         "the app decides about each file; with Gunicorn, nginx still sends those from 64 KiB\n"
-        "if everybody may see the folder, say so in portico.toml, and nginx sends it without asking the app:\n"
+        "if the folder is public, declare it in portico.toml, and nginx sends it without asking the app:\n"
         f'[static]\n"{folder.url}" = "{folder.folder}"'
     )
 

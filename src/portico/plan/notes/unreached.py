@@ -39,7 +39,7 @@ def unanswered(web: Web) -> Iterator[str]:
     for rule in web.site.access:
         asked = rule.check.path.partition("?")[0] if rule.check else ""
         if rule.check and asked and not any(_meets(escape(asked), route) for route in web.site.facts.routes):
-            yield f'{rule.check.cause}: no route of the app has the path "{asked}": nobody may come to {rule.what}'
+            yield f'{rule.check.cause}: no route of the app has the path "{asked}": {rule.what} refuses all clients'
 
 
 def _tells_its_routes(site: Site) -> bool:

@@ -11,7 +11,7 @@ class Ability(StrEnum):
     TLS = "speaks HTTPS"
     HTTP2 = "speaks HTTP/2"
     SAFE_HTTP2 = "has no severe published fault that HTTP/2 would open"
-    HTTP2_BY_SITE = "decides for each site of an address whether HTTP/2 is spoken"
+    HTTP2_BY_SITE = "decides for each site of an address whether HTTP/2 is on"
     HTTP3 = "speaks HTTP/3, over UDP"
     KEEPS_IDLE = "keeps idle connections open while it reads a changed configuration"
     HEALTH = "asks the app in a subrequest, so that it can answer the health path in words of its own"

@@ -251,7 +251,7 @@ def _check_words(rule: AccessRule) -> str:
 _MOST_SHOWN = 5
 _WORDS: dict[str, Callable[[AccessRule], str]] = {
     "deny": lambda rule: f"not networks {_networks(rule.deny) or 'none'} (403)" if rule.deny else "",
-    "internal": lambda rule: "nobody from outside (404)" if rule.internal and rule.allow is None else "",
+    "internal": lambda rule: "no access from outside (404)" if rule.internal and rule.allow is None else "",
     "allow": _allow_words,
     "methods": lambda rule: f"with {', '.join(rule.methods)} (else 405)" if rule.methods else "",
     "certificate": lambda rule: "with a certificate (else 403)" if rule.certificate else "",
@@ -270,7 +270,7 @@ def impossible(
     for rule in site.access:
         if rule.certificate and not (site.has_https and site.options.https.client_ca):
             where = rule.causes.get("certificate", "").partition(": ")[0]
-            what = f"{rule.what}: certificate: nobody is asked for one"
+            what = f"{rule.what}: certificate: no client is asked for one"
             hint = 'name the authorities: [https] client_ca = "staff-ca.pem", client_verify = "optional"'
             found.append(Problem(where, what, hint))
         if rule.check is None:

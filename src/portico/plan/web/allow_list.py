@@ -81,9 +81,9 @@ def obstacles(site: Site) -> Iterator[str]:
     """Why the list must stay off, a clause each; nothing where it need not."""
     unrouted, others = site.facts.unrouted, site.options.guard.others
     if not site.has_app:
-        yield "the app is elsewhere, and nobody knows its routes here"
+        yield "the app is elsewhere, and its routes are not known here"
     elif site.servers:
-        yield "the servers of [upstream] answer, too, and nobody knows their routes here"
+        yield "the servers of [upstream] answer, too, and their routes are not known here"
     elif unrouted is None:
         yield f"the routes of this app are not known: Portico reads those of {READ}"
     else:

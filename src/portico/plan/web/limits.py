@@ -178,7 +178,7 @@ def impossible(site: Site, *, is_waiting: bool) -> Iterator[Problem]:
             if limit.per == "session" and not site.session_cookie and not is_waiting:
                 what, hint = "the session's cookie is not known", 'name it: limits.session_cookie = "sid"'
             elif limit.per == "account" and not _account(site):
-                what = "nobody here says who the user is before the app does"
+                what = "nothing here names the user before the app does"
                 hint = "name the header of a declared proxy in limits.account_header, or ask for client certificates"
             else:
                 continue

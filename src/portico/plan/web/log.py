@@ -24,7 +24,7 @@ FIELDS = {
     "tls": "TLSv1.3, TLSv1.2; empty without TLS",
     "cipher": "the cipher that was agreed on; empty without TLS",
     "connection": "the client connection's number, which nginx's error log names as *N",
-    "refused_by": f"the guard that kept the request from the app: {', '.join(GUARDS[:-1])} or {GUARDS[-1]}",
+    "refused_by": f"the guard that refused the request: {', '.join(GUARDS[:-1])} or {GUARDS[-1]}",
     "cache": "HIT, MISS, ...; empty when no cache was asked",
     "seconds": "from the first byte of the request to the last of the answer",
     "upstream": "the socket or server that answered; several when one was retried",

@@ -125,7 +125,7 @@ _CRAWLER = Page(
 def _refused(site: Site) -> list[Page]:
     if site.options.guard.waf != "block":
         return []
-    text = "This request looks like an attack, and the app was not asked. If it was none, tell whoever runs this site."
+    text = "This request looks like an attack and was refused. If it was none, please tell the operator of this site."
     return [Page(403, "Refused", text, name=ATTACK)]
 
 
@@ -135,7 +135,7 @@ def _made(site: Site, *, knows_methods: bool) -> tuple[Page, ...]:
     if any(item.edge.max_upload for item in site.routed):
         limit = f"what this address takes ({site.max_upload} unless its route says otherwise)"
     return (
-        Page(400, "Bad request", "The server could not read this request: it is no valid HTTP."),
+        Page(400, "Bad request", "The server could not read this request: it is not valid HTTP."),
         *(_ACCESS if site.access else ()),
         *_refused(site),
         *([_BANNED] if site.options.guard.ban else []),
@@ -163,7 +163,7 @@ def _made(site: Site, *, knows_methods: bool) -> tuple[Page, ...]:
         Page(
             502,
             "The app did not answer",
-            "Something went wrong on our side: no answer came, or one that is no valid HTTP or has more cookies and "
+            "Something went wrong on our side: no answer came, or one that is not valid HTTP or has more cookies and "
             "headers than the server takes. Please try again in a moment.",
         ),
         *_NOT_NOW,

@@ -95,7 +95,7 @@ def _load(server: int) -> Load:
 
 def _number(count: str) -> int:
     if not count.isdecimal() or not 1 <= int(count) <= MOST:
-        raise PorticoError(Problem("", f"{count!r} is no number of workers", f"expected 1 to {MOST}"))
+        raise PorticoError(Problem("", f"{count!r} is not a number of workers", f"expected 1 to {MOST}"))
     return int(count)
 
 

@@ -158,7 +158,7 @@ class Answers:
         name, where = asked.site, Path(asked.directory)
         part = await in_background(lambda: read_part(where))
         if part.bindings.name != name or name not in self._sites.hosted_sites:
-            raise PorticoError(Problem("", f'"{name}" is no site of this gateway'))
+            raise PorticoError(Problem("", f'"{name}" is not a site of this gateway'))
         return part
 
     def _is_leaving(self) -> bool:

@@ -100,7 +100,7 @@ class RollbackAsked(Struct, frozen=True):
 class Planned(Struct, frozen=True):
     """There is a new plan; `gateway_changed` when it has other nginx files than the one in force.
 
-    `rules_changed`: among them are other rules of who may come.
+    `rules_changed`: the access rules are among them.
     """
 
     number: int

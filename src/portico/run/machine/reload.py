@@ -218,7 +218,7 @@ def take_over(state: State, now: float) -> Step:
 
 _OTHER_RULES = Problem(
     "",
-    "it has other rules of who may come than the release that serves, and a canary shares its nginx",
+    "its access rules differ from those of the serving release, and a canary shares its nginx",
     "release it whole: portico reload; or put the rules into [access] and reload, before the canary",
 )
 

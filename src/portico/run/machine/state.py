@@ -120,7 +120,7 @@ class Release:
     """Of its plan; while that is made, of the release that serves."""
     gateway_changed: bool = False
     rules_changed: bool = False
-    """Its rules of who may come are others than those of the release that served when it was planned."""
+    """Its access rules differ from those of the release that served when it was planned."""
     began: float = 0.0
     """When it was asked for."""
     tenths: int = 0

@@ -163,7 +163,7 @@ def _chain(text: bytes, where: str) -> list[x509.Certificate]:
             raise ValueError  # something begins that does not end: part of the chain would be missing
         return found
     except ValueError:
-        what = "is no certificate in PEM, or is cut short"
+        what = "is not a complete certificate in PEM"
         raise _error(
             where, what, "expected -----BEGIN CERTIFICATE----- ... -----END CERTIFICATE-----"
         ) from None
@@ -174,10 +174,10 @@ def _key(text: bytes, where: str) -> PrivateKeyTypes:
     try:
         return serialization.load_pem_private_key(found[0] if found else text, None)
     except TypeError:
-        what = "has a passphrase, and nobody is there to type it at a start"
+        what = "has a passphrase, which cannot be typed at a start"
         raise _error(where, what, "remove it: openssl pkey -in KEY -out NEW") from None
     except ValueError:
-        what = "is no key in PEM, or is cut short"
+        what = "is not a complete key in PEM"
         raise _error(
             where, what, "expected -----BEGIN PRIVATE KEY----- ... -----END PRIVATE KEY-----"
         ) from None

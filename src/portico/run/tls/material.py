@@ -130,7 +130,7 @@ def _is_open(path: str, tls: Tls) -> bool:
 
 def _open(path: str, what: str, app_user: str) -> Problem:
     if Path(path).stat().st_mode & _OTHERS_READ:
-        return Problem(path, f"everybody on this machine can read this {what}", f"chmod 600 {path}")
+        return Problem(path, f"all users of this machine can read this {what}", f"chmod 600 {path}")
     words = f"the app's user '{app_user}' can read this {what}, and so can whoever breaks into the app"
     return Problem(path, words, f"chown root: {path} && chmod 600 {path}")
 

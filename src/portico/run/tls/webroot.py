@@ -31,7 +31,7 @@ def make(challenges: str) -> Path:
 def _refuse_foreign(folder: Path) -> None:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
-        raise PorticoError(Problem(str(folder), "is no directory", "remove it: Portico makes a new one"))
+        raise PorticoError(Problem(str(folder), "is not a directory", "remove it: Portico makes a new one"))
     if found.st_uid != os.geteuid() or found.st_mode & _OTHERS_WRITE:
         what = "can be changed by another user, who could redirect certbot"
         raise PorticoError(Problem(str(folder), what, "remove it: Portico makes a new one"))

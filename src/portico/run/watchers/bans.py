@@ -82,7 +82,7 @@ class Bans:
         async with self._one_at_a_time:
             planned = self._planned
             if planned is None:
-                raise PorticoError(Problem("--lift", "this site bans nobody", 'see [guard] ban = "10m"'))
+                raise PorticoError(Problem("--lift", "this site has no bans", 'see [guard] ban = "10m"'))
             clients = None if asked.client == ALL else [_client(asked.client, planned)]
             lifted = self._list.lift(clients)
             await in_background(lambda: self._put_in_place(time.time(), at_once=True))
@@ -183,7 +183,7 @@ def _client(text: str, planned: PlannedBans) -> str:
             raise ValueError
         return client_of(str(network.network_address), by_network=planned.by_network)
     except ValueError:
-        what = f"{text!r} is no client"
+        what = f"{text!r} is not a client"
         hint = f"expected an address, an IPv6 network of 64 bits as portico limits shows it, or {ALL}"
         raise PorticoError(Problem("--lift", what, hint)) from None
 

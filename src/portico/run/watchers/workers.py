@@ -181,7 +181,7 @@ def _changed(directory: Path, code: dict[str, int]) -> tuple[str, ...]:
 
 
 def _content(path: Path) -> bytes | None:
-    """None for what is no ordinary file."""
+    """None for a file that is not ordinary."""
     try:
         with open(path, "rb", opener=untrusted.unblocked) as file:
             return file.read(_LARGEST)

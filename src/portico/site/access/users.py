@@ -45,7 +45,7 @@ def entries(text: str) -> Iterator[tuple[str, str] | Wrong]:
             continue
         found = LINE.fullmatch(line.rstrip())
         if found is None:
-            yield Wrong(number, "is no name:hash")
+            yield Wrong(number, "is not name:hash")
         elif why := _why_not(found["hash"]):
             yield Wrong(number, f'the hash of "{found["name"]}" is {why}')
         else:

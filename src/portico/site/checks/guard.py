@@ -41,7 +41,7 @@ def _ban(options: Options) -> Broken:
             f"expected {_SHORTEST_BAN} to {_LONGEST_BAN}, or leave it out for no bans",
         )
     if not options.guard.scanners:
-        yield "nobody is banned without scanners, which finds who tries", "leave out scanners = false"
+        yield "bans need scanners, which recognizes the paths", "leave out scanners = false"
 
 
 def _ban_after(options: Options) -> Broken:

@@ -43,7 +43,8 @@ class Guard(Section, frozen=True):
     challenge_dry_run: Annotated[
         bool,
         option(
-            "Nobody is asked for a pass: the log line says who would be (`challenge, dry run`).", example=True
+            "No client is asked for a pass: the log line says which would be (`challenge, dry run`).",
+            example=True,
         ),
     ] = False
     routes: Annotated[
@@ -88,7 +89,7 @@ class Guard(Section, frozen=True):
     ban_dry_run: Annotated[
         bool,
         option(
-            "Ban nobody; `portico limits` and the log show who would be banned, and what would be refused.",
+            "Ban no client; `portico limits` and the log show which would be banned, and what would be refused.",
             example=True,
         ),
     ] = False

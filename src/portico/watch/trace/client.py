@@ -119,7 +119,7 @@ def _prepared(wish: Wish, token: str) -> Sent:
         scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
         port = url.port or (443 if scheme == "https" else 80)
     except ValueError as error:
-        raise UsageError(Problem("", f'"{wish.url}" is no URL: {error}')) from None
+        raise UsageError(Problem("", f'"{wish.url}" is not a URL: {error}')) from None
     if scheme not in ("http", "https") or not url.hostname:
         raise UsageError(
             Problem("", f'"{wish.url}" is no URL', "expected http://host/path, or a path like /cart")

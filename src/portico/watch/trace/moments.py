@@ -124,7 +124,7 @@ def _source(evidence: Evidence) -> Iterator[Moment]:
         why = f"{evidence.gateway} stores only answers that the app marks public or s-maxage"
         if is_marked:
             why = (
-                f"the app marks it for everybody, so {evidence.gateway} stores it now unless something else "
+                f"the app marks it as public, so {evidence.gateway} stores it now unless something else "
                 "forbids it"
             )
         yield Moment(f"Not from the cache ({line.cache}): {why}.", _see(evidence, Setting.CACHE))

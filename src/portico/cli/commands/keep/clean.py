@@ -39,7 +39,7 @@ def _chosen(found: list[Leaving], name: str) -> Leaving:
     if one is None:
         known = ", ".join(one.key for one in found) or "none"
         raise UsageError(
-            Problem("", f'"{name}" is no directory of a site that does not run', f"there are: {known}")
+            Problem("", f'"{name}" is not the directory of a stopped site', f"there are: {known}")
         )
     return one
 

@@ -74,7 +74,7 @@ def _put(path: Path, name: str, line: str | None) -> bool:
         before = path.read_text("utf-8").splitlines() if status else []
         kept = [one for one in before if not one.startswith(f"{name}:")]
         if number := foreign(before):
-            raise PorticoError(Problem(str(path), f"line {number} is no name:hash", _ANOTHER_FILE))
+            raise PorticoError(Problem(str(path), f"line {number} is not name:hash", _ANOTHER_FILE))
         made = [*kept, *([line] if line else [])]
         mode = stat.S_IMODE(status.st_mode) if status else 0o600
         owner = (status.st_uid, status.st_gid) if status else None

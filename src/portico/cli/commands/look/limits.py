@@ -128,7 +128,7 @@ def _bans(found: LimitsReport) -> list[str]:
         + "  ([guard] ban; end one with --lift)",
         *(_ban(one) for one in found.bans[:_MOST_SHOWN]),
         *([f"    and {more:,} more: --json has all"] if more > 0 else []),
-        *(["    the list is full: nobody more is banned"] if len(found.bans) >= MOST_BANNED else []),
+        *(["    the list is full: no more clients are banned"] if len(found.bans) >= MOST_BANNED else []),
     ]
 
 

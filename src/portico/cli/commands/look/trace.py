@@ -97,12 +97,12 @@ def wished(url: str, status: Status, words: dict[str, Any]) -> Wish:
     for text in words["headers"]:
         name, colon, value = text.partition(":")
         if not colon or not name.strip() or any(char in text for char in "\r\n"):
-            raise UsageError(Problem("-H", f'"{text}" is no header', 'expected "Name: value"'))
+            raise UsageError(Problem("-H", f'"{text}" is not a header', 'expected "Name: value"'))
         headers.append((name.strip(), value.strip()))
     method = (words["method"] or ("POST" if data is not None else "GET")).upper()
     connect = words["connect"] or here
     if connect and not connect.rpartition(":")[2].isdigit():
-        raise UsageError(Problem("--connect", f'"{connect}" is no address', "expected host:port"))
+        raise UsageError(Problem("--connect", f'"{connect}" is not an address', "expected host:port"))
     proxied = tuple(map(Address.parse, status.proxied))
     return Wish(url, method, tuple(headers), _body(data), connect, words["max_time"], proxied)
 

@@ -96,7 +96,7 @@ def _media() -> list[str]:
     if not settings.MEDIA_ROOT or not settings.MEDIA_URL.startswith("/") or settings.MEDIA_URL == "/":
         return []
     line = f'"{settings.MEDIA_URL}" = "{settings.MEDIA_ROOT}"'
-    return [f"MEDIA_ROOT is not served; if everybody may see it, say under [static]: {line}"]
+    return [f"MEDIA_ROOT is not served; if it is public, add under [static]: {line}"]
 
 
 def _routes(notes: list[str]) -> list[dict[str, Any]]:

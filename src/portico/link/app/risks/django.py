@@ -14,7 +14,7 @@ from portico.link.app.risks.risks import Risk, risk
 
 def risks(_application: object) -> Iterator[Risk]:
     if settings.DEBUG:
-        what = "DEBUG is on: error pages show settings, source and queries to everybody"
+        what = "DEBUG is on: error pages show settings, source and queries to all visitors"
         yield risk("debug", what, "set DEBUG = False, and ALLOWED_HOSTS to the site's names")
     if "*" in settings.ALLOWED_HOSTS:
         what = 'ALLOWED_HOSTS has "*": whatever a client calls the site stands in its links'

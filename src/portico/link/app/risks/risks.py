@@ -65,7 +65,7 @@ def _debuggers(layers: Iterable[Any]) -> Iterator[Risk]:
                 )
                 yield risk("debugger", what, f"do not wrap the app in DebuggedApplication; {_TRACEBACKS}")
             else:
-                what = "Werkzeug's debugger wraps the app: its error pages show the source to everybody"
+                what = "Werkzeug's debugger wraps the app: its error pages show the source to all visitors"
                 yield risk("debug", what, f"do not wrap the app in DebuggedApplication; {_TRACEBACKS}")
 
 

@@ -10,7 +10,7 @@ from portico.link.app.risks.risks import Risk, risk
 
 def risks(app: Any) -> Iterator[Risk]:
     if app.debug:
-        what = "debug is on: error pages show tracebacks and source to everybody"
+        what = "debug is on: error pages show tracebacks and source to all visitors"
         yield risk("debug", what, "leave debug=True out")
 
 

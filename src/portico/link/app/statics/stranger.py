@@ -134,10 +134,12 @@ def _verdict(application: Any, folder: Path, url: str, reached: Reached, life: s
     names = sample(folder)
     if names is None:
         raise _RefusedError(
-            "code of the app's own runs before its files, and they are too many to ask for each"
+            "the app's own code runs before its files, and they are too many for a test request each"
         )
     if not names:
-        raise _RefusedError("code of the app's own runs before its files, and it has no file yet to ask for")
+        raise _RefusedError(
+            "the app's own code runs before its files, and there is no file yet for a test request"
+        )
     first, *others = names
     hosts = reached.hosts[:_MOST_HOSTS]
     questions = [
@@ -163,7 +165,7 @@ def _judged(application: Any, environ: dict[str, Any], file: Path, life: str) ->
     path, origin = environ["PATH_INFO"].encode("latin-1").decode(), Origin(environ.get("HTTP_ORIGIN", ""))
     answer = _answer(application, environ | ({"HTTP_ORIGIN": origin} if "HTTP_ORIGIN" in environ else {}))
     if answer.status != 200:
-        raise _RefusedError(f"the app answers {answer.status} to a stranger who asks for {path}")
+        raise _RefusedError(f"the app answers {answer.status} to an anonymous client that requests {path}")
     with file.open("rb") as opened:
         expected = opened.read(MOST_COMPARED)
         is_whole = not opened.read(1)

@@ -156,14 +156,12 @@ def _from_networks(web: Web, networks: ByPath[Allowed]) -> list[Directive]:
     if any(one.is_hidden for one in networks.values):
         made.append(
             block(
-                "if", f"({name}", "=", f"{_HIDDEN})", why="nobody asks for this path from outside", cause=cause,
+                "if", f"({name}", "=", f"{_HIDDEN})", why="no client has access to this path from outside", cause=cause,
                 of=[refusing(INTERNAL), directive("return", _REFUSED, why="as if there were nothing")],
             )
         )  # fmt: skip
     if not all(one.is_hidden for one in networks.values):
-        made.append(
-            _refuse(f"({name})", NETWORK, "the client comes from no network that may come here", cause)
-        )
+        made.append(_refuse(f"({name})", NETWORK, "the client's network has no access", cause))
     return made
 
 
@@ -188,7 +186,7 @@ def _list(name: str, of: Allowed | Denied) -> Directive:
     other = _HIDDEN if of.is_hidden else "1"
     return entries(
         "geo", name, table=[("default", other), *((net, "0") for net in _halved(of.networks))],
-        why="0 for the networks that may come", cause=of.cause,
+        why="0 for the networks with access", cause=of.cause,
     )  # fmt: skip
 
 

@@ -181,7 +181,7 @@ def _asks(web: Web, users: ByPath[Users]) -> Directive:
     return entries(
         "map", "$uri", variable(web, "asks"), table=[("default", "1" if users.rest else ""), *rows],
         cause="; ".join(dict.fromkeys(one.cause for one in users.values)),
-        why="1 where a password is asked for: a refusal would tell strangers which routes there are",
+        why="1 where a password is asked for: a refusal would reveal which routes exist",
     )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def _common(web: Web, *, is_secure: bool = True) -> list[Directive]:
     return [
         directive(
             "add_header", "X-Request-ID", "$request_id", "always",
-            why="the id of this request's log line, for whoever reports a problem", cause=decisions.LOG_LINE,
+            why="the ID of this request's log line, for reports of a problem", cause=decisions.LOG_LINE,
         ),
         *(secured_headers(web) if is_secure else []),
     ]  # fmt: skip
@@ -160,7 +160,7 @@ def nameless(web: Web) -> list[Directive]:
     """At server level: nginx does not send its own name."""
     if not web.headers.hides_server:
         return []
-    why = "strangers need not know which program answers"
+    why = "clients need not know which program answers"
     return [
         directive(
             "more_clear_headers", SERVER, why=why, cause=web.headers.removed_cause, source=_HEADERS_MORE

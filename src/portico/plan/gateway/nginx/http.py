@@ -148,7 +148,7 @@ def own(web: Web) -> list[Directive]:
 
 def _basics() -> list[Directive]:
     return [
-        directive("server_tokens", "off", why="strangers need not know the version"),
+        directive("server_tokens", "off", why="clients need not know the version"),
         entries("types", table=TYPES, why="content types by file name; this nginx may bring no list of its own"),
         directive("default_type", "application/octet-stream", why="an unknown file is downloaded, not guessed at"),
         directive("types_hash_max_size", 2048, why="room for the types above, without a warning"),

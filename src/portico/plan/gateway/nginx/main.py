@@ -43,7 +43,7 @@ def process(of: Processes, place: Place, *, inspects: bool) -> list[Directive]:
                 "user",
                 of.user,
                 of.group,
-                why="nginx's workers, which talk to strangers, are not root",
+                why="nginx's workers, which serve untrusted clients, are not root",
                 cause=of.user_cause,
             )
         )

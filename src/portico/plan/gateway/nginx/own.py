@@ -67,7 +67,7 @@ def own_headers(web: Web) -> list[Directive]:
 def let_in(web: Web, *, anybody: bool = False) -> list[Directive]:
     """In a location that must work without a password of the user's; with `anybody` from any address, too."""
     owns, made = web.own.all, list[Directive]()
-    why = "your own directives keep strangers out, and a client of this path has no password"
+    why = "your own directives restrict access, and a client of this path has no password"
     if has_directive(owns, "auth_basic"):
         made.append(directive("auth_basic", "off", why=why))
     if anybody and has_directive(owns, "auth_request"):

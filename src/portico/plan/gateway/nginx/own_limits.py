@@ -29,7 +29,7 @@ def _sooner(own: Own, timeout: Duration, largest: Size) -> Iterator[Problem]:
     if own.name in _READS and (seconds := _value(text, _TIMES)) and seconds < timeout:
         what = (
             f"{own.name} {text} ends a request, and request_timeout lets the worker go on for "
-            f"{timeout}: it works for nobody"
+            f"{timeout}: its work is wasted"
         )
         yield Problem(where, what, f'take it out, and say request_timeout = "{Duration(seconds)}"')
     if own.name == "client_max_body_size" and (size := _value(text, _SIZES)) and size < largest:

@@ -251,7 +251,7 @@ def down_location(web: Web) -> Directive:
             *error_pages(502),
             directive(
                 "error_page", 503, f"{PREFIX}{_UNAVAILABLE}.$portico_page",
-                why="an app that starts and one that is busy are told apart", cause="errors",
+                why="distinguishes a starting app from a busy one", cause="errors",
             ),
             block("if", "(-f", f"{Paths.of(web.place).booting})", of=flag, why="this file exists while the app starts"),
             *if_full(web, *full),

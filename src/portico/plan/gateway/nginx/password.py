@@ -27,12 +27,12 @@ def password_maps(web: Web) -> list[Directive]:
     realm, cause = variable(web, "realm"), cause_of(users)
     return [
         by_path(
-            web, "realm", users, realms, "what browsers say a password is for; off: nobody is asked", nothing=_OFF
+            web, "realm", users, realms, "the realm that browsers show; off: no password", nothing=_OFF
         ),
-        by_path(web, "users", users, files, "the file of those who may come"),
+        by_path(web, "users", users, files, "the file of users with access"),
         entries(
             "map", realm, variable(web, "user"), table=[("default", "$remote_user"), (_OFF, "")],
-            why="who came: a name that was proved, and none where nobody was asked", cause=cause,
+            why="the authenticated user, empty where no password is asked for", cause=cause,
         ),
         entries(
             "map", realm, variable(web, "authorization"), table=[("default", ""), (_OFF, "$http_authorization")],
@@ -47,7 +47,7 @@ def asks_password(web: Web, guard: Password) -> list[Directive]:
     return [
         together(),
         directive("auth_basic", variable(web, "realm"), why="asks for a name and a password", cause=cause),
-        directive("auth_basic_user_file", variable(web, "users"), why="who may come, with which password", cause=cause),
+        directive("auth_basic_user_file", variable(web, "users"), why="the users with access", cause=cause),
     ]  # fmt: skip
 
 

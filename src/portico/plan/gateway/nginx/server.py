@@ -185,7 +185,7 @@ def _no_names(web: Web, spoken: Tls) -> Directive:
         why = "clients that ask for an IP address give no name in the handshake: nginx shows them the certificate"
         shown = tls.certified(web, spoken)
     else:
-        why = "a name that was not declared, or none: nginx shows no certificate, so nobody learns our names"
+        why = "an undeclared name, or none: nginx shows no certificate, so the site's names stay private"
         rejected = "ends the handshake with unrecognized_name (112)"
         shown = [
             *tls.protocols(spoken, web.place.gateway),

@@ -223,7 +223,9 @@ def _settings(waf: Waf) -> Iterator[Directive]:
     yield _line(waf, "SecRequestBodyAccess On", "forms and JSON are inspected, too")
     yield _line(waf, f"SecRequestBodyLimit {BODY_BYTES}", "so much of a body is inspected")
     yield _line(
-        waf, "SecRequestBodyLimitAction ProcessPartial", "a longer body is no attack: max_upload bounds it"
+        waf,
+        "SecRequestBodyLimitAction ProcessPartial",
+        "a longer body is not an attack: max_upload limits it",
     )
     yield _line(waf, f"SecArgumentsLimit {ARGUMENTS}", "more values than that cost more than they tell")
     yield _line(waf, f"SecPcreMatchLimit {PATTERN_STEPS}", "no request keeps a pattern busy for long")
@@ -232,7 +234,9 @@ def _settings(waf: Waf) -> Iterator[Directive]:
         waf, "SecAuditEngine Off", "nginx's log has every rule that matched; nothing would rotate another"
     )
     if rules.unicode:
-        yield _line(waf, f"SecUnicodeMapFile {rules.unicode} 20127", "letters written in other ways are read")
+        yield _line(
+            waf, f"SecUnicodeMapFile {rules.unicode} 20127", "characters in other encodings are decoded"
+        )
     yield _body(waf, 200_000, r"^(?:application(?:/soap\+|/)|text/)xml", "XML")
     yield _body(waf, 200_001, r"^application/(?:[a-z0-9.-]+\+)?json", "JSON")
     yield _refusal(

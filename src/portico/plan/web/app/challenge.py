@@ -87,7 +87,7 @@ def impossible(
         what = "guard.challenge: this gateway was built without secure_link and cannot verify a pass"
         yield Problem(cause, what, remedies.get(Ability.SIGNED, ""))
     if site.options.guard.challenge == "pressure" and not site.has_app:
-        what = 'guard.challenge = "pressure": the app is elsewhere, and nobody here sees whether it is under pressure'
+        what = 'guard.challenge = "pressure": the app is elsewhere, and its load is not known here'
         yield Problem(cause, what, 'say challenge = "always"')
 
 
@@ -97,6 +97,6 @@ def notes(site: Site, routed: Sequence[Routed], *, is_waiting: bool) -> list[str
     if said.challenge != "off" and not is_waiting and not any(map(is_costly, routed)):
         hint = 'mark what costs much: @edge.costly beside the view, or [routes."/search"] costly = true'
         return [
-            f"{site.cause('guard.challenge')}: nobody is asked for a pass, because no route is costly; {hint}"
+            f"{site.cause('guard.challenge')}: no client is asked for a pass, because no route is costly; {hint}"
         ]
     return []

@@ -86,7 +86,7 @@ class Upstream:
 
 
 def upstream(site: Site, place: Place, abilities: frozenset[Ability], rules: str) -> Upstream:
-    """Who answers; the app at the path for these rules of who may come."""
+    """The upstream; the app has the path for these access rules."""
     options, servers = site.options.upstream, site.servers
     app = live_path(place.runtime, rules)
     targets = tuple(_target(one, app, place, abilities) for one in servers) or _sockets(app)
@@ -186,5 +186,5 @@ def _unknown(upstream: Upstream) -> list[Problem]:
     if not followed or upstream.resolvers:
         return []
     host = followed[0].address.rpartition(":")[0]
-    what = f"nobody can be asked where {host} is: /etc/resolv.conf names no server"
+    what = f"no name server can resolve {host}: /etc/resolv.conf names none"
     return [Problem(upstream.resolver_cause, what, "name one in upstream.resolver")]

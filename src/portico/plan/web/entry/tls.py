@@ -18,7 +18,7 @@ class Http2(Enum):
 
     ON = "spoken"
     OFF = "nobody wants it"
-    UNSAFE = "it would open a severe published fault of the gateway, and nobody insists"
+    UNSAFE = "it would expose a severe published fault of the gateway, and no option requires it"
     UNKNOWN = "the gateway was built without it"
 
 

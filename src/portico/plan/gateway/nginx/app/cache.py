@@ -44,7 +44,9 @@ _VALIDATORS = {
     "If-Range": "",
 }
 """Headers that nginx withholds where it caches, and those that it sends instead to revalidate a stale answer."""
-_PROOF = "an empty one is none to nginx, which keeps such an answer for others: so it is none to the app"
+_PROOF = (
+    "nginx ignores an empty one, and would cache the answer for others: so the app does not get it either"
+)
 _WORDS = {
     "HIT": "Portico; hit",
     "STALE": "Portico; hit; detail=stale",
@@ -136,7 +138,7 @@ def use_cache(web: Web) -> Directive:
     """In a location that the app answers."""
     return directive(
         f"{dialect(web)}_cache", variable(web, "kept_in"),
-        why="answers that the app marks for everybody are stored; a request with Authorization or a body "
+        why="answers that the app marks as public are stored; a request with Authorization or a body "
         "never gets one",
     )  # fmt: skip
 
@@ -249,7 +251,7 @@ def _of_answer() -> list[Directive]:
         entries(
             "map", "$upstream_http_cache_control", "$portico_unmarked",
             table=[("default", "1"), ("", "1"), (_MARKED, "0")],
-            why="0 for an answer that the app marks for everybody, by public or s-maxage",
+            why="0 for an answer that the app marks as public, by public or s-maxage",
         ),
         entries(
             "map", _SAID, "$portico_refused",

@@ -45,7 +45,7 @@ def route_maps(web: Web, cache: Cache) -> list[Directive]:
 
 
 def _not_for_others(web: Web, closed: ByPath[bool], seconds: float) -> Directive:
-    why = "where not everybody may come, no other cache keeps an answer: it would not ask who may have it"
+    why = "where access is restricted, no other cache stores an answer: it would not check the access"
     return by_path(web, f"shared_{seconds:.0f}", closed, {True: PRIVATE}, why, nothing=_public(seconds))
 
 
@@ -92,7 +92,7 @@ def keep_route(web: Web, route: CachedRoute, key: str, never: list[str], stale: 
         ),
         directive(
             f"{link}_cache_use_stale", "updating", *stale,
-            why="while nginx fetches a new answer, or when the app fails, everybody gets the last one", cause=cause,
+            why="while nginx fetches a new answer, or when the app fails, all clients get the last one", cause=cause,
         ),
         directive(f"{link}_cache_lock", "on", why="when many clients ask at once, only one request reaches "
         "the app", cause=cause),

@@ -73,7 +73,7 @@ def _verdict(web: Web, numbers: dict[Check, str]) -> Directive:
     if _NOBODY in numbers.values():
         source = f"{variable(web, 'checked')}:$upstream_status"
         table = [("default", AUTH), (f"{_NOBODY}:", AUTH), ("~:$", ""), (r"~2\d\d$", "")]
-    why = "the guard that refused, unless the answer is a yes or nobody was asked"
+    why = "the guard that refused, unless the check granted access or was not needed"
     return entries("map", source, variable(web, "verdict"), table=table, why=why)
 
 
@@ -90,7 +90,7 @@ def asked(web: Web, *, is_alone: bool) -> list[Directive]:
     return [
         *([together()] if is_alone else []),
         directive("set", checked, check, why="by the path of the request: the question has one of its own"),
-        directive("auth_request", ASK, why="somebody else decides who may come", cause=_cause(web)),
+        directive("auth_request", ASK, why="a view or a service decides about access", cause=_cause(web)),
         directive("auth_request_set", GUARD, variable(web, "verdict"), why="the log line says who refused"),
         *(
             directive("auth_request_set", answered(web, name), f"$upstream_http_{_word(name)}", why="for the app")
@@ -106,7 +106,7 @@ def check_pages(web: Web) -> list[Directive]:
     made = error_pages(403)
     if not _signs_in(web):
         return [*made, *error_pages(401)]
-    why = "a browser is sent to the page for signing in, a program is told"
+    why = "a browser is redirected to the sign-in page, a program gets 401"
     return [*made, directive("error_page", 401, "=", location(web, "signed_out"), why=why, cause=_cause(web))]
 
 
@@ -136,7 +136,7 @@ def _choice(web: Web) -> Directive:
         of=[
             directive("internal", why="only nginx itself asks"),
             block(
-                "if", "(", checked, "=", '', ")", why="nobody has to be asked",
+                "if", "(", checked, "=", '', ")", why="no check is needed",
                 of=[directive("return", 204, why="what auth_request takes for a yes")],
             ),
             *(
@@ -314,7 +314,7 @@ def _came_map(web: Web) -> Iterator[Directive]:
         name = answered(web, USER_HEADER)
         yield entries(
             "map", name, came, table=[("default", name), ("", variable(web, "user"))], cause=_cause(web),
-            why="who came: an answer that names the user goes before the password's name",
+            why="the user: a name in the check's answer wins over the password's",
         )  # fmt: skip
 
 

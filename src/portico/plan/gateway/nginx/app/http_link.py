@@ -130,9 +130,7 @@ def _of_proxy(web: Web) -> list[Directive]:
     """The headers of a declared proxy about the client, or what Portico's worker needs to judge them."""
     cause = web.trust.cause
     if web.trust.is_fenced:
-        why = (
-            "the worker removes what only a declared proxy may say of a client; nobody else says who sent it"
-        )
+        why = "the worker removes headers that only a declared proxy may set; this says who sent the request"
         return [_header(WHO_SENT, sender(web) if web.trust.proxies else "", why, cause)]
     return [
         _header(name, value, f"{name} reaches the app from a declared proxy only", cause)

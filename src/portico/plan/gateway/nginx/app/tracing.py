@@ -29,7 +29,7 @@ def context(web: Web) -> list[tuple[str, str, str, str]]:
     if not tracing or tracing.by_worker:
         return []
     parent, state = (variable(web, name) if tracing.from_proxy else "" for name in _HEADERS)
-    why = "the trace of a declared proxy continues; a stranger's is not passed on"
+    why = "the trace of a declared proxy continues; an untrusted client's is not passed on"
     return [
         ("traceparent", parent, why, tracing.cause),
         ("tracestate", state, "belongs to a trace that goes on", tracing.cause),
@@ -41,7 +41,7 @@ def tracing_maps(web: Web) -> list[Directive]:
     tracing = web.tracing
     if not tracing or tracing.by_worker or not tracing.from_proxy:
         return []
-    why = "the trace context of a declared proxy; that of anybody else is dropped"
+    why = "the trace context of a declared proxy; any other is dropped"
     return [
         entries(
             "map", variable(web, "behind"), variable(web, name), table=[("default", ""), ("1", f"$http_{name}")],

@@ -51,7 +51,7 @@ def _of_password(web: Web) -> list[tuple[str, str, str, str]]:
     users = web.access.users
     if users is None:
         return []
-    return [(USER, variable(web, "user"), "who came, with a password that nginx verified", cause_of(users))]
+    return [(USER, variable(web, "user"), "the user, with a password that nginx verified", cause_of(users))]
 
 
 def _of_check(web: Web) -> list[tuple[str, str, str, str]]:

@@ -85,7 +85,7 @@ def _unasked(web: Web) -> Directive:
     return block(
         "location", location(web, "unasked"), why="an app that is busy is not an app that is down",
         of=[
-            *if_full(web, directive("return", 204, why="whoever takes a busy server out makes the others busier")),
+            *if_full(web, directive("return", 204, why="taking a busy server out makes the others busier")),
             directive("return", 502, why="the app is not there"),
         ],
     )  # fmt: skip

@@ -207,7 +207,7 @@ def alternative(web: Web) -> list[Directive]:
     return [
         directive(
             "add_header", "Alt-Svc", f'h3=":{web.listeners.quic[0].port}"; ma=86400', "always",
-            why="tells browsers that HTTP/3 is spoken here, too",
+            why="tells browsers that HTTP/3 is available",
         )
     ]  # fmt: skip
 
@@ -238,7 +238,7 @@ def hsts_file(tls: Files, seconds: int = 0) -> File:
             (r"~^https \[", ""),
             ("~^https ", value),
         ],
-        why="browsers are told only over HTTPS; the time grows as the site proves itself",
+        why="browsers accept it only over HTTPS; the time grows as the site proves itself",
         cause=f"https.hsts: {tls.hsts}",
     )  # fmt: skip
     return File(Files.HSTS, tuple(render([made])))

@@ -95,7 +95,7 @@ def _in_first_line(trust: Trust) -> list[Directive]:
     return [
         directive(
             "real_ip_header", "proxy_protocol", cause=trust.protocol_cause,
-            why="those proxies name the client before its first byte; from anybody else, that line is ignored",
+            why="those proxies name the client before its first byte; from any other client, that line is ignored",
         )
     ]  # fmt: skip
 
@@ -108,7 +108,7 @@ def _in_header(proxies: Proxies) -> list[Directive]:
         ),
         directive(
             "real_ip_recursive", "on",
-            why="skips every trusted proxy in the list: the last address that is no trusted proxy is the client",
+            why="skips every trusted proxy in the list: the last address that is not a trusted proxy is the client",
             cause=cause,
         ),
     ]  # fmt: skip

@@ -52,7 +52,7 @@ def spa_maps(web: Web) -> list[Directive]:
         entries(
             "map", variable(web, "navigates") + variable(web, "no_route"), variable(web, "is_page"),
             table=[("default", ""), ("11", "1"), ("12", "1"), ("02", "1")],
-            why="1 for a navigation that may be the single-page app's, and for whoever asks for its page", cause=cause,
+            why="1 for a navigation that may be the single-page app's, and for a request of its page", cause=cause,
         ),
     ]  # fmt: skip
 

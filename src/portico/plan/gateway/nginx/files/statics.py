@@ -158,7 +158,7 @@ def _lives(web: Web) -> list[Directive]:
 
 def _closed(web: Web, closed: ByPath[bool]) -> list[Directive]:
     """The same where not everybody may come: no cache between the site and a browser keeps a file of there."""
-    why = "where not everybody may come, no cache on the way keeps a file for others, and a browser asks each time"
+    why = "where access is restricted, no cache on the way stores a file for others, and browsers revalidate"
     below = BEFORE if any(folder.before for folder in web.statics.folders) else ""
     words = {"life": variable(web, "life_of_file")}
     words |= {_word(web, text): text for text in _said_to_all(web) if text}

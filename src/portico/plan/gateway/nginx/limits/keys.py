@@ -148,7 +148,7 @@ def _account_maps(web: Web, whom: Whom, base: str, cause: str) -> list[Directive
     said = f"$http_{whom.name.lower().replace('-', '_')}"
     of_shared = [("2", said)] if whom.name.lower().startswith("cf-") else []
     table = [("default", ""), ("1", said), *of_shared]
-    why = "the user, where a declared proxy says who it is; from anybody else the header does not count"
+    why = "the user, if a declared proxy names one; from other clients the header does not count"
     name = variable(web, "account_said")
     return [
         entries("map", sender(web), name, table=table, why=why, cause=cause),

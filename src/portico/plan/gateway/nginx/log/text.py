@@ -136,7 +136,7 @@ def _refused_by() -> list[Directive]:
                 ("~^:REJECTED_DRY_RUN:", f"{RATE}, dry run"),
                 ("~^:[A-Z_]*:REJECTED_DRY_RUN:", f"{CONNECTIONS}, dry run"),
             ],
-            why="the guard that kept the request from the app; nginx knows of its own limits by their status, and "
+            why="the guard that refused the request; nginx knows of its own limits by their status, and "
             "refuses a body that is too large with 413, a head with 431, before the app is asked",
         ),
     ]  # fmt: skip
