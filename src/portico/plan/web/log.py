@@ -22,7 +22,7 @@ FIELDS = {
     "bytes_out": "bytes of the answer, head and body",
     "protocol": "HTTP/1.1, HTTP/2.0",
     "tls": "TLSv1.3, TLSv1.2; empty without TLS",
-    "cipher": "the cipher that was agreed on; empty without TLS",
+    "cipher": "the negotiated cipher; empty without TLS",
     "connection": "the client connection's number, which nginx's error log names as *N",
     "refused_by": f"the guard that refused the request: {', '.join(GUARDS[:-1])} or {GUARDS[-1]}",
     "cache": "HIT, MISS, ...; empty when no cache was asked",
@@ -42,13 +42,12 @@ FIELDS = {
 """Every field and its meaning, in their order. Times are in seconds."""
 TRACING_FIELDS = {
     "ended": "when the answer was finished, in seconds since 1970, to the millisecond",
-    "traceparent": "the trace context that came with the request, believed or not",
-    "trusted": "1 when it came from a declared proxy, and so is believed",
+    "traceparent": "the request's trace context, trusted or not",
+    "trusted": "1 when it came from a declared proxy, and so is trusted",
 }
 """Additional fields of a site with [tracing]; the last one only behind declared proxies."""
 OF_REFUSED = {
-    "fetch_site": "what a browser says of the page that made it ask (Sec-Fetch-Site); only of refused requests, with "
-    "`guard.ban`",
+    "fetch_site": "the browser's Sec-Fetch-Site: which page caused the request; of refused requests, with `guard.ban`",
 }
 """What the lines of error pages have besides, where clients are banned."""
 NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection", "ended"}
