@@ -82,14 +82,14 @@ def has(found: list[dict[str, Any]], level: str, words: str) -> bool:
                 "run any code": "fault",
                 "FLASK_DEBUG says so": "warning",
                 "TESTING is on": "warning",
-                "SECRET_KEY is one that everybody knows": "warning",
+                "SECRET_KEY is known from tutorials": "warning",
                 "JWT_SECRET_KEY is random": "warning",
                 "a timer was started at import (app.py:": "warning",
                 "APScheduler (app.extensions['jobs']) runs in every worker": "warning",
             },
         ),
-        (PYRAMID, {"debug_all": "warning", "session.secret is one that everybody knows": "warning"}),
-        (FASTAPI, {"debug is on": "warning", "secret_key is one that everybody knows": "warning"}),
+        (PYRAMID, {"debug_all": "warning", "session.secret is known from tutorials": "warning"}),
+        (FASTAPI, {"debug is on": "warning", "secret_key is known from tutorials": "warning"}),
     ],
     ids=["flask", "pyramid", "fastapi"],
 )
@@ -118,12 +118,12 @@ def test_who_can_reach_it_decides(home: Path) -> None:
     code = DJANGO.format(debug=True, key=GOOD)
     near = checked(home, code)
     assert not has(near, "warning", "SESSION_COOKIE_SECURE")
-    for what in ("ALLOWED_HOSTS", "DEBUG is on", "SECRET_KEY is one that everybody knows", "HTTP_X_SCHEME"):
+    for what in ("ALLOWED_HOSTS", "DEBUG is on", "SECRET_KEY is known from tutorials", "HTTP_X_SCHEME"):
         assert has(near, "warning", what), (what, near)
     words = ("--listen", f":{free_port()}", "--https", "local", "--domain", "shop.example")
     far = checked(home, code, *words)
     assert has(far, "fault", "DEBUG is on"), far
-    assert has(far, "fault", "SECRET_KEY is one that everybody knows")
+    assert has(far, "fault", "SECRET_KEY is known from tutorials")
     assert has(far, "warning", "CSRF_COOKIE_SECURE is off")
     assert not has(far, "warning", "ALLOWED_HOSTS"), "nginx closes every other host"
 
