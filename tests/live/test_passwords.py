@@ -204,3 +204,30 @@ def test_a_file_of_users_keeps_its_owner_and_its_group(tmp_path: Path) -> None:
     kept = file.stat()
     assert (kept.st_uid, kept.st_gid, stat.S_IMODE(kept.st_mode)) == (2, 3, 0o640)
     assert file.read_text().startswith("old:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n# people\nanna:$6$")
+
+
+@pytest.mark.parametrize("nginx", ["embedded", "system"])
+def test_whoever_guesses_passwords_is_refused_for_a_while(nginx: str) -> None:
+    """Where a password is asked for, and nowhere else; others are not, nor whoever is only asked for one."""
+    with served(FILES | {"portico.toml": f'behind = ["127.0.0.1"]\n{TOML}'}, "--nginx", nginx) as run:
+        guess(run)
+
+
+def guess(site: Served) -> None:
+    def ask(client: str, path: str, word: str = "") -> int:
+        auth = ("anna", word) if word else None
+        return site.get(path, headers={"X-Forwarded-For": client}, auth=auth).status_code
+
+    guesser, other, stranger = "192.0.2.7", "192.0.2.8", "192.0.2.9"
+    for number in range(25):
+        assert ask(guesser, "/staff/x", f"guess {number}") in (401, 429)
+        assert ask(stranger, "/staff/x") == 401
+    until(lambda: ask(guesser, "/staff/x", "correct horse") == 429)
+    assert ask(guesser, "/static/staff/plan.txt", "correct horse") == 429
+    assert ask(guesser, "/") == 200
+    assert ask(other, "/staff/x", "correct horse") == ask(stranger, "/staff/x", "correct horse") == 200
+    wrong = site.get("/staff/x", headers={"X-Forwarded-For": other}, auth=("anna", "x"))
+    assert (wrong.status_code, site.line(wrong)["refused_by"]) == (401, "guess")
+    lifted = portico("limits", "--lift", guesser, cwd=site.directory)
+    assert lifted.returncode == 0, lifted.stderr
+    until(lambda: ask(guesser, "/staff/x", "correct horse") == 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from portico.app_servers.kind import Feature
 from portico.errors import UsageError
@@ -68,6 +69,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         limits=gateway_of(place).limits(web),
         bans=gateway_of(place).bans(web),
         claims=gateway_of(place).claims(web),
+        guesses=gateway_of(place).bans(replace(web, bans=web.guesses)),
         challenge=web.challenge.planned if web.challenge else None,
         notes=notes(web),
         alarms=gateway_of(place).faults.alarms(site, place),

@@ -393,6 +393,8 @@ class Plan:
     limits: tuple[PlannedLimit, ...] = ()
     bans: PlannedBans | None = None
     claims: PlannedClaims | None = None
+    guesses: PlannedBans | None = None
+    """The same of those who guess passwords: refused where one is asked for."""
     challenge: PlannedChallenge | None = None
     """None where nobody is asked for a pass."""
     notes: tuple[str, ...] = ()

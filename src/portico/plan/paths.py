@@ -110,6 +110,16 @@ def bans(state: str) -> str:
     return f"{state}/bans.json"
 
 
+def guessing(runtime: str) -> str:
+    """The directory that has a file for each client that has guessed passwords, and may name none for a while."""
+    return f"{runtime}/guessing"
+
+
+def guesses(state: str) -> str:
+    """The list of those clients, which outlives a restart."""
+    return f"{state}/guesses.json"
+
+
 def pause(runtime: str) -> str:
     """The directory that exists during `portico pause`: its flag `on`, and the workers' answers."""
     return f"{runtime}/pause"
@@ -249,6 +259,11 @@ class Paths:
     def banned(self) -> str:
         """The directory that has a file for each client that is refused everything for a while."""
         return banned(self.runtime)
+
+    @property
+    def guessing(self) -> str:
+        """Clients that have guessed passwords, a file each."""
+        return guessing(self.runtime)
 
     @property
     def mixed(self) -> str:

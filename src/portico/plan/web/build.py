@@ -34,7 +34,7 @@ from portico.plan.web.own import own_directives
 from portico.plan.web.pages import pages
 from portico.plan.web.processes import processes
 from portico.plan.web.space import space
-from portico.plan.web.unwanted.bans import bans
+from portico.plan.web.unwanted.bans import bans, guesses
 from portico.plan.web.unwanted.crawlers import crawlers, robots
 from portico.plan.web.waf import waf
 from portico.site.model import Site
@@ -79,6 +79,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         headers=headers(site, abilities),
         access=admitted,
         bans=banned,
+        guesses=guesses(site, place, admitted),
         challenge=puzzle,
         crawlers=unwanted,
         robots=None if is_waiting else robots(site, own),

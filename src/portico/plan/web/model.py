@@ -80,6 +80,8 @@ class Web:
     robots: Robots | None
     """None: the gateway does not answer /robots.txt itself."""
     bans: Bans | None
+    guesses: Bans | None
+    """Clients that have guessed passwords: they may name none for a while."""
     """None: nobody is refused for what it tried before."""
     challenge: Challenge | None
     """None: nobody is asked for a pass."""

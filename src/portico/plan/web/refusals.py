@@ -5,7 +5,7 @@ from __future__ import annotations
 MAINTENANCE, HEAD, SCANNER, ROUTES, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QUEUE, SHARE = (
     "maintenance", "head", "scanner", "routes", "rate", "connections", "upload", "starting", "waf", "queue", "share",
 )  # fmt: skip
-CHALLENGE = "challenge"
+CHALLENGE, GUESS = "challenge", "guess"
 BAN, CRAWLER, FORGED, PATH, NETWORK, INTERNAL, METHOD, CERTIFICATE, PASSWORD, AUTH = (
     "ban", "crawler", "forged", "path", "network", "internal", "method", "certificate", "password", "auth",
 )  # fmt: skip
@@ -15,9 +15,9 @@ its full queue.
 STATUSES = {
     MAINTENANCE: 503, STARTING: 503, QUEUE: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429, SHARE: 429,
     PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, CERTIFICATE: 403, PASSWORD: 401, AUTH: 401,
-    SCANNER: 404, ROUTES: 404, BAN: 403, CRAWLER: 403, FORGED: 403, CHALLENGE: 429,
+    SCANNER: 404, ROUTES: 404, BAN: 403, CRAWLER: 403, FORGED: 403, CHALLENGE: 429, GUESS: 401,
 }  # fmt: skip
-"""The status of each; `routes` also has 405."""
+"""The status of each; `routes` also has 405, `guess` 429 once a client has guessed too often."""
 GUARDS = tuple(STATUSES)
-UNSAID = (HEAD, UPLOAD, RATE, CONNECTIONS, SHARE, PASSWORD)
+UNSAID = (HEAD, UPLOAD, RATE, CONNECTIONS, SHARE, PASSWORD, GUESS)
 """Guards whose refusals the gateway's limits report; the others report their own."""

@@ -29,7 +29,7 @@ from portico.run.precompress.watcher import Copies
 from portico.run.running import Running, SayNews
 from portico.run.upstream.watcher import Upstreams
 from portico.run.watchers import slow, usage
-from portico.run.watchers.bans import Bans
+from portico.run.watchers.bans import GUESSERS, Bans
 from portico.run.watchers.crawlers import CrawlerNames
 from portico.run.watchers.forwarded import Forwarded
 from portico.run.watchers.runner import Watchers
@@ -72,6 +72,7 @@ class Commands:
         self.served = Served(running.in_force.access_log)
         self.bans = Bans(lambda: running.in_force)
         self.crawlers = CrawlerNames(lambda: running.in_force)
+        self.guesses = Bans(lambda: running.in_force, GUESSERS)
         self.forwarded = Forwarded(lambda: running.in_force, say)
 
     def hear(self, item: Notice) -> None:
@@ -92,7 +93,7 @@ class Commands:
             *self._certificates.handlers(),
             handled(commands.PURGE, self.purge.give),
             handled(commands.SCALE, self._set_workers),
-            handled(commands.LIFT, self.bans.lift),
+            handled(commands.LIFT, lambda asked: self.bans.lift(asked, self.guesses)),
         ]
 
     async def _status(self, _: Args) -> AsyncGenerator[Status, None]:

@@ -145,6 +145,7 @@ class Parts:
         yield Watcher("the code of the workers", commands.workers.watch)
         yield Watcher("the bans", commands.bans.watch)
         yield Watcher("the names of crawlers", commands.crawlers.watch)
+        yield Watcher("wrong passwords", commands.guesses.watch)
         yield Watcher("the challenge", self._challenges.watch)
         yield Watcher("the queue", lambda: crowd.watch(lambda: effects.in_force))
 
@@ -160,6 +161,7 @@ class Parts:
                 Path(path).unlink(missing_ok=True)
             self._commands.pause.resume()
             self._commands.bans.leave()
+            self._commands.guesses.leave()
         finally:
             await self.effects.leave()
             for task in self._tasks:

@@ -53,9 +53,9 @@ class BanList:
         """For the next start."""
         return Kept(tuple(self.banned.values()), tuple(self._former.values()))
 
-    def probe(self, client: str, now: float, after: int, seconds: float) -> None:
-        """It tried a path of scanners. With `after` of them in a minute it is banned, but for one that is answered more
-        than that otherwise: behind its address are people, too.
+    def probe(self, client: str, now: float, after: int, seconds: float, *, spares: bool = True) -> None:
+        """It tried what it should not. With `after` tries in a minute it is banned; with `spares` not one that is
+        answered more than that otherwise: behind its address are people, too.
         """
         suspect = self._suspects.get(client)
         if suspect is None or now - suspect.since >= WITHIN_SECONDS:
@@ -64,7 +64,7 @@ class BanList:
                 del self._suspects[next(iter(self._suspects))]
             suspect = self._suspects[client] = _Suspect(now)
         suspect.probes += 1
-        if suspect.probes >= after and suspect.answered <= suspect.probes:
+        if suspect.probes >= after and not (spares and suspect.answered > suspect.probes):
             self._ban(client, suspect.probes, now, seconds)
 
     def answered(self, client: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,8 +24,8 @@ from portico.log.follow import MOST, Follower
 from portico.log.request import Request
 from portico.place import untrusted
 from portico.plan.model import Plan, PlannedBans
-from portico.plan.paths import banned, bans
-from portico.plan.web.refusals import SCANNER
+from portico.plan.paths import banned, bans, guesses, guessing
+from portico.plan.web.refusals import GUESS, SCANNER, STATUSES
 from portico.plan.web.unwanted.bans import client_of, file_names
 from portico.protocol.answers import Lifted
 from portico.protocol.commands import LiftBans
@@ -34,7 +35,6 @@ from portico.run.watchers.ban_list import BanList, Kept
 from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS, _SAVE_SECONDS = 0.5, 2.0
-_MARK = f'"refused_by":"{SCANNER}"'.encode()
 _PIECES = 8
 """MiB of the log that are read in a round."""
 _MOST_BEHIND = 64 << 20
@@ -43,6 +43,24 @@ _OF_PEOPLE = frozenset({"", "none"})
 """What a browser says of a request that no other page made it send; programs say nothing."""
 _MOST_SHOWN = 20
 ALL = "all"
+
+
+class Kind(NamedTuple):
+    """Why clients are banned: what is planned, where the files and the list are, which lines count."""
+
+    planned: Callable[[Plan], PlannedBans | None]
+    directory: Callable[[str], str]
+    file: Callable[[str], str]
+    mark: bytes
+    status: int
+    spares: bool
+    """Whoever is answered otherwise more often is spared."""
+
+
+SCANNERS = Kind(lambda plan: plan.bans, banned, bans, f'"refused_by":"{SCANNER}"'.encode(), 0, spares=True)
+GUESSERS = Kind(
+    lambda plan: plan.guesses, guessing, guesses, f'"refused_by":"{GUESS}"'.encode(), STATUSES[GUESS], spares=False
+)  # fmt: skip
 
 
 class _Line(msgspec.Struct):
@@ -59,8 +77,8 @@ _decode = msgspec.json.Decoder(_Line).decode
 class Bans:
     """The list of one site."""
 
-    def __init__(self, in_force: Callable[[], Plan]) -> None:
-        self._in_force = in_force
+    def __init__(self, in_force: Callable[[], Plan], kind: Kind = SCANNERS) -> None:
+        self._in_force, self._kind = in_force, kind
         self._one_at_a_time = asyncio.Lock()
         self._follower: Follower | None = None
         self._list = BanList(Kept())
@@ -71,22 +89,29 @@ class Bans:
     async def watch(self) -> Rounds:
         """One look a round; a site that bans nobody costs nothing."""
         while True:
-            if self._in_force().bans or self._planned:
+            if self._kind.planned(self._in_force()) or self._planned:
                 async with self._one_at_a_time:
                     await in_background(self._look)
             yield WELL
             await tick(_LOOK_SECONDS)
 
-    async def lift(self, asked: LiftBans) -> AsyncGenerator[Lifted, None]:
-        """End bans, for `portico limits --lift`."""
+    async def lift(self, asked: LiftBans, *others: Bans) -> AsyncGenerator[Lifted, None]:
+        """End bans, for `portico limits --lift`; those of the others, too."""
+        lifting = [one for one in (self, *others) if one._planned]
+        if not lifting:
+            raise PorticoError(Problem("--lift", "this site has no bans", 'see [guard] ban = "10m"'))
+        lifted = [client for one in lifting for client in await one._lift(asked)]
+        yield Lifted(tuple(dict.fromkeys(lifted)))
+
+    async def _lift(self, asked: LiftBans) -> tuple[str, ...]:
         async with self._one_at_a_time:
             planned = self._planned
             if planned is None:
-                raise PorticoError(Problem("--lift", "this site has no bans", 'see [guard] ban = "10m"'))
+                return ()
             clients = None if asked.client == ALL else [_client(asked.client, planned)]
             lifted = self._list.lift(clients)
             await in_background(lambda: self._put_in_place(time.time(), at_once=True))
-        yield Lifted(lifted)
+        return lifted
 
     def status(self) -> BansStatus | None:
         """The numbers, and the latest bans; None where nobody is banned."""
@@ -101,11 +126,11 @@ class Bans:
         if self._planned:
             with suppress(OSError):
                 self._put_in_place(time.time(), at_once=True)
-            untrusted.remove_tree(banned(self._in_force().runtime))
+            untrusted.remove_tree(self._kind.directory(self._in_force().runtime))
 
     def _look(self) -> None:
         plan, now = self._in_force(), time.time()
-        if plan.bans != self._planned:
+        if self._kind.planned(plan) != self._planned:
             self._begin(plan)
         if self._planned and self._follower:
             self._read(self._follower, self._planned, now)
@@ -113,19 +138,23 @@ class Bans:
 
     def _begin(self, plan: Plan) -> None:
         """Other bans are planned than before: for the first time, otherwise, or none."""
-        if plan.bans is None:
-            untrusted.remove_tree(banned(plan.runtime))
-            Path(bans(plan.state)).unlink(missing_ok=True)
+        planned = self._kind.planned(plan)
+        if planned is None:
+            untrusted.remove_tree(self._kind.directory(plan.runtime))
+            Path(self._kind.file(plan.state)).unlink(missing_ok=True)
             self._list, self._follower, self._written = BanList(Kept()), None, set()
         else:
             if self._planned is None:
-                self._list, self._follower = BanList(_kept(plan.state)), Follower(Path(plan.access_log))
-            directory = Path(plan.bans.directory)
+                self._list, self._follower = (
+                    BanList(_kept(self._kind.file(plan.state))),
+                    Follower(Path(plan.access_log)),
+                )
+            directory = Path(planned.directory)
             directory.mkdir(exist_ok=True)
             directory.chmod(0o755)  # nginx's workers look here; the runtime directory lets in nobody else
             self._written, self._placed = {one.name for one in directory.iterdir()}, -1
-            self._list.lift([one for one in self._list.banned if is_spared(one, plan.bans.never)])
-        self._planned = plan.bans
+            self._list.lift([one for one in self._list.banned if is_spared(one, planned.never)])
+        self._planned = planned
 
     def _read(self, follower: Follower, planned: PlannedBans, now: float) -> None:
         if (behind := follower.waiting()) > _MOST_BEHIND:
@@ -134,23 +163,29 @@ class Bans:
             text = follower.text(MOST)
             if not text:
                 return
-            if self._list.has_suspects or _MARK in text:
+            if (self._kind.spares and self._list.has_suspects) or self._kind.mark in text:
                 for line in text.splitlines():
                     self._count(line, planned, now)
 
     def _count(self, line: bytes, planned: PlannedBans, now: float) -> None:
-        if _MARK in line:
+        if self._kind.mark in line:
             request = Request.parse(line)
-            if request and request.fetch_site in _OF_PEOPLE and not request.forwarded:
+            if request and self._counts(request):
                 with suppress(ValueError):
                     client = client_of(request.client, by_network=planned.by_network)
                     if not is_spared(client, planned.never):
-                        self._list.probe(client, now, planned.after, planned.seconds)
-        elif self._list.has_suspects:
+                        self._list.probe(
+                            client, now, planned.after, planned.seconds, spares=self._kind.spares
+                        )
+        elif self._kind.spares and self._list.has_suspects:
             with suppress(msgspec.DecodeError, ValueError):
                 found = _decode(line)
                 if found.status < 400 and not found.refused_by:
                     self._list.answered(client_of(found.client, by_network=planned.by_network))
+
+    def _counts(self, request: Request) -> bool:
+        is_try = self._kind.status in (0, request.status)  # not a client that is refused by now
+        return is_try and request.fetch_site in _OF_PEOPLE and not request.forwarded
 
     def _put_in_place(self, now: float, *, at_once: bool = False) -> None:
         """The files, and the list on disk."""
@@ -159,7 +194,9 @@ class Bans:
             self._write_files()
             self._placed = self._list.version
         if self._list.version != self._saved and (at_once or now - self._saved_at >= _SAVE_SECONDS):
-            atomic.write(Path(bans(self._in_force().state)), msgspec.json.encode(self._list.kept()))
+            atomic.write(
+                Path(self._kind.file(self._in_force().state)), msgspec.json.encode(self._list.kept())
+            )
             self._saved, self._saved_at = self._list.version, now
 
     def _write_files(self) -> None:
@@ -200,8 +237,8 @@ def _networks(texts: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress
     return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
 
 
-def _kept(state: str) -> Kept:
+def _kept(file: str) -> Kept:
     try:
-        return untrusted.own(bans(state), Kept)
+        return untrusted.own(file, Kept)
     except (OSError, ValueError):
         return Kept()

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
+from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.pages import PREFIX
 from portico.plan.model import PlannedBans
 from portico.plan.web.guards import Guard, NotBanned
 from portico.plan.web.model import Web
 from portico.plan.web.pages import BANNED
-from portico.plan.web.refusals import BAN
+from portico.plan.web.refusals import BAN, GUESS
 from portico.plan.web.unwanted.bans import V4, V6, Bans
 
 CLIENT_NAME = "$portico_client_name"
 _REFUSED = 462
 """A status no layer uses otherwise; it never leaves nginx."""
+_NOBODY = "-"
 _NUMBERED = r"\$\{?[0-9]"
 _WHY = "is refused for a while: Portico makes a file for each; looking for it costs a request less than 1 us"
 
@@ -71,6 +73,40 @@ def dry_run(web: Web) -> list[Directive]:
             "if", "(-f", f"{bans.directory}/{client_name(web)}{GUARD})", why=f"the client would be refused; it {_WHY}",
             cause=bans.dry_run_cause,
             of=[directive("set", GUARD, f"{BAN}, dry run", why=why, cause=bans.dry_run_cause)],
+        )
+    ]  # fmt: skip
+
+
+def guesser_map(web: Web) -> list[Directive]:
+    """At `http` level: the client, where a password is asked for."""
+    if web.guesses is None:
+        return []
+    table = [("default", client_name(web)), ("off", _NOBODY)]
+    why = (
+        "the client as the name of a file, where nginx asks for a password; elsewhere a name that no file has"
+    )
+    return [
+        entries(
+            "map",
+            variable(web, "realm"),
+            variable(web, "guesser"),
+            table=table,
+            why=why,
+            cause=web.guesses.cause,
+        )
+    ]
+
+
+def guessed(web: Web) -> list[Directive]:
+    """In a location that asks for a password: refuses a client that has tried too many."""
+    if web.guesses is None:
+        return []
+    cause = web.guesses.cause
+    return [
+        block(
+            "if", "(-f", f"{web.guesses.directory}/{variable(web, 'guesser')})", cause=cause,
+            why="the client has named many wrong passwords: Portico makes a file for it, for a while",
+            of=[refusing(GUESS), directive("return", 429, why="no more guesses for now", cause=cause)],
         )
     ]  # fmt: skip
 

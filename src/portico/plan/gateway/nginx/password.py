@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portico.plan.gateway.nginx.app.users import cause_of
+from portico.plan.gateway.nginx.bans import guessed, guesser_map
 from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.names import file_of, variable
@@ -38,6 +39,7 @@ def password_maps(web: Web) -> list[Directive]:
             "map", realm, variable(web, "authorization"), table=[("default", ""), (_OFF, "$http_authorization")],
             why="the app does not see passwords that nginx asks for", cause=cause,
         ),
+        *guesser_map(web),
     ]  # fmt: skip
 
 
@@ -45,6 +47,7 @@ def asks_password(web: Web, guard: Password) -> list[Directive]:
     """In a location."""
     cause = cause_of(guard.users)
     return [
+        *guessed(web),
         together(),
         directive("auth_basic", variable(web, "realm"), why="asks for a name and a password", cause=cause),
         directive("auth_basic_user_file", variable(web, "users"), why="the users with access", cause=cause),
@@ -59,7 +62,7 @@ def together() -> Directive:
 
 def password_pages(web: Web) -> list[Directive]:
     """At server level, and in locations with error pages of their own."""
-    return error_pages(401) if web.access.users else []
+    return error_pages(401, 429) if web.access.users else []
 
 
 def users_files(web: Web) -> list[File]:

@@ -16,7 +16,7 @@ from itertools import product
 from portico.place.model import Place
 from portico.plan.model import Plan
 from portico.plan.paths import Paths
-from portico.plan.web.access import Answer
+from portico.plan.web.access import Access, Answer
 from portico.plan.web.allow_list import obstacles
 from portico.site.model import Site
 from portico.site.proxies import KNOWN_PROXIES, ranges
@@ -30,13 +30,15 @@ V6 = (
 )
 """What stands before the name of a client in the text of its address, the name, and what stands behind it. The rows of
 IPv6: the network is written out; it ends in zeros that are left out; zeros are left out within it."""
-NEVER = (
-    *KNOWN_PROXIES["private"],
-    "169.254.0.0/16", "fe80::/10",  # link-local
+_MANY = (
     "100.64.0.0/10",  # https://www.rfc-editor.org/rfc/rfc6598: the users of a provider share these
     "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32",  # all of IPv4 in one network: NAT64 (RFC 6052, RFC 8215), Teredo
 )  # fmt: skip
+NEVER = (*KNOWN_PROXIES["private"], "169.254.0.0/16", "fe80::/10", *_MANY)  # and link-local ones
 """Networks whose addresses stand for a proxy, this machine, or many clients."""
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+_MOST_GUESSES, _GUESS_SECONDS = 20, 60.0
+"""More than people mistype, and a tool with an old password stops soon: a thousandth of what nginx could verify."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,21 @@ def bans(site: Site, place: Place, *, is_waiting: bool) -> Bans | None:
         never=tuple(dict.fromkeys((*NEVER, *ranges(site.proxies), *site.options.limits.exempt))),
         cause=site.cause("guard.ban"),
         dry_run_cause=site.cause("guard.ban_dry_run"),
+    )
+
+
+def guesses(site: Site, place: Place, access: Access) -> Bans | None:
+    """Who may name no password for a while after too many wrong ones; None where nobody is asked for one."""
+    if access.users is None:
+        return None
+    return Bans(
+        directory=Paths.of(place).guessing,
+        after=_MOST_GUESSES,
+        seconds=_GUESS_SECONDS,
+        is_dry_run=False,
+        never=tuple(dict.fromkeys((*_LOOPBACK, *_MANY, *ranges(site.proxies), *site.options.limits.exempt))),
+        cause="; ".join(dict.fromkeys(part for one in access.users.values for part in one.cause.split("; "))),
+        dry_run_cause="",
     )
 
 

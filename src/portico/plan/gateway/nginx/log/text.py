@@ -10,7 +10,17 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.web.refusals import CONNECTIONS, HEAD, PASSWORD, RATE, SHARE, STATUSES, UNSAID, UPLOAD
+from portico.plan.web.refusals import (
+    CONNECTIONS,
+    GUESS,
+    HEAD,
+    PASSWORD,
+    RATE,
+    SHARE,
+    STATUSES,
+    UNSAID,
+    UPLOAD,
+)
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
 """1 for an ordinary request, for a format without maps. DIRECT: it also has no header of a proxy."""
@@ -39,6 +49,7 @@ answer, none, only ASCII.
 """
 GUARD, REFUSED_BY = "$portico_guard", "$portico_refused_by"
 """The guard that reports its own refusal, and the guard of the log line."""
+_PROVED = "$portico_proved"
 CROWDED = "$portico_crowded"
 """The key of a client in an overload; empty otherwise."""
 _WRONG = "|".join(
@@ -112,8 +123,12 @@ def refusing(guard: str) -> Directive:
 
 
 def _refused_by() -> list[Directive]:
-    seen = f"{GUARD}:$limit_req_status:$limit_conn_status:$status:$upstream_addr|{CROWDED}"
+    seen = f"{GUARD}:$limit_req_status:$limit_conn_status:$status{_PROVED}:$upstream_addr|{CROWDED}"
     return [
+        entries(
+            "map", "$status:$http_authorization", _PROVED, table=[("default", ""), ("~^401:.", "p")],
+            cause=decisions.LOG_LINE, why="p for a 401 to a client that has named a password",
+        ),
         entries(
             "map", "", GUARD, table=[("default", "")], cause=decisions.LOG_LINE,
             why="no guard has refused; the `if` of one that does says its name",
@@ -131,6 +146,7 @@ def _refused_by() -> list[Directive]:
                 (r"~^:[A-Z_]*:REJECTED:\d+:[^|]*[|][\x00-\xff]", SHARE),
                 ("~^:[A-Z_]*:REJECTED:", CONNECTIONS),
                 ("~^:[A-Z_]*:[A-Z_]*:401:[|]", PASSWORD),
+                ("~^:[A-Z_]*:[A-Z_]*:401p:[|]", GUESS),
                 ("~^:[A-Z_]*:[A-Z_]*:413:[|]", UPLOAD),
                 ("~^:[A-Z_]*:[A-Z_]*:431:[|]", HEAD),
                 ("~^:REJECTED_DRY_RUN:", f"{RATE}, dry run"),
