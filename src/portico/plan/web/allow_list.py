@@ -1,7 +1,7 @@
-"""The app's own rules as an allow-list: a path or a method that none of them takes ends in the gateway.
+"""The app's own rules as an allow-list: the gateway refuses a path or a method that matches none of them.
 
-Whoever may answer such a path without having it as a rule (a hook, middleware, an app beside it) keeps the list off,
-and a sentence says who. What is not certain is left to the app.
+Other code that may answer such a path (a hook, middleware, an app beside it) turns the list off, and a note names
+it. In doubt the app decides.
 """
 
 from __future__ import annotations
@@ -23,45 +23,45 @@ from portico.site.pattern import pattern as of_rule
 from portico.site.segments import may_meet
 
 READ = "Flask, Django, Pyramid, Starlette and FastAPI"
-"""Whose rules are read."""
+"""Frameworks whose rules are read."""
 _MOST_COMPARED = 200_000
-"""Pairs of patterns that are compared; beyond that the methods of the rest are left to the app."""
+"""The limit of compared pairs of patterns; beyond it the app decides about methods."""
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """Paths that a rule takes, and every method that the app takes there; no methods: all, or it is not known."""
+    """Paths that a rule matches, and the methods that the app accepts there; no methods: all, or unknown."""
 
     paths: Pieces
     methods: tuple[str, ...] = ()
     has_single_slashes: bool = False
-    """A path of these with two slashes in a row is left out: without one of them it may be another rule's."""
+    """A path with repeated slashes is left out: without one of them it may match another rule."""
 
 
 @dataclass(frozen=True)
 class AllowList:
-    """What the app may be asked for, and what is refused.
+    """The allowed paths and methods.
 
-    `is_whole`: whatever is not on the list is refused with 404, and with 405 a method that the app does not take there;
-    OPTIONS never is. Else the list only keeps scanners from it.
+    `is_whole`: a request outside of the list is refused with 404, or 405 for a method that the app does not accept
+    there; OPTIONS never is. Otherwise the list only exempts paths from the scanners' patterns.
     """
 
     allowed: tuple[Allowed, ...]
     is_whole: bool
     shows_page: bool
-    """The app has a page of its own for 404 and 405: a browser that navigates goes on to the app, which shows it."""
+    """The app has its own page for 404 and 405: a browser's navigation passes to the app, which shows it."""
     scanners: tuple[Probe, ...]
-    """Paths of scanners, refused with 404 when they are not on the list."""
+    """Paths of scanners, refused with 404 unless they are on the list."""
     users: ByPath[Users] | None
-    """Where a password is asked for, nothing is refused: strangers would be told which routes there are."""
+    """Nothing is refused where a password is required: a refusal would reveal which routes exist."""
     mixed: str
-    """While this file exists, another release answers, too, and its rules may be others: nothing is refused."""
+    """While this file exists, another release serves, too, with possibly other rules: nothing is refused."""
     cause: str
     scanners_cause: str
 
 
 def allow_list(site: Site, mixed: str, users: ByPath[Users] | None) -> AllowList | None:
-    """The list; None where it is not wanted, or must stay off. `users` may come with their passwords."""
+    """The list; None if it is not requested, or must stay off. `users` is the password requirement."""
     options, unrouted = site.options.guard, site.facts.unrouted
     if not (options.routes or options.scanners) or unrouted is None or list(obstacles(site)):
         return None
@@ -78,7 +78,7 @@ def allow_list(site: Site, mixed: str, users: ByPath[Users] | None) -> AllowList
 
 
 def obstacles(site: Site) -> Iterator[str]:
-    """Why the list must stay off, a clause each; nothing where it need not."""
+    """Why the list must stay off, a clause each; empty if it need not."""
     unrouted, others = site.facts.unrouted, site.options.guard.others
     if not site.has_app:
         yield "the app is elsewhere, and its routes are not known here"
@@ -110,9 +110,9 @@ def _allowed(site: Site, unrouted: Unrouted) -> Iterator[Allowed]:
 
 
 def _methods(unrouted: Unrouted) -> dict[str, tuple[str, ...]]:
-    """By pattern, the methods of all of its paths, where all that may take one of its paths take no other.
+    """By pattern, the methods of all of its paths, if every rule that may match one of them accepts no other.
 
-    Whoever answers beside the rules may also change the method: then this is not asked.
+    Code beside the rules may also change the method: then methods are not checked.
     """
     taken = _by_pattern(unrouted.rules)
     heads = sorted((head(pattern), pattern) for pattern in taken)
@@ -134,7 +134,7 @@ def _methods(unrouted: Unrouted) -> dict[str, tuple[str, ...]]:
 
 
 def _by_pattern(rules: Iterable[Rule]) -> dict[str, frozenset[str] | None]:
-    """What the rules of each pattern take together; None: everything."""
+    """What the rules of each pattern accept together; None: everything."""
     made: dict[str, frozenset[str] | None] = {}
     for rule in rules:
         if rule.pattern:
@@ -145,7 +145,7 @@ def _by_pattern(rules: Iterable[Rule]) -> dict[str, frozenset[str] | None]:
 
 
 def _near(pattern: str, heads: Sequence[tuple[str, str]]) -> list[str]:
-    """The other patterns that may take one of its paths, by the fixed text that each begins with."""
+    """The other patterns that may match one of its paths, by the fixed prefix of each."""
     begin, found = head(pattern), list[str]()
     at = bisect_left(heads, (begin, ""))
     while at < len(heads) and heads[at][0].startswith(begin):

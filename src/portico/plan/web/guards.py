@@ -1,4 +1,4 @@
-"""What is asked of a request before the app sees it, in order: each guard lets it through or answers it."""
+"""The guards of a request before the app sees it, in order: each one lets it pass or answers it."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from portico.site.model import Routed
 
 @dataclass(frozen=True)
 class NotBanned:
-    """The client is not refused for a while: else 403."""
+    """The client is not banned: else 403."""
 
     bans: Bans
 
 
 @dataclass(frozen=True)
 class WantedCrawler:
-    """The client is no crawler that is refused, and uses no name of another's: else 403."""
+    """The client is not a refused crawler, and does not pretend to be another one: else 403."""
 
     crawlers: Crawlers
 
 
 @dataclass(frozen=True)
 class Open:
-    """The site is not closed for maintenance: else 503, but for the addresses that were let in.
+    """The site is not closed for maintenance: else 503, except for admitted addresses.
 
-    `directory` has the file `on` while it is closed, and `allowed/ADDRESS` for who is let in.
+    `directory` has the file `on` during maintenance, and `allowed/ADDRESS` for each admitted address.
     """
 
     directory: str
@@ -44,49 +44,49 @@ class Open:
 
 @dataclass(frozen=True)
 class HeadSize:
-    """The head fits what carries it to the app: else 431. `most` is in bytes."""
+    """The head fits the link to the app: else 431. `most` is in bytes."""
 
     most: int
 
 
 @dataclass(frozen=True)
 class NoScanner:
-    """The path is none that scanners try, or a rule of the app takes it: else 404."""
+    """The path is not one that scanners try, or a rule of the app matches it: else 404."""
 
     known: AllowList
 
 
 @dataclass(frozen=True)
 class Known:
-    """A rule of the app takes the path and the method: else 404 or 405."""
+    """A rule of the app matches the path and the method: else 404 or 405."""
 
     known: AllowList
 
 
 @dataclass(frozen=True)
 class Passed:
-    """The client has a pass, for which a browser solves a puzzle, or none is asked for now: else 429."""
+    """The client has a pass, which its browser gets for solving a puzzle, or none is required now: else 429."""
 
     challenge: Challenge
 
 
 @dataclass(frozen=True)
 class RequestRate:
-    """Whoever asks begins no more requests than it may: else 429."""
+    """The rate of requests is below the limit: else 429."""
 
     rate: Rate
 
 
 @dataclass(frozen=True)
 class InProgress:
-    """Whoever asks has no more requests to the app in progress than it may: else 429."""
+    """The number of requests to the app in progress is below the limit: else 429."""
 
     share: Concurrent
 
 
 @dataclass(frozen=True)
 class FairShare:
-    """While more come than the app answers, the client has no more requests in progress than its share: else 429."""
+    """In an overload, the client has no more requests in progress than its share: else 429."""
 
     fair: Fair
 
@@ -100,40 +100,40 @@ class NotDenied:
 
 @dataclass(frozen=True)
 class FromNetworks:
-    """The client comes from a network that may come: else 403, or 404 where the path is hidden."""
+    """The client's network has access: else 403, or 404 if the path is hidden."""
 
     networks: ByPath[Allowed]
 
 
 @dataclass(frozen=True)
 class Methods:
-    """The method is one that is taken here: else 405."""
+    """The method is accepted here: else 405."""
 
     methods: ByPath[Taken]
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """The client has shown a certificate that a known authority signed: else 403."""
+    """The client has a certificate that a known authority signed: else 403."""
 
     certificates: ByPath[Verified]
 
 
 @dataclass(frozen=True)
 class PlainPath:
-    """The path has no segment that is `.` or `..`: else 400."""
+    """The path has no segment `.` or `..`: else 400."""
 
 
 @dataclass(frozen=True)
 class Password:
-    """The client is a user who may come, with the right password: else 401."""
+    """The client is a user with access, with the right password: else 401."""
 
     users: ByPath[Users]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A view of the app or a service elsewhere lets the client come: else 401 or 403, and 500 when it fails."""
+    """A view of the app or a service elsewhere grants access: else 401 or 403, and 500 if it fails."""
 
     checks: ByPath[Check]
 
@@ -142,7 +142,7 @@ class Asked:
 class Inspection:
     """The rules of the firewall find no attack in the request: else 403, or a line in its report.
 
-    It is the last of a chain: it costs a hundred times what the others do, so these refuse a flood before it.
+    It is the last guard: it costs a hundred times more than the others, so they refuse a flood before it.
     """
 
     waf: Waf
@@ -177,23 +177,23 @@ MOST_HEAD = 56 << 10
 class Chains:
     """The guards of each way to the app, in order: those of the site, and those of routes that have others.
 
-    A request that goes on elsewhere (a WebSocket, an allowed address while the site is closed, a page of a single-page
-    app) meets the guards of the route that it came by.
+    A request that is redirected internally (a WebSocket, an admitted address during maintenance, a page of a
+    single-page app) passes the guards of its route.
     """
 
     site: tuple[Guard, ...]
     files: tuple[Guard, ...] = ()
-    """Those of files that the gateway sends itself: who may come, and no limit of what the app answers."""
+    """Those of files that the gateway sends itself: access, and no limit of the app's answers."""
     routes: Mapping[str, tuple[Guard, ...]] = field(default_factory=dict)
-    """By the route's pattern; a route that is not there has those of the site."""
+    """By the route's pattern; a missing route has those of the site."""
 
     def of(self, routed: Routed | None) -> tuple[Guard, ...]:
-        """The guards of what this route answers; None is the rest of the site."""
+        """The guards of this route; None is the rest of the site."""
         return self.routes.get(routed.pattern, self.site) if routed else self.site
 
 
 def by_path(guard: Guard) -> ByPath[Any] | None:
-    """What this guard asks of which paths; None: the same of each."""
+    """The values of this guard by path; None: the same everywhere."""
     match guard:
         case (
             NotDenied(found)
@@ -242,7 +242,7 @@ def chains(
 
 
 def _of_client(access: Access, banned: Bans | None, unwanted: Crawlers | None) -> tuple[Guard, ...]:
-    """Who may come: before anything that costs more."""
+    """Access by the client's address and request: before anything that costs more."""
     chain: list[Guard] = [NotBanned(banned)] if banned else []
     chain += [WantedCrawler(unwanted)] if unwanted else []
     chain += [PlainPath()] if access.refuses_dots else []
@@ -254,13 +254,13 @@ def _of_client(access: Access, banned: Bans | None, unwanted: Crawlers | None) -
 
 
 def _of_user(access: Access) -> tuple[Guard, ...]:
-    """Who the client is: behind the limits, since a password costs more than they do."""
+    """Authentication: after the limits, because a password costs more than they do."""
     chain: list[Guard] = [Password(access.users)] if access.users else []
     return (*chain, *([Asked(access.checks)] if access.checks else []))
 
 
 def _of_app(place: Place, known: AllowList | None) -> tuple[Guard, ...]:
-    """What the request alone decides comes before what is counted: it costs less, and needs no memory."""
+    """Guards that need only the request come before counting ones: they cost less, and need no memory."""
     chain: list[Guard] = [Open(Paths.of(place).maintenance), HeadSize(MOST_HEAD)]
     chain += [NoScanner(known)] if known and known.scanners else []
     chain += [Known(known)] if known and known.is_whole else []

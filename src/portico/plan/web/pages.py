@@ -1,4 +1,4 @@
-"""The pages of errors that the gateway itself answers with, as HTML and as JSON; the app's errors pass untouched."""
+"""The error pages of the gateway itself, as HTML and as JSON; the app's own errors are unchanged."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from portico.plan.web.unwanted.crawlers import crawlers
 from portico.site.model import Site
 
 UNREADABLE = (400, 414, 431)
-"""The statuses of requests whose heads cannot be read: each server of the site has their pages."""
+"""The statuses of requests with unreadable heads: each server of the site has their pages."""
 REFUSED = (404, 413, 429, 504)
-"""Those of requests that the site's server refuses, or waits for in vain. The pages of 502, 503 and 507 depend on more
-than the status; guards that few sites have bring their own."""
+"""The statuses of the site's server for refused requests and timeouts. The pages of 502, 503 and 507 depend on more
+than the status; guards that few sites have add their own.
+"""
 RETRY_SECONDS = 2
-"""How soon a client should ask again while the app starts; most apps boot in less."""
+"""Retry-After while the app starts; most apps need less."""
 RETRY_MAINTENANCE_SECONDS = 60
-"""And while the site is closed: minutes as a rule, and a crowd that waits must not ask all the time."""
+"""Retry-After during maintenance: usually minutes, and many waiting clients must not retry all the time."""
 RETRY_BUSY_SECONDS = 5
-"""And when more ask than can be answered: all of them at once after a second would be the same crowd again."""
+"""Retry-After in an overload: if all clients retried after a second, it would be the same crowd again."""
 RETRY_LIMITED_SECONDS = 1
-"""And when it asked faster than the site allows."""
+"""Retry-After for a rate above the limit."""
 ATTACK = "attack"
-"""The page of what the firewall refuses."""
+"""The page of the firewall's refusals."""
 BUSY = "busy"
 """The page of a full queue."""
 CRAWLER = "crawler"
-"""The page of a crawler that is refused."""
+"""The page of a refused crawler."""
 BANNED = "banned"
-"""The page of a client that is refused for a while."""
+"""The page of a banned client."""
 FAILED = "failed"
-"""The page of the gateway's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
+"""The page of the gateway's own 500, which no user's 500.html replaces: the app answers its own errors."""
 
 
 @dataclass(frozen=True)
@@ -45,34 +46,34 @@ class Page:
     title: str
     text: str
     refresh_seconds: int = 0
-    """After so long a browser asks again by itself; 0: never."""
+    """Seconds after which a browser reloads by itself; 0: never."""
     name: str = ""
     has_message: bool = False
-    """Its text is what `portico maintenance on --message` says."""
+    """`portico maintenance on --message` sets its text."""
 
     @property
     def file(self) -> str:
-        """Its name without what tells the format."""
+        """Its file name without the format's suffix."""
         return self.name or str(self.status)
 
 
 @dataclass(frozen=True)
 class Pages:
-    """What is shown where the app does not answer."""
+    """The pages of answers without the app."""
 
     made: tuple[Page, ...]
-    """Those that Portico brings."""
+    """Portico's own."""
     written: Mapping[str, str]
-    """The user's own, which replace them: the name of a file, as `404.html`, and its text."""
+    """The user's own, which replace them: a file name, such as `404.html`, and its text."""
     unused: tuple[str, ...]
-    """Files of the user's for which there is no use: the app answers those errors."""
+    """The user's unused files: the app answers those errors."""
     cause: str
     plain: tuple[str, ...] = ()
-    """Pages that are sent as they stand, without the request's id: a flood is to cost little."""
+    """Pages that are sent unchanged, without the request's ID: a flood must be cheap."""
 
 
 def pages(site: Site, limits: Limits, *, knows_methods: bool = False) -> Pages:
-    """Every page. `knows_methods`: the gateway refuses methods that no rule of the app takes."""
+    """Every page. `knows_methods`: the gateway refuses methods that match no rule of the app."""
     made = _made(site, knows_methods=knows_methods)
     used = {"429": limits.counted, BANNED: site.options.guard.ban, CRAWLER: crawlers(site)}
     cheap = [name for name, is_used in used.items() if is_used]
@@ -86,7 +87,7 @@ _ACCESS = (
     Page(401, "Please sign in", "This address is for people with a password."),
     Page(403, "Not allowed", "You may not come to this address from where you are."),
 )
-"""Of guards that a site has only where it says who may come; methods are refused by an allow-list of routes, too."""
+"""The pages of access rules; an allow-list of routes refuses methods, too."""
 
 
 _NOT_NOW = (
@@ -130,7 +131,7 @@ def _refused(site: Site) -> list[Page]:
 
 
 def _made(site: Site, *, knows_methods: bool) -> tuple[Page, ...]:
-    """Every page that Portico brings."""
+    """Every page of Portico's own."""
     limit = f"{site.max_upload}, the limit of this site"
     if any(item.edge.max_upload for item in site.routed):
         limit = f"what this address takes ({site.max_upload} unless its route says otherwise)"

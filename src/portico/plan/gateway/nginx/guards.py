@@ -1,4 +1,4 @@
-"""The guards of a mount, written in one place: whoever sends requests to the app asks for them here."""
+"""Writes the guards of a mount, for every location that passes requests to the app."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ from portico.plan.web.limits import Concurrent, Fair, Rate
 from portico.plan.web.model import Web
 
 PASSED = (NotBanned, WantedCrawler, PlainPath, NotDenied, FromNetworks, Methods, Certificate, Open, HeadSize)
-"""What a request has gone through that comes from another location of the app's."""
+"""The guards that an internally redirected request has passed already."""
 PAGE_PASSED = (*PASSED, NoScanner, Known)
-"""The same of a navigation that may be a page of the single-page app: no rule of the app takes those paths."""
+"""The same for a navigation that may be a page of the single-page app: no rule of the app matches those paths."""
 
 
 def guarded(
@@ -51,9 +51,9 @@ def guarded(
     detours: Sequence[Directive] = (),
     passed: tuple[type[Guard], ...] = (),
 ) -> list[Directive]:
-    """Every guard but those that were passed.
+    """Every guard except those that were passed.
 
-    nginx decides by the request alone (`if`) before it counts; `detours` are what sends a request on between the two.
+    nginx decides by the request alone (`if`) before it counts; `detours` redirect a request between the two.
     """
     first, listed, last = list[Directive](), list[Directive](), list[Directive]()
     rates, shares = list[Rate](), list[Concurrent | Fair]()
@@ -74,19 +74,19 @@ def guarded(
             case Password() | Asked():
                 last += _known(web, guard, is_alone=not last)
             case Inspection():
-                pass  # `waf` hands such a mount's requests on to a location that inspects them
+                pass  # `waf` passes such a mount's requests to a location that inspects them
             case _:
                 assert_never(guard)
     return [*first, *waits(web, rates), *detours, *listed, *counted(web, rates, shares), *last]
 
 
 def _known(web: Web, guard: Password | Asked, *, is_alone: bool) -> list[Directive]:
-    """Who the client is."""
+    """The guards of authentication."""
     return asks_password(web, guard) if isinstance(guard, Password) else asked(web, is_alone=is_alone)
 
 
 def _first(web: Web, guard: NotBanned | WantedCrawler | HeadSize | Open) -> list[Directive]:
-    """What is refused by the request alone, whatever its path."""
+    """Guards that need only the request, on any path."""
     match guard:
         case NotBanned(bans):
             return banned(web, bans)
