@@ -44,7 +44,7 @@ class Challenges:
         self._keys: Keys | None = None
         self._pressure, self._busy = Pressure(), Busy()
         self._server: asyncio.Server | None = None
-        self._directory = ""
+        self._directory = self._socket = ""
         self._seed = ""
         self._since = 0.0
 
@@ -69,7 +69,7 @@ class Challenges:
         if before is not None and keys.current != before.current:
             self._running.put_challenge()
         if self._server is None:
-            self._server = await self._listen(found.socket, plan.socket_group)
+            self._server, self._socket = await self._listen(found.socket, plan.socket_group), found.socket
         self._set(found, is_pressed=is_pressed)
 
     def _seen(self, plan: Plan, found: PlannedChallenge, pids: dict[int, int]) -> tuple[Keys, bool]:
@@ -128,6 +128,7 @@ class Challenges:
         if self._server is not None:
             self._server.close()
             self._server = None
+            Path(self._socket).unlink(missing_ok=True)
         if self._directory:
             for name in ("on", "seed"):
                 (Path(self._directory) / name).unlink(missing_ok=True)
