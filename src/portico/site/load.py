@@ -119,8 +119,19 @@ def _from_file(text: str, shown: str) -> Iterator[_Found]:
         where = f"{shown}:{lines.get(name) or lines.get(name.rpartition('.')[0], 1)}"
         if is_unknown:
             yield _unknown(where, name)
+        elif _has_nul(value):
+            yield Problem(
+                where, f"{name} has a NUL character", "leave it out: no name, path or pattern can contain it"
+            )
         else:
             yield _setting(_key(name), value, where, is_flag=False)
+
+
+def _has_nul(value: Any) -> bool:
+    """Whether a string in it does: nginx and the system take what is before a NUL for the whole."""
+    if isinstance(value, dict):
+        return any(_has_nul(one) for pair in value.items() for one in pair)
+    return any(map(_has_nul, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
 
 
 def _of_entries(found: list[_Found], text: str, shown: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from portico.plan.web.literal import is_literal
+from portico.plan.web.literal import is_literal, is_sendable
 from portico.plan.web.model import Web
 
 
@@ -25,8 +25,11 @@ def withheld(web: Web) -> Iterator[str]:
 
 
 def unwritable(web: Web) -> Iterator[str]:
-    """Folders with names that the gateway's configuration cannot express."""
+    """Folders with names or headers that the gateway's configuration cannot express."""
     for folder in web.site.facts.static:
         if not is_literal(folder.folder):
             cannot = f"{web.place.gateway.program} cannot write the name {folder.folder!r}"
             yield f"{cannot}: the app itself answers {folder.url}"
+        elif not is_sendable(folder):
+            cannot = f"{web.place.gateway.program} cannot write a header of {folder.url} that has a $"
+            yield f"{cannot} or a control character: the app itself answers there"

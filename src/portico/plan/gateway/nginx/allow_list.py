@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, quote
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, size
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages
@@ -19,7 +19,7 @@ from portico.plan.web.allow_list import Allowed, AllowList
 from portico.plan.web.guards import Known, NoScanner
 from portico.plan.web.model import Web
 from portico.plan.web.refusals import ROUTES, SCANNER
-from portico.plan.web.wide import Piece, Pieces
+from portico.plan.web.wide import ANYTHING, Piece, Pieces
 
 _REFUSED, _MIXED = 440, 441
 """Statuses no layer uses otherwise; they never leave nginx."""
@@ -28,6 +28,8 @@ _MAP = link("map")
 _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
 _MOST_OF_A_WORD = 3800
 """nginx reads no word of a configuration that is longer than 4 096 bytes."""
+_MOST_PIECES = 300
+"""Parts of one path, mostly letters: what is behind them may be anything."""
 _WORDS: dict[type[NoScanner | Known], str] = {NoScanner: "scanned", Known: "unlisted"}
 _SINGLE = (Piece("(?!.*//)"),)
 
@@ -236,7 +238,8 @@ def expressions(paths: Iterable[Pieces]) -> list[str]:
     """As few expressions as can be, none too long for nginx, that together match what any of the patterns does."""
     root = _Tree()
     for pieces in paths:
-        root.add(piece.text for piece in pieces)
+        is_whole = len(pieces) <= _MOST_PIECES
+        root.add(piece.text for piece in (pieces if is_whole else (*pieces[:_MOST_PIECES], ANYTHING)))
     return list(root.split(""))
 
 
@@ -289,4 +292,4 @@ def _either(texts: Sequence[str]) -> str:
 
 def _size(text: str) -> int:
     """Its bytes as nginx reads them; with room for what stands around a part."""
-    return len(quote(f"{text} ").encode("utf-8", "surrogateescape"))
+    return size(f"{text} ")

@@ -22,6 +22,9 @@ _NEEDS_QUOTES = re.compile(r"""[\s;{}#"'\\]""")
 _TAKEN = re.compile(r"""\\(?=["'\\trn]|\Z)""")
 """A backslash that nginx would take for the beginning of something. No other is doubled: so a regular expression reads
 as its author knows it, also for programs that know less of nginx's quoting (gixy)."""
+_MOST = 4095
+"""Bytes of a word in nginx's buffer for its configuration, quotes included."""
+_SHORT = _MOST // 8
 _INDENT = "    "
 
 
@@ -92,7 +95,21 @@ def time(seconds: float) -> str:
 
 @lru_cache(8192)
 def quote(word: str) -> str:
-    """One word, quoted for nginx."""
+    """One word, quoted for nginx. Raises ValueError for a word that nginx would cut or refuse."""
+    written = _quoted(word)
+    if "\0" in word:
+        raise ValueError("has a NUL character, where nginx ends the word")
+    if len(written) > _SHORT and size(word) > _MOST:
+        raise ValueError(f"is longer than {_MOST} bytes, the most that nginx reads as one word")
+    return written
+
+
+def size(word: str) -> int:
+    """The bytes of the word in a configuration."""
+    return len(_quoted(word).encode("utf-8", "surrogateescape"))
+
+
+def _quoted(word: str) -> str:
     if word and not _NEEDS_QUOTES.search(word):
         return word
     escaped = _TAKEN.sub(r"\\\\", word).replace('"', '\\"')
@@ -112,14 +129,24 @@ def _render(tree: Iterable[Directive], depth: int, made: list[Line]) -> None:
         if item.verbatim is not None:
             made.extend(_verbatim_lines(item, depth))
             continue
-        # The name is quoted, too: it may be the key of a table.
-        head = indent + " ".join(map(quote, (item.name, *item.args)))
+        head = indent + _head(item)
         if item.block is None:
             made.append(Line(head + ";", item.why, item.source, item.cause))
             continue
         made.append(Line(head + " {", item.why, item.source, item.cause))
         _render(item.block, depth + 1, made)
         made.append(Line(indent + "}"))
+
+
+def _head(item: Directive) -> str:
+    """The name is quoted, too: it may be the key of a table."""
+    try:
+        return " ".join(map(quote, (item.name, *item.args)))
+    except ValueError as error:
+        what = f"a word of {item.name[:40]!r} in nginx's configuration {error}"
+        raise UsageError(
+            Problem(item.cause or "nginx.conf", what, "choose a shorter or plainer value")
+        ) from None
 
 
 def _verbatim_lines(item: Directive, depth: int) -> Iterator[Line]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from portico.plan.model import Precompressed
 from portico.plan.precompress import precompressed
 from portico.plan.web.entry.tls import tells_hsts
 from portico.plan.web.headers import removed_of_app
-from portico.plan.web.literal import is_literal
+from portico.plan.web.literal import is_literal, is_sendable
 from portico.site.facts import RootFile, StaticFolder
 from portico.site.model import Site
 
@@ -22,6 +23,8 @@ FOREVER = "public, max-age=31536000, immutable"
 """Cache-Control of a file whose name changes with its content."""
 
 
+_ARGUMENT = re.compile(r"[A-Za-z0-9_]+")
+"""The names of query arguments that nginx has a variable for."""
 _FOR_CACHES = ("cdn-cache-control", "surrogate-control")
 """The first with a name before it, too, such as Cloudflare's."""
 
@@ -115,7 +118,7 @@ def statics(site: Site, place: Place) -> Statics:
     folders = tuple(_folder(site, place, folder) for folder in mine)
     return Statics(
         folders=folders,
-        files=tuple(_file(site, place, file) for file in site.root_files),
+        files=tuple(_file(site, place, file) for file in site.root_files if is_sendable(file)),
         lives=_lives(site),
         copies=_copies(place, folders),
         left=tuple(site.prefix + url for url in left),
@@ -128,7 +131,8 @@ def served(site: Site, place: Place) -> list[StaticFolder]:
     return [
         folder
         for folder in site.static
-        if site.is_wanted(folder) or (place.serves(folder.folder) and is_literal(folder.folder))
+        if site.is_wanted(folder)
+        or (place.serves(folder.folder) and is_literal(folder.folder) and is_sendable(folder))
     ]
 
 
@@ -179,7 +183,7 @@ def _lives(site: Site) -> Lives:
         short=f"public, max-age={seconds}" if seconds else "no-cache",
         forever=_urls(site, site.hashed),
         changing=_urls(site, site.unhashed),
-        versions=tuple(site.facts.static_versions),
+        versions=tuple(name for name in site.facts.static_versions if _ARGUMENT.fullmatch(name)),
     )
 
 
