@@ -59,7 +59,7 @@ class Harmless:
 _IN_LOCATION = r"server(?: > location \S.*)+"
 HARMLESS = [
     Harmless(
-        "if_is_evil", r"set \$portico_\w+ \w+;", _IN_LOCATION + r" > if \(.+\) \(returns\)",
+        "if_is_evil", r"set \$portico_\w+ (?:\w+|\$portico_crawler);", _IN_LOCATION + r" > if \(.+\) \(returns\)",
         "`set` and `return` are both of the module that `if` is of, which carries them out one after the other; the "
         "request is answered there",
     ),
@@ -96,6 +96,18 @@ HARMLESS = [
         "add_header_redefinition", "add_header Cache-Control no-store always;",
         "server > location = /-/errors/416.html",
         "nginx has said the headers of the file when it finds that the part is not there: tests/live/test_headers.py",
+    ),
+    Harmless(
+        "if_is_evil",
+        r"set \$portico_(?:pressed 1|guard challenge, dry run);",
+        _IN_LOCATION + r" > if \((?:-f \S+/challenge/on|\$portico_asks_pass_now)\) \(goes on\)",
+        "as with the flag of a crowd; without a firewall there is no try_files",
+    ),
+    Harmless(
+        "alias_traversal",
+        r"alias \S+/errors/challenge\.;",
+        r"server > location \^~ /-/errors/challenge\.",
+        "it is internal: only the two names that Portico itself writes lead there",
     ),
     Harmless(
         "http_splitting", r"proxy_set_header X-SSL-Client-(?:S-DN \$ssl_client_s_dn|Serial \$ssl_client_serial|"
