@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -61,22 +62,46 @@ def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]
         yield run
 
 
+class Upload:
+    """A POST whose head nginx has let in: a byte of its body comes each second, as long as it lasts."""
+
+    def __init__(self, port: int, host: str) -> None:
+        self.connection = socket.create_connection(("127.0.0.1", port), 60)
+        self._left, self._is_wanted = 70_000, threading.Event()
+        head = f"POST /report HTTP/1.1\r\nHost: {host}\r\nContent-Length: {self._left}\r\nConnection: close\r\n\r\n"
+        self.connection.sendall(head.encode())
+        self._send(35_000)
+        self._slow = threading.Thread(target=self._drip, daemon=True)
+        self._slow.start()
+
+    def _send(self, count: int) -> None:
+        self.connection.sendall(b"x" * count)
+        self._left -= count
+
+    def _drip(self) -> None:
+        with suppress(OSError):  # it was refused
+            while not self._is_wanted.wait(1):
+                self._send(1)
+
+    def finish(self) -> int:
+        """The status of its answer when all of it has come."""
+        self.stop()
+        self._send(self._left)
+        return status(self.connection)
+
+    def stop(self) -> None:
+        self._is_wanted.set()
+        self._slow.join()
+
+
 @contextmanager
-def slow_upload(port: int, host: str = "") -> Iterator[socket.socket]:
-    """A POST whose head nginx has let in, and whose body is still to come."""
-    with socket.create_connection(("127.0.0.1", port), 60) as connection:
-        named = host or f"127.0.0.1:{port}"
-        connection.sendall(
-            f"POST /report HTTP/1.1\r\nHost: {named}\r\nContent-Length: 70000\r\nConnection: close\r\n\r\n".encode()
-            + b"x" * 35_000
-        )
-        yield connection
-
-
-def finished(upload: socket.socket) -> int:
-    """The status of its answer when all of it has come."""
-    upload.sendall(b"x" * 35_000)
-    return status(upload)
+def slow_upload(port: int, host: str = "") -> Iterator[Upload]:
+    upload = Upload(port, host or f"127.0.0.1:{port}")
+    with upload.connection:
+        try:
+            yield upload
+        finally:
+            upload.stop()
 
 
 def secrets(strangers: Clients) -> list[Asked]:
@@ -116,14 +141,14 @@ def test_a_protected_view_is_never_seen_by_strangers(site: Served) -> None:
         assert code == 0, words
         until(lambda: run.get("/").text == "guarded", "the new release")
         assert run.get("/report").status_code == 403
-        assert finished(upload) == 404, "it began under the old rules: for the old app"
+        assert upload.finish() == 404, "it began under the old rules: for the old app"
         code, words = do(run, "rollback")
         assert code == 0, words
         until(lambda: run.get("/report").status_code == 404, "the old release")
         assert do(run, "reload")[0] == 0
         until(lambda: run.get("/report").status_code == 403, "the protected view again")
         with slow_upload(run.port) as refused:
-            assert status(refused) == 403
+            assert status(refused.connection) == 403
         code, words = release(run, OPEN)
         assert code == 0, words
         until(lambda: run.get("/report").text == "for everybody", "a release that opens it")
@@ -177,7 +202,7 @@ def test_a_site_among_several() -> None:
                 code, words = do(run, "reload", "--site", "shop")
                 assert code == 0, words
                 until(lambda: run.get("/report", headers=host).status_code == 403, "the new release")
-                assert finished(upload) == 404
+                assert upload.finish() == 404
                 assert do(run, "rollback", "--site", "shop")[0] == 0
                 until(lambda: run.get("/report", headers=host).status_code == 404, "the old release")
             assert secrets(strangers) == []
