@@ -212,6 +212,16 @@ def test_detection_refuses_nothing_and_tells_which_rules_would_have(detecting: S
 
 
 @pytest.mark.usefixtures("_needs_nginx")
+def test_a_costly_route_is_inspected_whether_or_not_a_pass_is_asked_for() -> None:
+    """An `if` that holds ended what the location does after it: 404."""
+    challenge = '[guard]\nchallenge = "always"\nchallenge_dry_run = true'
+    toml = TOML.replace("[guard]", challenge) + '[routes."/"]\ncostly = true\n'
+    with served(site_with(toml), "--nginx", "system") as run:
+        answers = [run.client.get(f"{run.url}/", params={"q": q}).status_code for q in ("hello", SCRIPT)]
+        assert answers == [200, 403]
+
+
+@pytest.mark.usefixtures("_needs_nginx")
 def test_limits_come_before_the_firewall() -> None:
     toml = TOML.replace("burst 90", "burst 2")
     with served(site_with(toml), "--nginx", "system") as run:

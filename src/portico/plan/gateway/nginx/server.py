@@ -8,7 +8,7 @@ from portico.plan.bindings import Spoken, spoken
 from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.allow_list import leaving
 from portico.plan.gateway.nginx.app.cache import cache_rules, status_headers
-from portico.plan.gateway.nginx.app.challenge import without_pass
+from portico.plan.gateway.nginx.app.challenge import pressure, without_pass
 from portico.plan.gateway.nginx.app.checks import without_resets
 from portico.plan.gateway.nginx.app.detours import tunnel
 from portico.plan.gateway.nginx.app.link import told_last, told_to_app
@@ -83,6 +83,7 @@ def _content(web: Web) -> list[Directive]:
         *capacity(web),
         *dry_run(web),
         *crawlers_dry_run(web),
+        *pressure(web),
         *bandwidth(web),
         *limit_status(web),
         *nameless(web),

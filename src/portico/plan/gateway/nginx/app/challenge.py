@@ -73,6 +73,7 @@ def challenge_maps(web: Web) -> list[Directive]:
         ),
         *_solved_zones(web, found),
         *_asked(web, found),
+        *_tried(web, found),
         entries(
             "map", "$request_method:$http_accept", variable(web, "challenge_page"), cause=cause,
             table=[("default", "json"), ("~*^(?:GET|HEAD):.*text/html", "html"), ("~*text/html", "form")],
@@ -116,11 +117,27 @@ def _asked(web: Web, found: Challenge) -> list[Directive]:
     ]  # fmt: skip
 
 
+def _tried(web: Web, found: Challenge) -> list[Directive]:
+    if not found.is_dry_run:
+        return []
+    return [
+        entries(
+            "map", _asks(web, found), variable(web, "tried"), cause=found.dry_run_cause,
+            table=[("default", GUARD), ("1", f"{CHALLENGE}, dry run")],
+            why="the guard of the log line: this one, if a pass would be asked for",
+        )
+    ]  # fmt: skip
+
+
+def _asks(web: Web, found: Challenge) -> str:
+    return variable(web, "asks_pass" if found.is_always else "asks_pass_now")
+
+
 def asks_pass(web: Web, guard: Passed) -> list[Directive]:
     """In a location of the app: what sends a request without a pass away."""
     found = guard.challenge
     cause = found.cause
-    asks = variable(web, "asks_pass" if found.is_always else "asks_pass_now")
+    asks = _asks(web, found)
     made = [
         directive(
             "secure_link", f"{variable(web, 'pass_signature')},{variable(web, 'pass_until')}",
@@ -132,23 +149,34 @@ def asks_pass(web: Web, guard: Passed) -> list[Directive]:
             why="the signature that it must have", cause=cause,
         ),
     ]  # fmt: skip
-    if not found.is_always:
-        made.append(
-            block(
-                "if", "(-f", f"{found.planned.directory}/on)", cause=cause,
-                why="this file exists while more requests come than the app answers; looking for it costs less than "
-                "1 us",
-                of=[directive("set", variable(web, "pressed"), 1, why="costly routes ask for a pass")],
-            )
-        )  # fmt: skip
+    if not found.is_always and web.waf is None:
+        made.append(_pressed(web, found))
     if found.is_dry_run:
-        why, cause = "only the log line says who would be asked", found.dry_run_cause
-        of = [directive("set", GUARD, f"{CHALLENGE}, dry run", why=why, cause=cause)]
-    else:
-        of = [
-            directive("return", _REFUSED, why="leads to @portico_challenge, never to the client", cause=cause)
-        ]
+        return [
+            *made,
+            directive(
+                "set", GUARD, variable(web, "tried"), cause=found.dry_run_cause,
+                why="only the log line says who would be asked",
+            ),
+        ]  # fmt: skip
+    of = [directive("return", _REFUSED, why="leads to @portico_challenge, never to the client", cause=cause)]
     return [*made, block("if", f"({asks})", of=of, why="a costly route, and no pass", cause=cause)]
+
+
+def pressure(web: Web) -> list[Directive]:
+    """At server level, with a firewall: a location that hands its requests on (`try_files`) no longer does so once an
+    `if` of it holds. Elsewhere the flag is looked for where it is needed alone.
+    """
+    found = web.challenge
+    return [] if found is None or found.is_always or web.waf is None else [_pressed(web, found)]
+
+
+def _pressed(web: Web, found: Challenge) -> Directive:
+    return block(
+        "if", "(-f", f"{found.planned.directory}/on)", cause=found.cause,
+        why="this file exists while more requests come than the app answers; looking for it costs less than 1 us",
+        of=[directive("set", variable(web, "pressed"), 1, why="costly routes ask for a pass")],
+    )  # fmt: skip
 
 
 def without_pass(web: Web) -> list[Directive]:
