@@ -1,4 +1,4 @@
-"""The one block that says what was started."""
+"""The banner that describes what was started."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEPT = (
 
 
 def banner(gathered: Gathered, took_seconds: float) -> list[str]:
-    """URL, the way a request takes, sizes and times, files, notes."""
+    """The URL, the path of a request, sizes and times, files, notes."""
     rows = [("serving", _where(gathered.plan)), *_rows(gathered)]
     lines = [f"  {faint(f'{name:>8s}')}  {text}" for name, text in rows]
     lines += [f"  {warned('    note')}  {note}" for note in gathered.plan.notes]
@@ -38,13 +38,13 @@ def banner(gathered: Gathered, took_seconds: float) -> list[str]:
 
 
 def _where(plan: Plan) -> str:
-    """URLs that work on this machine, and whether others reach it under its other addresses."""
+    """The URLs that work on this machine, and whether other machines can reach its other addresses."""
     everywhere = on_all([*map(str, (*plan.listen, *(plan.tls.listen if plan.tls else ())))])
     return f"{strong('  '.join(plan.urls))}{faint(f'  {everywhere}') if everywhere else ''}"
 
 
 def _has_kept(plan: Plan, started: float) -> bool:
-    """Whether nginx keeps an answer that was made before `started` (Unix time); of very many some are looked at."""
+    """Whether nginx has cached an answer from before `started` (Unix time); checks only some of very many."""
     cache = program_of(plan).cache
     files = islice(cache.files(plan.cache, 0.0), _MOST_LOOKED_AT) if plan.cache else ()
     return any(each.began < started for each in map(cache.read, files) if each)
@@ -76,7 +76,7 @@ def _rows(gathered: Gathered) -> list[tuple[str, str]]:
 
 
 def _watched_at(plan: Plan) -> list[tuple[str, str]]:
-    """The addresses for observers, and where their password is."""
+    """The addresses for observers, and where to find their password."""
     endpoints = (("live", plan.dashboard, ""), ("metrics", plan.metrics, "metrics"))
     return [
         (name, f"{endpoint.url}{path}  (password: the first line of {endpoint.password_file})")
@@ -86,7 +86,7 @@ def _watched_at(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _answers(plan: Plan) -> str:
-    """Who answers: the app server, servers elsewhere, or both."""
+    """What answers requests: the app server, servers elsewhere, or both."""
     kind = plan.app_server
     server = f"{kind.title} {plan.versions.get(kind.name, '')}"
     app = f"{server}, {counted(plan.workers, 'worker')} x {counted(plan.threads, 'thread')}"

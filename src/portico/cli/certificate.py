@@ -12,7 +12,7 @@ _PLACEHOLDER = "placeholder"
 
 
 def row(certificate: CertificateStatus | None) -> list[str]:
-    """The one line of `portico status`; none without HTTPS."""
+    """The line in `portico status`; no line without HTTPS."""
     if certificate is None:
         return []
     text = f"  https      {_state(certificate)}"
@@ -20,7 +20,7 @@ def row(certificate: CertificateStatus | None) -> list[str]:
 
 
 def is_bad(certificate: CertificateStatus) -> bool:
-    """Whether it needs attention."""
+    """Whether the certificate needs attention."""
     if certificate.source == _PLACEHOLDER or certificate.missing or certificate.refused:
         return True
     is_wrong = any(not seen.is_served for seen in certificate.addresses)
@@ -28,7 +28,7 @@ def is_bad(certificate: CertificateStatus) -> bool:
 
 
 def details(certificate: CertificateStatus) -> list[str]:
-    """Everything, for people."""
+    """The whole status, for people."""
     shown = certificate
     lines = [
         f"{output.strong(', '.join(shown.names))}",

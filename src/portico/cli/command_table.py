@@ -1,6 +1,6 @@
 """Every command: its line in `portico --help`, its group there, and where its file is.
 
-The file of a command is in the room of its group: `cli/commands/release/reload.py`.
+The file of a command is in the folder of its group: `cli/commands/release/reload.py`.
 """
 
 from __future__ import annotations
@@ -52,5 +52,5 @@ _GROUP_OF: Final = {name: group for group, commands in GROUPS.items() for name i
 
 
 def module(name: str) -> str:
-    """The module of a command, which has it as `command`."""
+    """The module of a command; its attribute `command` is the command."""
     return f"portico.cli.commands.{_GROUP_OF[name].lower()}.{name.replace('-', '_')}"

@@ -1,4 +1,4 @@
-"""A canary beside the release that serves the rest: the figures by which it is promoted or aborted."""
+"""Compares a canary with the live release: the figures that decide about promoting or aborting it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portico.watch.compare_releases import tally
 
 
 def compare(status: Status) -> Status:
-    """A status with a canary, and what the log says of both since the canary got requests."""
+    """The status with a canary, and the log's figures of both releases since the canary got requests."""
     if (shown := status.canary) is None:
         return status
     found = tally(Path(status.access_log), shown.since, shown.sockets)
@@ -20,7 +20,7 @@ def compare(status: Status) -> Status:
 
 
 def comparison(status: Status) -> list[str]:
-    """The same as lines, the canary first."""
+    """The comparison as lines, the canary first."""
     shown = status.canary
     if not (shown and shown.canary and shown.live):
         return []

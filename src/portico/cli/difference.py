@@ -1,4 +1,4 @@
-"""`portico plan --diff`: what a reload would change, before it does."""
+"""`portico plan --diff`: shows what a reload would change."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from portico.run.gateway import files
 
 
 def against_running(plan: Plan) -> Difference:
-    """The plan beside what runs now, or beside nothing."""
+    """The plan beside the running site, or beside nothing."""
     if lock.running(plan.runtime) is None:
         return difference(None, plan)
     processes: Mapping[str, StartedProcess] = {}
     with contextlib.suppress(
         PorticoError
-    ):  # it is starting or leaving: then its files are all there is to see
+    ):  # the site is starting or stopping: only its files can be compared
         for status in client.ask(plan.runtime, STATUS):
             processes = status.processes
     commands = {name: Command(one.argv, one.cwd, one.env) for name, one in processes.items()}
@@ -32,9 +32,9 @@ def against_running(plan: Plan) -> Difference:
 
 
 def say_if_other_runs(plan: Plan) -> None:
-    """One line when the running site differs from the plan that was shown: it was started with other words.
+    """One line if the running site differs from the shown plan: it was started with other arguments.
 
-    A site of a gateway has other files than a plan for it alone, so it is not compared.
+    A site on a gateway has other files than a plan for it alone, so it is not compared.
     """
     if lock.running(plan.runtime) is None or gateway_of(plan.runtime):
         return
@@ -49,7 +49,7 @@ def say_if_other_runs(plan: Plan) -> None:
 
 
 def lines(found: Difference) -> list[str]:
-    """For people."""
+    """The difference as text for people."""
     if found.is_running and not found.files and not found.processes:
         return ["nothing would change: this plan is running"]
     made = [_coloured(line) for file in found.files for line in file.diff]

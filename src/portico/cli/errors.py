@@ -1,4 +1,4 @@
-"""Every error ends here, as one clear text and an exit code."""
+"""Prints every error as one clear text and sets the exit code."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _OTHER_DISK = (
 
 
 def exit_code_of(command: Callable[[], object]) -> int:
-    """Call `command`; its errors become text on stderr and an exit code."""
+    """Call `command`; print its errors to stderr and exit with their code."""
     try:
         command()
     except PorticoError as error:
         complain(error)
         return error.exit_code
     except BrokenPipeError:
-        # The reader of our output left (`portico plan | head`): nothing to say, nobody to say it to.
+        # The reader of our output closed it (`portico plan | head`): no message is needed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13
     except KeyboardInterrupt:
@@ -44,7 +44,7 @@ def exit_code_of(command: Callable[[], object]) -> int:
 
 
 def _problem(error: OSError | UnicodeEncodeError) -> Problem:
-    """What the system refused, by its own name; a text that cannot be encoded came from a name on disk."""
+    """The system's error and its name. A text that cannot be encoded is the name of a file."""
     if isinstance(error, UnicodeEncodeError):
         return Problem("", f"{error.object!a} is not UTF-8", "rename it: Portico writes UTF-8")
     where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
@@ -55,7 +55,7 @@ def _problem(error: OSError | UnicodeEncodeError) -> Problem:
 
 
 def _own_directory(where: str) -> str:
-    """What names another place for Portico's own files, where this is one of them."""
+    """The option or variable that moves Portico's own files, if this is one of them."""
     from portico.place.probe import parents
 
     names = zip(parents(), ("PORTICO_RUNTIME_DIR", "PORTICO_STATE_DIR"), strict=True)
@@ -64,7 +64,7 @@ def _own_directory(where: str) -> str:
 
 
 def _full_disks() -> list[str]:
-    """Where there is no room: what was being written when the disk was full does not say its name."""
+    """Where the disk is full: the error itself does not name the file."""
     from portico.place.probe import parents
     from portico.run.disk.free_space import full
 
@@ -74,6 +74,6 @@ def _full_disks() -> list[str]:
 
 
 def _complain_of_bug(error: Exception) -> None:
-    """Say that Portico itself is at fault, and how to find out where."""
+    """Report a fault of Portico itself, and how to find its place."""
     say(f"portico: internal error: {type(error).__name__}: {error}")
     say("  this is a bug in Portico, not in your app; set PORTICO_DEBUG=1 to see where, and please report it")

@@ -1,4 +1,4 @@
-"""`portico explain FILE` and `--why`: any configuration in plain words, and who would answer a request."""
+"""`portico explain FILE` and `--why`: describes any configuration, and finds what would answer a request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _GENERATED = re.compile(r"conf(-\d+)?")
 
 @dataclass(frozen=True)
 class Explained:
-    """One directive of a file in plain words; `context` is where it stands, `notes` what it does to others."""
+    """One directive of a file in plain words; `context` is where it stands, `notes` its effects on others."""
 
     file: str
     line: int
@@ -41,7 +41,7 @@ class Explained:
 
 
 def untouched(what: str | None) -> tuple[Path, int] | None:
-    """The file and line that `what` means when it is a file that Portico did not write; line 0 is the whole of it."""
+    """The file and line of `what` if Portico did not write the file; line 0 means the whole file."""
     if not what:
         return None
     name, _, number = what.rpartition(":")
@@ -56,7 +56,7 @@ def _is_generated(file: Path) -> bool:
 
 
 def explain_file(file: Path, line: int, *, is_json: bool) -> None:
-    """Print the file, or one line of it with what is in force there. Raises PorticoError."""
+    """Print the file, or one line of it with the directives in force there. Raises PorticoError."""
     language = language_of_file(file)
     root = language.read(file.absolute())
     everything = list(root.walk())
@@ -103,7 +103,7 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
 
 
 def explained(language: Language, node: Node, above: tuple[Node, ...]) -> Explained:
-    """One directive in words."""
+    """The description of one directive."""
     known = language.words(node.name, above[-1].name)
     context = " > ".join(language.title(block) for block in above if block.name)
     return Explained(
@@ -124,7 +124,7 @@ def _lines(item: Explained) -> list[str]:
 
 
 def _without(text: str) -> str:
-    """What is missed, as a sentence; some say that nothing is."""
+    """A sentence about missing directives; for some the sentence says that none is missing."""
     if text.startswith(_ADVICE):
         return text[:1].upper() + text[1:]
     return f"Without it: {text}"
@@ -134,7 +134,7 @@ def _without(text: str) -> str:
 
 
 def planned(plan: Plan) -> Node:
-    """A plan's configuration as a tree, whose places are those that `portico explain` knows."""
+    """A plan's configuration as a tree, with the places that `portico explain` knows."""
     from portico.run.disk.write import write_files
 
     language = language_of(plan)
@@ -161,7 +161,7 @@ def why(
     is_json: bool,
     who: Callable[[str], list[Answer]] | None = None,
 ) -> None:
-    """Prints which location would answer, and for a site of Portico the access rules. Raises UsageError."""
+    """Prints the location that would answer, and the access rules of a Portico site. Raises UsageError."""
     asked = asked_for(language, root, request, base)
     try:
         found = language.verdict(root, asked)
@@ -202,7 +202,7 @@ def _who_may_come(answers: list[Answer]) -> list[str]:
 
 
 def asked_for(language: Language, root: Node, request: str, base: str = "") -> Asked:
-    """`GET https://shop.example/a`, the same without a method, or a path alone. Raises UsageError."""
+    """Parses `GET https://shop.example/a`, the same without a method, or a path alone. Raises UsageError."""
     method, _, url = request.strip().rpartition(" ")
     if url.startswith("/"):
         here = f"http://localhost:{next(iter(language.ports(root)), 80)}"

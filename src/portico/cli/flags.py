@@ -1,4 +1,4 @@
-"""The options of portico.toml as flags, made from their one declaration."""
+"""Flags for the options of portico.toml, made from their declarations."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _only_one(context: click.Context, _: click.Parameter, words: tuple[str, ...]
 
 
 def site_arguments_but(*flags: str) -> Callable[[_Command], _Command]:
-    """The same without these flags, for a command that has its own of that name."""
+    """The same without these flags, for a command with its own flags of these names."""
     return lambda function: _one_app(site_flags(function, flags))
 
 
 def site_flags(function: _Command, but: tuple[str, ...] = ()) -> _Command:
-    """The same without APP, for a command whose own argument is another."""
+    """The same without APP, for a command with another argument."""
     for flag, key in reversed(flag_keys().items()):
         if flag not in ("app", *but):
             function = _flag(flag, key)(function)
@@ -44,7 +44,7 @@ def site_flags(function: _Command, but: tuple[str, ...] = ()) -> _Command:
 
 
 def _renamed(old: str, new: str, why: str) -> Callable[[_Command], _Command]:
-    """A flag that has another name now: an error that says so."""
+    """A renamed flag: an error that names the new one."""
     flag = f"--{_dashed(old)}"
 
     def refuse(_: click.Context, __: click.Parameter, value: str | None) -> None:
@@ -59,7 +59,7 @@ def _dashed(name: str) -> str:
 
 
 def given(flags: dict[str, Any]) -> dict[str, Any]:
-    """Only the flags that were typed, by their names without dashes."""
+    """Only the flags that the user typed, by their names without dashes."""
     return {
         name.replace("_", "-"): list(value) if isinstance(value, tuple) else value
         for name, value in flags.items()

@@ -1,4 +1,4 @@
-"""`flask --app shop serve`: the same as `portico run`, for people who live in the flask command."""
+"""`flask --app shop serve`: the same as `portico run`, for users of the flask command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def serve(context: click.Context, /, app: str | None, config: str | None, **flag
 
 
 def _reference(import_path: str | None) -> str | None:
-    """flask's --app in Portico's spelling: `shop` may be a file beside us, `dir/shop.py:app` stays."""
+    """Flask's --app in Portico's syntax: `shop` may be a file in this directory, `dir/shop.py:app` stays."""
     if import_path is None:
         return None
     module, colon, attribute = import_path.partition(":")

@@ -1,4 +1,4 @@
-"""`portico run` of several sites: one nginx, and a supervisor for each site."""
+"""`portico run` for several sites: one nginx, and one supervisor per site."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from portico.run.supervisor.loop import run
 
 
 def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> None:
-    """Serve them all until a signal ends it; ends as the run did. Raises PorticoError."""
+    """Serve all sites until a signal ends the run; ends in the same way as the run. Raises PorticoError."""
     several = Several(apps, flags)
     place = several.place()
     sites, screen = Sites(place, lambda: several.look(place)), Screen()
@@ -40,7 +40,7 @@ def _say(item: notices.Notice, sites: Sites, place: Place, screen: Screen) -> No
     if isinstance(item, notices.Ready):
         screen.say("\n".join(_banner(sites, place)), priority(item))
     elif isinstance(item, notices.Switched | notices.Reloading | notices.Booting):
-        pass  # a part of one of the sites changed, which that site says itself
+        pass  # a site reports a change of its own part itself
     elif text := sentence(item):
         screen.say(text, priority(item) if not isinstance(item, notices.SiteSaid) else Priority.INFO)
 

@@ -1,4 +1,4 @@
-"""systemd's journal: how bad a line is stands before it, as <N> (sd-daemon(3)), and is stored apart from it."""
+"""Priorities for systemd's journal: a line begins with <N> (sd-daemon(3)), which the journal stores separately."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Priority(IntEnum):
-    """Those of syslog(3) that Portico has a use for."""
+    """The priorities of syslog(3) that Portico uses."""
 
     ERROR = 3
     WARNING = 4
@@ -16,14 +16,14 @@ class Priority(IntEnum):
 
 
 def marked(text: str, priority: Priority) -> str:
-    """The text as standard error is to get it: every line with its priority when the journal reads it."""
+    """The text for standard error; if the journal reads it, every line gets its priority."""
     if not _reads_stderr():
         return text
     return "\n".join(f"<{priority:d}>{line}" for line in text.split("\n"))
 
 
 def _reads_stderr() -> bool:
-    """Whether the journal that JOURNAL_STREAM names really is at the other end: stderr may be redirected."""
+    """Whether stderr really is the journal that JOURNAL_STREAM names: stderr may be redirected."""
     named = os.environ.get("JOURNAL_STREAM")
     if not named:
         return False

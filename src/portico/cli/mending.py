@@ -1,4 +1,4 @@
-"""`portico check --fix`: what would change is shown, then it is asked for, then it is done."""
+"""`portico check --fix`: shows the changes, asks, and applies them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from portico.site.model import Site
 def refuse_words(
     url: str | None, apps: tuple[str, ...], *, is_json: bool, is_mended: bool, is_agreed: bool
 ) -> None:
-    """Raises UsageError for flags that do not go together."""
+    """Raises UsageError for flags that contradict each other."""
     if is_agreed and not is_mended and url is None:
         raise UsageError(Problem("--yes", "answers what --fix or --url asks", "add one of them"))
     if is_mended and is_json:
@@ -29,7 +29,7 @@ def refuse_words(
 
 
 def mend(findings: Sequence[Finding], site: Site, *, is_sure: bool) -> None:
-    """Raises PorticoError for what could not be done; what was done before stays so."""
+    """Raises PorticoError for a change that failed; earlier changes stay."""
     config = Path(
         site.origin if site.origin.endswith(".toml") else f"{site.directory}/portico.toml"
     ).absolute()

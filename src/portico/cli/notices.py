@@ -1,4 +1,4 @@
-"""Notices as sentences: one row a kind, for `portico run` and for the sender of a command."""
+"""Notices as sentences, one row per kind: for `portico run` and for the sender of a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _BAR = 24
 
 
 class Row(NamedTuple):
-    """What one kind of notice says. `answer` is for the one who asked for it; without it, he reads the same."""
+    """The sentence for one kind of notice. `answer` is for the sender of the command; without it, both get the
+    same.
+    """
 
     sentence: Callable[[Any], str]
     priority: Priority | Callable[[Any], Priority] = Priority.INFO
@@ -26,32 +28,32 @@ class Row(NamedTuple):
 
 
 def sentence(item: Notice) -> str:
-    """One line for one notice, empty for what needs none."""
+    """One line for a notice; empty if it needs none."""
     row = ROWS.get(type(item))
     return row.sentence(safe(item)) if row else ""
 
 
 def answer(item: Notice) -> str:
-    """The same for the one who asked for what the notice is about."""
+    """The line for the user whose command caused the notice."""
     row = ROWS.get(type(item))
     return (row.answer or row.sentence)(safe(item)) if row else type(item).__name__
 
 
 def priority(item: Notice) -> Priority:
-    """How bad it is."""
+    """The priority of a notice."""
     found = ROWS[type(item)].priority if type(item) in ROWS else Priority.INFO
     return found if isinstance(found, Priority) else found(item)
 
 
 def bar(item: notices.Precompressing) -> str:
-    """How far the compressing is, by bytes: large files take longest."""
+    """The progress of compression in bytes, because large files take longest."""
     full = _BAR * item.done_bytes // max(1, item.bytes)
     sizes = f"{short_size(item.done_bytes)} of {short_size(item.bytes)}"
     return faint(f"compressing {'█' * full}{'░' * (_BAR - full)} {item.done}/{item.files} files, {sizes}")
 
 
 def other_code(number: int, names: Sequence[str], pids: Sequence[int]) -> str:
-    """What the release began with is not what its workers have, or what a new one would load."""
+    """The release began with other files than its workers have, or than a new worker would load."""
     which = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
     if pids:
         return (
@@ -65,7 +67,7 @@ def other_code(number: int, names: Sequence[str], pids: Sequence[int]) -> str:
 
 
 def behind_proxy(by: str, addresses: Sequence[str]) -> str:
-    """That a proxy is in front, and the option that names it."""
+    """The note that a proxy is in front, and the option that names it."""
     named = ["cloudflare"] if by == "cloudflare" else list(addresses) or ["ADDRESS OF YOUR PROXY"]
     value = ", ".join(f'"{one}"' for one in named)
     return (
@@ -74,7 +76,7 @@ def behind_proxy(by: str, addresses: Sequence[str]) -> str:
     )
 
 
-# What takes more than one line ---------------------------------------------------------------------------
+# Notices of more than one line -----------------------------------------------------------------------------
 
 
 def _app_fails(item: notices.AppFails) -> str:
@@ -91,7 +93,7 @@ def _restarting(item: notices.Restarting) -> str:
 
 
 def _switched(item: notices.Switched) -> str:
-    """Without the time for a release that served before, as a canary."""
+    """Leaves out the time if the release served before, as a canary."""
     after = f", after {item.took_seconds:.2f} s" if item.took_seconds else ""
     return good(f"release {item.number} serves{after}")
 
@@ -128,7 +130,7 @@ def _dropped(item: notices.ReleaseDropped) -> str:
 
 
 def _nothing_changed(item: notices.ReleaseDropped) -> str:
-    """A gateway has no release of its own: its number is 0."""
+    """A gateway has no release of its own; its number is 0."""
     what = "the new release was dropped, the previous one keeps serving"
     return _with(bad(what if item.number else "nothing was changed"), item.problems)
 
@@ -246,7 +248,7 @@ _ERROR, _WARNING, _NOTICE = Priority.ERROR, Priority.WARNING, Priority.NOTICE
 ROWS: Mapping[type[Notice], Row] = {
     # A start, and what happens to the app server and nginx
     notices.Starting: Row(lambda _: faint("starting ...")),
-    notices.Ready: Row(lambda _: "", _NOTICE),  # the banner says it
+    notices.Ready: Row(lambda _: "", _NOTICE),  # the banner reports it
     notices.AppFails: Row(_app_fails, _ERROR),
     notices.AppWorks: Row(lambda _: good("the app is healthy now"), _NOTICE),
     notices.Restarting: Row(_restarting, _WARNING),
@@ -295,7 +297,7 @@ ROWS: Mapping[type[Notice], Row] = {
     notices.CannotLoad: Row(_cannot_load, _ERROR),
     notices.OtherCode: Row(lambda it: warned(other_code(it.number, it.files, it.pids)), _WARNING),
     notices.LargeWorker: Row(_large_worker, _WARNING),
-    # Servers elsewhere, and what is in front
+    # Servers elsewhere, and proxies in front
     notices.ServerOut: Row(
         lambda it: bad(f"server {it.name} is out: {it.answer}; the others take its requests"), _WARNING
     ),
@@ -310,7 +312,7 @@ ROWS: Mapping[type[Notice], Row] = {
         _ERROR,
     ),
     notices.BehindProxy: Row(lambda it: warned(behind_proxy(it.by, it.addresses)), _WARNING),
-    # What people do
+    # Commands of people
     notices.Closed: Row(_closed, _NOTICE),
     notices.Opened: Row(lambda _: good("maintenance is over"), _NOTICE),
     notices.Paused: Row(
@@ -338,7 +340,7 @@ ROWS: Mapping[type[Notice], Row] = {
     notices.CertificateRefused: Row(lambda it: _with(bad(_REFUSED[it.instead]), it.problems), _ERROR),
     notices.CertificateNotServed: Row(_certificate_not_served, _ERROR),
     notices.CertificateEnds: Row(_certificate_ends, lambda it: _WARNING if it.phase == "warn" else _ERROR),
-    # Beside the serving
+    # Tasks beside the serving
     notices.Precompressed: Row(_precompressed),
     notices.PassesAsked: Row(
         lambda _: warned(

@@ -19,19 +19,19 @@ T = TypeVar("T")
 _FOREIGN = re.compile(
     r"(?P<ours>\x1b\[(?:0|1|2|31|32|33)m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
-"""What would steer a terminal, or show text in another order than it has; the colours below are ours."""
+"""Characters that control a terminal or reorder text; Portico adds its own colours later."""
 
 
 class Json(str):
-    """Text that programs read: printed as it is. JSON itself has no control characters below a blank."""
+    """Prints text for programs unchanged. JSON itself contains no control characters below a space."""
 
     __slots__ = ()
 
 
 def safe(value: T) -> T:
-    """Text from outside (the app, its clients, files, other programs) with control characters spelled out.
+    """Escapes control characters in text from outside (the app, its clients, files, other programs).
 
-    Of a dict, a list, a tuple or a Struct, every text in it. Ends of lines stay.
+    In a dict, list, tuple or Struct it escapes every text. Line ends stay.
     """
     made: Any = value
     if isinstance(value, str):
@@ -46,47 +46,47 @@ def safe(value: T) -> T:
 
 
 def tamed(text: str) -> str:
-    """The same for a whole line of ours, which may have our colours: the last fence of everything that is printed."""
+    """Escapes a whole output line that may have our colours: the last check before printing."""
     if isinstance(text, Json):
         return text
     return _FOREIGN.sub(lambda found: found["ours"] or visible(found[0]), text)
 
 
 def result(text: str = "") -> None:
-    """A line of what was asked for."""
+    """Prints a line of the result."""
     click.echo(tamed(text), color=_colour(sys.stdout))
 
 
 def results(lines: list[str]) -> None:
-    """Many lines of what was asked for, written at once."""
+    """Prints many lines of the result in one write."""
     if lines:
         result(Json("\n".join(map(tamed, lines))))
 
 
 def say(text: str = "", priority: Priority = Priority.INFO) -> None:
-    """A line about what is going on."""
+    """Prints a line about progress to stderr."""
     click.echo(marked(tamed(text), priority), err=True, color=_colour(sys.stderr))
 
 
 def complain(error: PorticoError) -> None:
-    """Every problem of an error, its place in bold."""
+    """Prints every problem of an error, its place in bold."""
     for problem in error.problems:
         text, where = safe(str(problem)), safe(problem.where)
         say(text.replace(where, strong(where), 1) if where else text, Priority.ERROR)
 
 
 def as_json(value: Any) -> str:
-    """Any of our values as indented JSON."""
+    """A value of ours as indented JSON."""
     return Json(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode())
 
 
 def as_json_line(value: Any) -> str:
-    """The same on one line."""
+    """A value of ours as JSON on one line."""
     return Json(msgspec.json.encode(value, enc_hook=str).decode())
 
 
 def is_terminal() -> bool:
-    """True when a person reads stdout."""
+    """Whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 

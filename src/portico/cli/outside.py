@@ -1,4 +1,4 @@
-"""`portico check --url`: may it ask there, and what it says while it does."""
+"""`portico check --url`: checks that the site may be probed, and shows progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portico.errors import Problem, UsageError
 
 
 def findings_of(url: str, *, is_agreed: bool) -> list[Finding]:
-    """Raises UsageError for a site of somebody else's that nobody has agreed to, PorticoError when nobody answers."""
+    """Raises UsageError for another person's site without consent, PorticoError if nothing answers."""
     target = target_of(url)
     if not target.is_near and not is_agreed:
         _agree(target)
@@ -23,7 +23,7 @@ def findings_of(url: str, *, is_agreed: bool) -> list[Finding]:
 
 
 def refuse_beside_url(apps: tuple[str, ...], config: str | None, flags: dict[str, Any]) -> None:
-    """What belongs to a site that is planned here says nothing of one that runs there. Raises UsageError."""
+    """Facts of a site planned here do not apply to a site that runs elsewhere. Raises UsageError."""
     if apps or config or flags:
         what = f"a running site is asked, so {', '.join([*apps, *([config] if config else []), *flags])} has no meaning"
         raise UsageError(
@@ -32,7 +32,7 @@ def refuse_beside_url(apps: tuple[str, ...], config: str | None, flags: dict[str
 
 
 def _agree(target: Target) -> None:
-    """Some 130 requests, several of which look like an attack, are for one's own sites."""
+    """The probe sends some 130 requests, several of which look like an attack: it is meant for one's own sites."""
     if not sys.stdin.isatty():
         what = f"{target.host} ({target.address}) is neither this machine nor in its network"
         hint = "if the site is yours, or its owner agreed: add --yes"

@@ -1,4 +1,4 @@
-"""Which running site a command is about: that of --site, of APP, of --config, or of the current directory."""
+"""Finds the running site for a command: by --site, APP, --config, or the current directory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def running_site(function: _Command) -> _Command:
 
 
 def named_site(function: _Command) -> _Command:
-    """The same without APP, for a command whose own argument is another."""
+    """The same without APP, for a command with another argument."""
     function = click.option(
         "--site",
         metavar="NAME",
@@ -34,7 +34,7 @@ def named_site(function: _Command) -> _Command:
 
 
 def _remember(context: click.Context, _: click.Parameter, value: str | None) -> None:
-    """For `runtime_of`, which every command calls with the rest."""
+    """Collects the values for `runtime_of`, which every command calls."""
     if value is not None:
         context.meta[_SITE] = value
 
@@ -43,7 +43,7 @@ _SITE = "portico.site"
 
 
 def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
-    """As `project.running.runtime_of`, or that of --site. Raises UsageError."""
+    """The runtime directory by `project.running.runtime_of`, or of --site. Raises UsageError."""
     context = click.get_current_context(silent=True)
     site = context.meta.get(_SITE) if context else None
     if site is None:
@@ -56,19 +56,19 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
 
 
 def state_of(app: str | None, config: str | None, name: str = "") -> str:
-    """The directory of its logs, whether it runs or not."""
+    """The site's log directory, whether the site runs or not."""
     return running.state_beside_of(runtime_of(app, config, name))
 
 
 def one_site(app: str | None, config: str | None, name: str) -> str:
-    """The same for a command about one site. Raises UsageError when it is the gateway of several that is meant."""
+    """The same for a command about one site. Raises UsageError if a gateway of several sites is meant."""
     runtime = runtime_of(app, config, name)
     running.refuse_several(runtime)
     return runtime
 
 
 def running_runtime_of(app: str | None, config: str | None, name: str = "") -> str:
-    """The same, of a site that runs: one of a gateway's that does not is an error, with what the gateway knows."""
+    """The same for a running site. A site of a gateway that does not run is an error with the gateway's reason."""
     runtime = runtime_of(app, config, name)
     running.refuse_absent(runtime)
     return runtime

@@ -1,4 +1,5 @@
-"""What a running site shows: request lines on stdout, the rest on stderr, and no reader of either can stop it."""
+"""Output of a running site: request lines to stdout, the rest to stderr. A blocked reader does not stop the site.
+"""
 
 from __future__ import annotations
 
@@ -25,53 +26,53 @@ class Screen:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a person sees a line that is overwritten."""
+        """Whether stderr is a terminal, where a line can be overwritten."""
         return not self._is_plain[2]
 
     def copy(self, text: bytes) -> None:
-        """Whole lines of a file that was asked for, as they are in it."""
+        """Prints whole lines of a file unchanged."""
         self._results.write(text)
 
     def lose(self) -> None:
-        """Some of them were left out, because the reader is too slow."""
+        """Notes that lines were left out because the reader is too slow."""
         self._results.lose()
 
     @property
     def has_room(self) -> bool:
-        """Whether the reader of the results keeps up."""
+        """Whether the reader of stdout keeps up."""
         return self._results.has_room
 
     def show(self, lines: list[str]) -> None:
-        """Lines of what was asked for."""
+        """Prints lines of the result."""
         for line in lines:
             line = output.tamed(line)
             text = _ended(click.unstyle(line) if self._is_plain[1] else line)
             self._results.write(_CLEAR + text if self._bar and not self._is_plain[1] else text)
 
     def say(self, text: str, priority: Priority = Priority.INFO) -> None:
-        """Something about what is going on."""
+        """Prints a message about progress."""
         text = output.tamed(text)
         line = _ended(marked(click.unstyle(text) if self._is_plain[2] else text, priority))
         self._talk.write(_CLEAR + line + self._bar.encode() if self._bar else line)
 
     def progress(self, bar: str) -> None:
-        """A line below all others that says how far something is, and is written over; empty when it is done.
+        """Shows progress in a last line that is overwritten; an empty text removes it.
 
-        Nothing where nobody looks: in a file or a journal there is no such line.
+        A file or a journal gets no such line.
         """
         if not self._is_plain[2] and bar != self._bar:
             self._bar = bar
             self._talk.write(_CLEAR + bar.encode())
 
     def tell_losses(self, log: str) -> None:
-        """Say once that request lines do not get through."""
+        """Report once that request lines are not read."""
         if self._results.dropped and not self._has_told:
             self._has_told = True
             why = f"{_why(self._results.error)}; the site keeps serving, see {log}"
             self.say(click.style(why, fg="yellow"), Priority.WARNING)
 
     def close(self) -> None:
-        """Write what waits, for a bounded time: what was said first, the results may be many."""
+        """Write waiting output, for a limited time: messages first, because there may be many request lines."""
         self.progress("")
         patience = FLUSH_SECONDS
         for writer in (self._talk, self._results):

@@ -1,4 +1,4 @@
-"""Several sites at a glance: those of a gateway, and all that run on this machine."""
+"""An overview of several sites: those of a gateway, or all on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from portico.values import counted
 
 
 def everything() -> list[SiteRow]:
-    """Each site of ours that runs, or that a gateway of ours would like to run."""
+    """Each of our sites that runs, or that one of our gateways is to run."""
     found: dict[str, SiteRow] = {}
     for directory in map(str, runtime_directories()):
         running = lock.running(directory)
@@ -34,7 +34,7 @@ def everything() -> list[SiteRow]:
         except (PorticoError, ValueError):
             if client.is_stopped(directory):
                 found[directory] = _silent(directory)
-            continue  # else it begins or ends at this moment
+            continue  # otherwise it is starting or stopping now
         for site in status.sites or [_alone(status, directory)]:
             key = site.runtime or site.origin or ""
             found[key] = _with(site, found[key]) if key in found else site
@@ -42,13 +42,13 @@ def everything() -> list[SiteRow]:
 
 
 def _with(site: SiteRow, more: SiteRow) -> SiteRow:
-    """A site that its gateway known of and itself, too: its own words are newer."""
+    """A site that is also known to its gateway: the site's own status is newer."""
     known = {name: value for name, value in structs.asdict(more).items() if value is not UNSET}
     return structs.replace(site, **known)
 
 
 def _starting(running: lock.Running, directory: str) -> SiteRow:
-    """A site that cannot be asked yet."""
+    """A site that cannot answer questions yet."""
     return SiteRow(
         name=running.app,
         status="starting",
@@ -61,7 +61,7 @@ def _starting(running: lock.Running, directory: str) -> SiteRow:
 
 
 def _silent(directory: str) -> SiteRow:
-    """One whose Portico was stopped by a signal, in the same words."""
+    """A site whose Portico was stopped by a signal."""
     running = lock.running(directory)
     return SiteRow(
         name=Path(directory).name.rpartition("-")[0],
@@ -75,7 +75,7 @@ def _silent(directory: str) -> SiteRow:
 
 
 def _alone(status: Status, directory: str) -> SiteRow:
-    """A site that answers for itself, in the words of a gateway's list."""
+    """A site's own answer, in the format of a gateway's list."""
     return SiteRow(
         name=status.name,
         status=status.phase,
@@ -88,7 +88,7 @@ def _alone(status: Status, directory: str) -> SiteRow:
 
 
 def lines(status: Status) -> list[str]:
-    """The gateway, and each of its sites."""
+    """The gateway and each of its sites."""
     nginx, sites = status.nginx, status.sites or ()
     pid = f", pid {nginx.pid}" if nginx.pid else ""
     return [
@@ -104,7 +104,7 @@ def lines(status: Status) -> list[str]:
 
 
 def rows(sites: Sequence[SiteRow]) -> list[str]:
-    """A line a site, and why it does not serve where it does not."""
+    """One line per site, with the reason if it does not serve."""
     width = max((len(site.name) for site in sites), default=0)
     return [line for site in sites for line in _row(site, width)]
 

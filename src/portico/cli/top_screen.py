@@ -1,4 +1,4 @@
-"""What `portico top` shows, as lines that fit the terminal."""
+"""The screen of `portico top`, as lines that fit the terminal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HELP = [
 
 
 class Shown(Struct, frozen=True):
-    """One moment with what came before it: the last rates, and errors and marks, newest first."""
+    """One moment and its history: the last rates, and errors and marks, newest first."""
 
     item: Item
     rates: tuple[float, ...]
@@ -45,7 +45,7 @@ class Shown(Struct, frozen=True):
 
 
 def lines(shown: Shown, width: int, height: int) -> list[str]:
-    """That moment; what does not fit the height is left out."""
+    """The lines of the moment; what exceeds the height is left out."""
     item, status = shown.item, shown.item.status
     head = [
         *_head(status, width),
@@ -179,7 +179,7 @@ def _marks(marks: Sequence[Mark], width: int) -> list[str]:
 
 
 def _slow(requests: Sequence[SlowRequest], width: int) -> list[str]:
-    """Those that are still running, each with the line its code is at."""
+    """The requests that are still running, each with the current line of its code."""
     made = [output.faint("still running")]
     for one in requests[:_MOST_SLOW]:
         route = f"  {one.endpoint}" if one.endpoint else ""
@@ -197,7 +197,7 @@ def _bars(rates: Sequence[float]) -> str:
 
 
 def rate(value: float) -> str:
-    """Requests a second, three digits of them."""
+    """Requests per second, in three digits."""
     if value >= 10000:
         return f"{value / 1000:.1f}k"
     return f"{value:.0f}" if value >= 10 or not value else f"{value:.1f}"

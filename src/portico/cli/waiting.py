@@ -1,4 +1,4 @@
-"""That a start takes its time: one line that counts in a terminal, a line now and then elsewhere."""
+"""Shows that a start takes time: a counter in a terminal, an occasional line elsewhere."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from portico.run.watchers.runner import Watcher
 
 _SOON_SECONDS = 2.0
-"""A start that is over by then needs no word."""
+"""A start that takes less time needs no message."""
 _SELDOM_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
 
 
 class Waiting:
-    """Called again and again with the seconds that it has taken so far."""
+    """Called repeatedly with the seconds that the start has taken so far."""
 
     def __init__(self, screen: Screen, what: str) -> None:
         self.what, self._screen = what, screen
@@ -36,7 +36,7 @@ class Waiting:
         return f"still {self.what}, {seconds:.0f} s"
 
     def watcher(self, began: float) -> Watcher:
-        """Counts on while the run starts, from so many seconds."""
+        """Counts while the run starts, from this number of seconds."""
         from portico.run.watchers.runner import Watcher
 
         return Watcher("the start", lambda: self._count(began))
@@ -49,7 +49,7 @@ class Waiting:
             await tick(_LOOK_SECONDS)
 
     def over(self) -> None:
-        """It serves, or it ends."""
+        """Ends the counter: the site serves, or the run ends."""
         self._is_over = True
         if self._screen.is_terminal:
             self._screen.progress("")

@@ -1,4 +1,4 @@
-"""What fails beside the serving, as `portico status` shows it."""
+"""Failing background tasks, as `portico status` shows them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portico.protocol.status import WatcherStatus
 
 
 def rows(watchers: Iterable[WatcherStatus]) -> list[str]:
-    """What fails beside the serving, since when, and when it is tried again."""
+    """The failing background tasks: since when they fail, and when they are tried again."""
     return [output.warned(f"  failing    {_watcher(one)}") for one in watchers]
 
 

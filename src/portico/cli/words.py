@@ -1,10 +1,10 @@
-"""Figures as people say them, and words that fit."""
+"""Formats figures for people, and shortens text."""
 
 from __future__ import annotations
 
 
 def lasting(seconds: float) -> str:
-    """A length of time: 12 s, 3 min, 5 h, 2 d."""
+    """A duration: 12 s, 3 min, 5 h, 2 d."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -12,5 +12,5 @@ def lasting(seconds: float) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """So long that it fits."""
+    """The text, shortened to fit."""
     return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"

@@ -1,1 +1,3 @@
-"""One command, one file, in the room of its group in `portico --help`: it parses words, asks and prints."""
+"""One command per file, in the folder of its group in `portico --help`. A command parses arguments, asks and
+prints.
+"""

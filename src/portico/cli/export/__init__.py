@@ -1,1 +1,1 @@
-"""What `portico export` writes, a file for each program that reads it."""
+"""The outputs of `portico export`, one file per target program."""

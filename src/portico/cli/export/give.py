@@ -1,4 +1,4 @@
-"""A file that another program reads: printed, or written into a directory."""
+"""Prints a file for another program, or writes it into a directory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portico.run.disk.write import write_files
 
 
 def give(file: File, write: str | None) -> None:
-    """Raises PorticoError for a directory that cannot be written."""
+    """Raises PorticoError if the directory is not writable."""
     if not write:
         output.results([line.text for line in file.lines])
         return

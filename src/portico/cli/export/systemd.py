@@ -1,4 +1,4 @@
-"""`portico export systemd`: a unit."""
+"""`portico export systemd`: writes a systemd unit."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def command(app: str | None, config: str | None, user: str, write: str | None, *
     from portico.place.preset import service
     from portico.plan.build import plan
 
-    os.environ.pop("PORT", None)  # of this shell; the service has none
-    # As root the app is imported as who will run it, where this machine knows that user.
+    os.environ.pop("PORT", None)  # from this shell; the service has no PORT
+    # As root, the app is imported as its future user, if this machine has that user.
     found = gather(app, config, given(flags) | ({"user": user} if _is_known(user) else {}), serves=False)
     who = user or found.site.options.user or ("" if found.place.is_root else found.place.user)
     directory = here()
@@ -48,7 +48,7 @@ def command(app: str | None, config: str | None, user: str, write: str | None, *
 
 
 def _is_known(user: str) -> bool:
-    """Whether we may and can be that user."""
+    """Whether this process is allowed and able to become that user."""
     try:
         return bool(user) and os.geteuid() == 0 and bool(pwd.getpwnam(user))
     except KeyError:

@@ -1,1 +1,1 @@
-"""What a site keeps: its certificate, stored answers, what former sites left."""
+"""The stored data of a site: its certificate, cached answers, and directories of former sites."""

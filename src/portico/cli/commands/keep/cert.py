@@ -1,4 +1,4 @@
-"""`portico cert`: the certificate of a running site, and asking for a new one."""
+"""`portico cert`: shows the certificate of a running site, and orders a new one."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ _TRUST = (
 
 
 def _asked(runtime: str) -> CertificateStatus | None:
-    """None when the site has no HTTPS."""
+    """None if the site has no HTTPS."""
     (answer,) = client.ask(runtime, CERTIFICATE)
     return answer.certificate
 

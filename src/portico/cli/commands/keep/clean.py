@@ -1,4 +1,4 @@
-"""`portico clean`: what former sites left on the disk."""
+"""`portico clean`: removes what former sites left on the disk."""
 
 from __future__ import annotations
 

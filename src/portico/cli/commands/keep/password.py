@@ -1,4 +1,4 @@
-"""`portico password`: write a user and the hash of a password for `users` of [access]."""
+"""`portico password`: writes a user and a password hash for `users` of [access]."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _asked(name: str) -> str:
 
 
 def _put(path: Path, name: str, line: str | None) -> bool:
-    """Put that line in the place of the user's, whether there was one. The file's mode stays. Raises PorticoError."""
+    """Replace the user's line in the file, or add it. The file keeps its mode. Raises PorticoError."""
     try:
         status = path.stat() if path.exists() else None
         before = path.read_text("utf-8").splitlines() if status else []

@@ -1,4 +1,4 @@
-"""`portico purge`: make nginx forget what it keeps."""
+"""`portico purge`: deletes answers from nginx's cache."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""See what a site does."""
+"""Commands that show what a site does."""

@@ -1,4 +1,4 @@
-"""`portico dashboard`: the live picture of a running site, in a browser on this machine."""
+"""`portico dashboard`: a live view of a running site, in a browser on this machine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def command(app: str | None, config: str | None, name: str, port: int, no_open: 
 
 
 class _Remote:
-    """What the running site tells over its control socket."""
+    """The data that the running site sends over its control socket."""
 
     def __init__(self, runtime: str) -> None:
         self._runtime = runtime
@@ -64,7 +64,7 @@ async def _serve(runtime: str, port: int, *, opens: bool) -> None:
     from portico.watch.endpoint import Endpoint
 
     key = secrets.token_urlsafe(18)
-    endpoints: list[Endpoint] = []  # which know the port, and that is known when they are open
+    endpoints: list[Endpoint] = []  # they know the port, which is known once they are open
     try:
         server = await asyncio.start_server(
             lambda reader, writer: endpoints[0].answer(reader, writer), "127.0.0.1", port, limit=1 << 14
@@ -88,10 +88,10 @@ async def _serve(runtime: str, port: int, *, opens: bool) -> None:
 
 @contextmanager
 def _page_that_leads_to(url: str) -> Iterator[str]:
-    """The address of a file, for our own user's eyes alone, that takes a browser there.
+    """The address of a file that redirects a browser to the dashboard; only our own user can read the file.
 
-    A browser is told what to open in its arguments, and every user of the machine reads those: the key is no part of
-    them.
+    Every user of the machine can read a browser's arguments, so the key must not be
+    among them.
     """
     import tempfile  # mkdtemp: 0700
     from pathlib import Path
@@ -104,5 +104,5 @@ def _page_that_leads_to(url: str) -> Iterator[str]:
 
 
 def _has_browser() -> bool:
-    """Whether there is a screen with windows: a browser in this terminal would be in the way."""
+    """Whether there is a graphical display; a browser in this terminal would hide the output."""
     return output.is_terminal() and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

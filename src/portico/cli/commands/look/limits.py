@@ -1,4 +1,4 @@
-"""`portico limits`: what the limits refused, or would have refused."""
+"""`portico limits`: shows what the limits refused, or would have refused."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _asked(runtime: str) -> Status:
 
 
 def _banned(state: Path) -> tuple[Ban, ...]:
-    """From the list of the site, which may not run."""
+    """Read from the configuration of the site, which may not be running."""
     try:
         kept = untrusted.read_json(bans(str(state)), Kept)
     except (OSError, ValueError):

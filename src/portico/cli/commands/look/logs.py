@@ -1,4 +1,4 @@
-"""`portico logs`: the requests, each with what the app and nginx wrote about it."""
+"""`portico logs`: shows the requests, each with the output of the app and nginx about it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from portico.watch.lines import clock, detail, readable, visible
 
 _LOOK_SECONDS = 0.2
 _LATE_SECONDS = 5.0
-"""Words of a request that has not ended by then are shown without waiting for its line."""
+"""Output of a request that is still running after this time is shown before its request line."""
 _LAST = 20
 _MOST_HELD = 1_000_000
 
@@ -94,11 +94,11 @@ def command(
             _say_unread(reader)
             time.sleep(_LOOK_SECONDS)
     except KeyboardInterrupt:
-        pass  # the way to end it
+        pass  # the user ends it with Ctrl-C
 
 
 def _say_unread(reader: _Reader) -> None:
-    """Once for those that came since the last call."""
+    """Report the lines that were unreadable since the last call."""
     for what in reader.complaints():
         output.say(what)
 
@@ -111,33 +111,33 @@ def _seconds(text: str) -> float:
 
 
 class _Reader:
-    """The three files, and what waits for the line of its request."""
+    """Reads the three log files, and keeps output until the line of its request arrives."""
 
     def __init__(self, logs: Logs, which: Filter) -> None:
         self._access, self._error = Log(logs.access, which.since), Log(logs.error, which.since)
         self._app = Log(logs.app, which.since, is_untrusted=True)
         self.pending = Correlation(_MOST_HELD)
         self.loose: deque[Entry | Complaint] = deque()
-        """Words that belong to no request."""
+        """Output that belongs to no request."""
         self._requests, self._entries = request_reader(), entry_reader()
         self._came: dict[str, float] = {}
 
     def before(self) -> Iterator[Request]:
-        """What was logged so far."""
+        """The entries logged so far."""
         self._hear(self._app.all(), self._error.all())
         return self._requests.read(self._access.all())
 
     def fresh(self) -> Iterator[Request]:
-        """What came since; the app's words first, which were written first."""
+        """The entries since the last call; the app's output first, because it was written first."""
         self._hear(self._app.lines(), self._error.lines())
         return self._requests.read(self._access.lines())
 
     def complaints(self) -> list[str]:
-        """What is to be said of lines that could not be read since the last call."""
+        """The notes about lines that were unreadable since the last call."""
         return [what for what in (self._requests.complaint(), self._entries.complaint()) if what]
 
     def overdue(self) -> list[Entry]:
-        """What requests wrote that still run."""
+        """The output of requests that are still running."""
         now = time.monotonic()
         late = [id for id, came in self._came.items() if now - came > _LATE_SECONDS]  # noqa: A001
         for id in late:  # noqa: A001
@@ -169,7 +169,7 @@ class _Show:
         return bool(self._which.since) or time_logged[:10] != time.strftime("%Y-%m-%d")
 
     def history(self, reader: _Reader, last: int) -> int:
-        """What has been logged, the last so many of it, -1 for all; how many requests were shown."""
+        """Show the last entries of the log, -1 for all; returns how many requests were shown."""
         found = ((request, reader.pending.take(request)) for request in reader.before())
         chosen = ((request, words) for request, words in found if self._which.has(request))
         kept = chosen if last < 0 else iter(deque(chosen, maxlen=last))
@@ -196,7 +196,7 @@ class _Show:
         self._show_loose(reader, time.time() + 1)
 
     def _keep_last(self, reader: _Reader, most: int) -> None:
-        """Of words that belong to no request, as many as of requests: a log without requests may be long, too."""
+        """Limits output that belongs to no request as well: a log without requests may be long, too."""
         more = len(reader.loose) - most
         for _ in range(more):
             reader.loose.popleft()
@@ -246,7 +246,7 @@ class _Show:
 
 
 def coloured(request: Request, *, is_dated: bool = False) -> str:
-    """The short line as wide as the terminal, failures red and refusals yellow."""
+    """The short line, cut to the terminal's width; failures are red and refusals yellow."""
     width = shutil.get_terminal_size().columns if output.is_terminal() else 0
     text = readable(request, width, is_dated=is_dated)
     if request.status >= 500:

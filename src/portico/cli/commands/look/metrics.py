@@ -1,4 +1,4 @@
-"""`portico metrics`: the numbers of a running site, as Prometheus reads them."""
+"""`portico metrics`: prints the metrics of a running site in Prometheus' format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`portico status`: what runs, and since when."""
+"""`portico status`: shows what runs, and since when."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
 
 
 def starting(found: lock.Running) -> StartingSite:
-    """What a site says that cannot be asked yet."""
+    """The status of a site that cannot answer questions yet."""
     up = round(time.time() - found.since, 3)
     return StartingSite(found.app, tuple(found.urls), found.stage, found.pid, up)
 
@@ -82,7 +82,7 @@ def starting_line(start: StartingSite) -> str:
 
 
 def _serves(status: Status) -> bool:
-    """Whether the live release has what it needs to answer; a site that is still starting counts as well."""
+    """Whether the live release has what it needs to answer; also true while a site is starting."""
     live = [one.status for one in status.releases if one.number == status.live]
     return "resting" not in (*live, status.nginx.status)
 
@@ -132,7 +132,7 @@ def _release(release: ReleaseStatus, *, is_live: bool) -> list[str]:
 
 
 def _troubles(release: ReleaseStatus, status: Status) -> list[str]:
-    """That its workers cannot be replaced, or have other code than the release began with."""
+    """The note that its workers cannot be replaced, or run other code than the release began with."""
     number, other, made = release.number, release.other_code, []
     if failing := release.failing:
         made.append(output.bad(f"  failing    {failing.answer}"))
@@ -180,7 +180,7 @@ def _state_lines(status: Status) -> list[str]:
 
 
 def _slow(requests: Sequence[SlowRequest]) -> list[str]:
-    """Requests that have been running for more than a second, each with the innermost lines of its stack."""
+    """Requests that have run for more than a second, each with the innermost lines of its stack."""
     made = []
     for number, one in enumerate(requests[:_MOST_SLOW]):
         route = f" endpoint {visible(one.endpoint)}" if one.endpoint else ""
@@ -201,7 +201,7 @@ def _where(frame: Frame) -> str:
 
 
 def _copies(copies: CompressedStatus) -> list[str]:
-    """The static files that have compressed copies, and what keeps others from having any."""
+    """How many static files have compressed copies, and why others have none."""
     left = f"; {copies.left} are being compressed" if copies.left else ""
     large = f"; {len(copies.too_large)} too large for it" if copies.too_large else ""
     many = f"; {copies.left_out} more than are looked at" if copies.left_out else ""
@@ -222,7 +222,7 @@ def _bodies(bodies: Bodies) -> list[str]:
 
 
 def _requests(total: int, failed: int, left: int, maintenance: int) -> str:
-    """`1,204, 3 failed, 2 left`: the clients of the last left before their answers began."""
+    """`1,204, 3 failed, 2 left`: "left" counts clients that closed before their answers began."""
     words = output.bad(f"{failed:,} failed") if failed else "0 failed"
     words += f", {output.warned(f'{left:,} left')}" if left else ""
     return f"{total:,}, {words}" + (f", {maintenance:,} in maintenance" if maintenance else "")

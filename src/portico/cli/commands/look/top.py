@@ -1,4 +1,4 @@
-"""`portico top`: a running site, live in the terminal."""
+"""`portico top`: a live view of a running site in the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from portico.protocol.feed import Error, Item, Mark
 from portico.run.control import client
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
-"""The terminal's other screen, without a cursor, and back (xterm's, as everybody has them)."""
+"""xterm's escape sequences for the alternate screen without a cursor, and for the way back."""
 _HOME, _TO_END_OF_LINE, _TO_END = "\x1b[H", "\x1b[K", "\x1b[J"
 _HISTORY = 60
 
@@ -56,7 +56,7 @@ def _live(items: Iterator[Item]) -> None:
 
 
 def _whole(items: Iterator[Item]) -> Iterator[Shown]:
-    """Each moment with the history, marks and errors that came before it."""
+    """Each moment with the history, marks and errors before it."""
     rates: list[float] = []
     errors: dict[str, Error] = {}
     marks: list[Mark] = []
@@ -79,14 +79,14 @@ def _draw(rows: list[str]) -> None:
 
 
 class _Keys:
-    """What the keys have asked for."""
+    """What the user asked for with keys."""
 
     wants_help = False
 
 
 @contextmanager
 def _screen() -> Iterator[_Keys]:
-    """The terminal as a screen of ours; q is Ctrl-C, ? shows the help and hides it."""
+    """Use the whole terminal; q acts as Ctrl-C, ? shows and hides the help."""
     import signal
     import termios
     import threading

@@ -1,4 +1,4 @@
-"""`portico trace`: one request, step by step."""
+"""`portico trace`: shows one request step by step."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from portico.watch.trace.client import Wish
 from portico.watch.trace.evidence import Evidence, TracedSite, follow, keep
 
 _PIPED = 160
-"""Columns of an output that is no terminal."""
+"""The width of output that does not go to a terminal."""
 _NARROW = 90
-"""On fewer columns the cells of a table stand below each other."""
+"""In a narrower terminal, the cells of a table stand below each other."""
 _NARROWEST = 24
-"""Words are not folded to less than that."""
+"""The smallest width at which words are wrapped."""
 _LONG = 56
 _STRIPE = 48
 _BESIDE_STRIPE = 42
 _BELOW = 33
-"""Where the second line of a step begins."""
+"""The column at which the second line of a step begins."""
 _FAILED_STATUS = 400
 Colour = Any
 _COLOURS: dict[str, Colour] = {
@@ -86,7 +86,7 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
 
 
 def wished(url: str, status: Status, words: dict[str, Any]) -> Wish:
-    """What the words mean for the running site with this status. Raises UsageError."""
+    """The URL and request that the arguments mean for the running site with this status. Raises UsageError."""
     here = ""
     if url.startswith("/"):
         scheme, _, host, *_ = status.urls[0].split("/")
@@ -108,7 +108,7 @@ def wished(url: str, status: Status, words: dict[str, Any]) -> Wish:
 
 
 def _own_address(url: str, listen: Iterable[str]) -> str:
-    """Where the site itself listens for this URL; empty when nginx has another port, behind somebody else's."""
+    """Where the site itself listens for this URL; empty if nginx uses another port, behind another proxy."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     found = [Address.parse(text) for text in listen]
@@ -127,7 +127,7 @@ def _body(data: str | None) -> bytes:
 
 
 def shown(evidence: Evidence) -> Trace:
-    """The whole trace as values."""
+    """The whole trace as JSON values."""
     sent = evidence.sent
     return Trace(
         method=sent.method,
@@ -147,13 +147,13 @@ def shown(evidence: Evidence) -> Trace:
 
 
 def _shown_line(evidence: Evidence) -> Fields:
-    """nginx's line without the secrets that stand in a URL."""
+    """nginx's line without the secrets in its URL."""
     record = evidence.line.record() if evidence.line else {}
     return record | {name: evidence.mask.url(record[name]) for name in ("uri", "referer")}
 
 
 def _without_secrets(text: str, evidence: Evidence) -> str:
-    """nginx's complaint, which quotes the URL and the Referer."""
+    """nginx's error, which quotes the URL and the Referer."""
     sent = evidence.sent
     for value in (sent.target, *(value for name, value in sent.headers if name.lower() == "referer")):
         text = text.replace(value, evidence.mask.url(value))
@@ -161,13 +161,13 @@ def _without_secrets(text: str, evidence: Evidence) -> str:
 
 
 def _text(place: str) -> str:
-    """The line that is at a place, as it stands there now."""
+    """The current text of the line at a place."""
     path, _, number = place.rpartition(":")
     return linecache.getline(path, int(number)).strip() if path and number.isdigit() else ""
 
 
 def lines(evidence: Evidence, width: int) -> list[str]:
-    """What a person reads, on so many columns."""
+    """The trace as text for people, in this many columns."""
     sent = evidence.sent
     answer = visible(f"{sent.status} {sent.reason}" if sent.status else sent.error)
     head = f"{sent.method} {sent.scheme}://{sent.host}:{sent.port}{visible(evidence.target)}"
@@ -197,7 +197,7 @@ def lines(evidence: Evidence, width: int) -> list[str]:
 
 
 def _colour(actor: str) -> Colour:
-    return _COLOURS.get(actor, output.good)  # that of the gateway
+    return _COLOURS.get(actor, output.good)  # the gateway's colour
 
 
 def _table(rows: list[Row], width: int) -> list[str]:
@@ -219,13 +219,13 @@ def _table(rows: list[Row], width: int) -> list[str]:
 
 
 def _folded(text: str, width: int, indent: int) -> list[str]:
-    """The text in lines that fit behind an indent, words unbroken; at least one line."""
+    """The text in lines that fit after an indent, words unbroken; at least one line."""
     room = max(_NARROWEST, width - indent)
     return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [text]
 
 
 def _short(place: str) -> str:
-    """Files of Portico's own by the name that `portico explain` knows."""
+    """Portico's own files, by the names that `portico explain` knows."""
     place = place.rpartition("/conf/")[2]
     return place if len(place) <= _LONG else "..." + place[-_LONG:]
 
@@ -241,7 +241,7 @@ def _answered(answered: list[Answered], width: int) -> list[str]:
 
 
 class _Compared(NamedTuple):
-    """One thing and what three sides call it, None where it was not there."""
+    """One value as three sides see it, None where it is missing."""
 
     name: str
     values: tuple[str | None, str | None, str | None]
@@ -253,7 +253,8 @@ class _Compared(NamedTuple):
 
 
 def _compared(titles: tuple[str, str, str], rows: list[_Compared], width: int) -> list[str]:
-    """A table as wide as the terminal; on a narrow one what did not change has one line, the rest four."""
+    """A table as wide as the terminal. In a narrow one, an unchanged value takes one line and a changed one four.
+    """
     named = min(max((len(visible(row.name)) for row in rows), default=0), width // 4)
     room = (width - named - 5) // 3
     if width < _NARROW:
@@ -298,7 +299,7 @@ def _moment(moment: Moment, width: int) -> list[str]:
 
 
 def _repeated(found: list[Evidence]) -> list[str]:
-    """How the times spread."""
+    """The distribution of the times."""
     times = sorted(one.sent.at("end") - one.sent.at("begin") for one in found if one.sent.status)
     statuses = sorted({one.sent.status for one in found})
     if not times:

@@ -1,4 +1,4 @@
-"""`portico waf`: what the firewall found, rule by rule."""
+"""`portico waf`: shows what the firewall found, rule by rule."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Change a site that runs."""
+"""Commands that change a running site."""

@@ -1,4 +1,4 @@
-"""`portico drain`: no new requests for one server; those it has are finished."""
+"""`portico drain`: sends no new requests to one server; requests in progress are finished."""
 
 from __future__ import annotations
 

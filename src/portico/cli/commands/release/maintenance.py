@@ -1,4 +1,4 @@
-"""`portico maintenance`: close the site for a while, with a page that says so."""
+"""`portico maintenance`: closes the site temporarily, with a page that says so."""
 
 from __future__ import annotations
 

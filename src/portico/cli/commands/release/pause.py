@@ -1,4 +1,4 @@
-"""`portico pause`: let requests wait for a moment."""
+"""`portico pause`: lets requests wait for a moment."""
 
 from __future__ import annotations
 

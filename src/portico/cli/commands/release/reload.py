@@ -1,4 +1,4 @@
-"""`portico reload`: new code and new configuration, no request lost."""
+"""`portico reload`: deploys new code and configuration without losing a request."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def command(
     if promote or abort:
         follow(runtime, PROMOTE if promote else ABORT, is_json=is_json)
     if lock.running(runtime) is None and (found := absent(runtime)):
-        # It does not run, and its gateway knows why: this is to try it again now.
+        # The site does not run, and its gateway knows why: this command tries to start it again.
         follow(found.gateway, START, OfSite(found.status.name), is_json=is_json)
     asked = Reload(str(Path(path).absolute()) if path else "", (canary or "").removesuffix("%"))
     follow(runtime, RELOAD, asked, is_json=is_json)
 
 
 def _check_share(canary: str | None) -> None:
-    """Raises UsageError for a share that no canary can have."""
+    """Raises UsageError for a share that a canary cannot have."""
     if canary is not None and canary.removesuffix("%") not in ("10", "20", "30", "40", "50"):
         problem = Problem(
             "--canary", f'"{canary}" is not a possible share', "expected 10%, 20%, 30%, 40% or 50%"
@@ -72,8 +72,8 @@ def _check_share(canary: str | None) -> None:
 
 
 def follow(runtime: str, command: Command[A, Notice], args: A | None = None, *, is_json: bool) -> None:
-    """Ask for it, show each step, and exit as it ended. Raises PorticoError when nothing runs."""
-    code = FAILED  # until it is said that it was done: the site may end meanwhile
+    """Send the command, show each step, and exit with its result. Raises PorticoError if nothing runs."""
+    code = FAILED  # until success is reported: the site may end before
     for item in client.ask(runtime, command, args):
         if isinstance(item, _DONE[command.name]):
             code = 0
@@ -92,4 +92,4 @@ _DONE: dict[str, tuple[type[Notice], ...]] = {
     ABORT.name: (notices.CanaryLeft,),
     ROLLBACK.name: (notices.RolledBack, notices.CanaryLeft),
 }
-"""The notice that says it was done."""
+"""The notice that reports success."""

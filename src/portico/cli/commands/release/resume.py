@@ -1,4 +1,4 @@
-"""`portico resume`: the end of a pause."""
+"""`portico resume`: ends a pause."""
 
 from __future__ import annotations
 

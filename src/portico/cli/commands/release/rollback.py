@@ -1,4 +1,4 @@
-"""`portico rollback`: the release before this one serves again."""
+"""`portico rollback`: serves the previous release again."""
 
 from __future__ import annotations
 

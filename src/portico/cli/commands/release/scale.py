@@ -1,4 +1,4 @@
-"""`portico scale`: more or fewer workers at once."""
+"""`portico scale`: changes the number of workers at once."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Run a site: start it, stop it, look for what would break, make a service of it."""
+"""Commands that start, stop and check a site, and export it as a service."""

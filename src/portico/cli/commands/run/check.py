@@ -1,4 +1,4 @@
-"""`portico check`: what would break, before it does."""
+"""`portico check`: finds what would break."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def command(
 
 
 def _of_several(apps: tuple[str, ...], flags: dict[str, Any], *, is_json: bool) -> list[Finding]:
-    """Shown as they are found: each app is imported, which takes its time."""
+    """Results are shown as they arrive: the import of each app takes time."""
     found_by_site: dict[str, list[Finding]] = {}
     bindings = BindingTable()
     several = Several(apps, flags)
@@ -103,7 +103,7 @@ def _of_several(apps: tuple[str, ...], flags: dict[str, Any], *, is_json: bool) 
 
 
 def _of_one(site: str, flags: dict[str, Any], ours: frozenset[int]) -> list[Finding]:
-    flags = {name: value for name, value in flags.items() if name != "name"}  # that of the gateway
+    flags = {name: value for name, value in flags.items() if name != "name"}  # the gateway's name
     try:
         return findings(gather(site, None, flags, looks=True), ours)
     except PorticoError as error:
@@ -112,7 +112,7 @@ def _of_one(site: str, flags: dict[str, Any], ours: frozenset[int]) -> list[Find
 
 def _lines(finding: Finding) -> list[str]:
     subject, what = output.safe(finding.subject), output.safe(finding.what)
-    # A setting's name stands in its sentence.
+    # The sentence contains the name of the setting.
     said = what.removeprefix(subject) if what.startswith(f"{subject} ") else f": {what}"
     head = f"{_MARKS[finding.level]}  {output.strong(subject)}{said}"
     return [head, *(f"           {line}" for line in output.safe(finding.hint).splitlines())]

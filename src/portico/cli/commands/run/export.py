@@ -1,4 +1,4 @@
-"""`portico export`: the site as another program's own files."""
+"""`portico export`: writes the site as files of another program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`portico run`: serve it, in the foreground."""
+"""`portico run`: serves a site in the foreground."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.2
 _SELDOM_SECONDS, _QUIET_SECONDS = 1.0, 5.0
-"""When nothing has come for a while: an idle site takes no time of the machine."""
+"""The interval when no lines have come for a while: an idle site uses no CPU time."""
 _FULL_SECONDS = 0.005
-"""How soon to look whether the reader has gone on; each time later."""
+"""How soon to check whether the reader has caught up; the interval grows."""
 _FAR_BEHIND_BYTES = 64 << 20
 """A reader of the request lines that is further behind than this loses lines: some 200 000 requests."""
 _MOST_LINES = 10
-"""Lines shown at a look: 50 a second are more than a person reads and cost next to nothing."""
+"""The number of lines per look: 50 a second are more than a person reads, and cost almost nothing."""
 
 
 @click.command("run")
@@ -76,9 +76,9 @@ def command(apps: tuple[str, ...], config: str | None, gateway: str, **flags: An
 
 
 def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: str = "") -> None:
-    """Plan and run, until a signal ends it; ends as the run did. Raises PorticoError.
+    """Plan and run until a signal ends the site; ends in the same way as the run. Raises PorticoError.
 
-    `gateway` is the runtime directory of one whose nginx serves the site beside others.
+    `gateway` is the runtime directory of a gateway whose nginx serves this site and others.
     """
     hold()
     screen = Screen()
@@ -95,7 +95,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
 def _serve(
     stack: ExitStack, screen: Screen, app: str | None, config: str | None, flags: dict[str, Any], gateway: str
 ) -> int:
-    """Ask, plan and run; the exit code. What is begun before the run is ended by the stack."""
+    """Inspect the app, plan and run; returns the exit code. The stack ends what was started before the run."""
     claim: list[Claim] = []
     waiting = Waiting(screen, "importing the app")
 
@@ -145,26 +145,26 @@ def _said(
     if isinstance(item, notices.Ready):
         item = notices.Ready(item.took_seconds + gathered.import_seconds)
     if isinstance(item, notices.Switched):
-        remember()  # not before: a release that is refused tells nothing of the next start
+        remember()  # only now: a refused release says nothing about the next start
     _say(item, gathered, screen)
 
 
 def patient(gathered: Gathered) -> Plan:
-    """The plan, with the time to become healthy counted from what the import took when one process was asked: workers
-    share the cores, so three times that is added."""
+    """The plan. If only one process was measured, the time to become healthy grows with the import time: workers
+    share the cores, so three times the import time is added."""
     health = gathered.plan.health
     seconds = math.ceil(health.start_seconds + 3 * gathered.import_seconds)
     return replace(gathered.plan, health=replace(health, start_seconds=float(seconds)))
 
 
 def _import_run() -> None:
-    """asyncio and the supervisor take 80 ms to import, which the app's own import hides."""
+    """Imports asyncio and the supervisor, which takes 80 ms, while the app's own import runs."""
     import portico.run.supervisor.loop
     import portico.watch.live  # noqa: F401
 
 
 def end(code: int) -> None:
-    """End as the run did: by the signal that ended it, which shells and systemd tell from a failure."""
+    """End as the run did. Shells and systemd distinguish a signal from a failure."""
     number = code - 128
     if number > 0 and os.getpid() != 1:
         sys.stdout.flush()
@@ -175,7 +175,7 @@ def end(code: int) -> None:
 
 def _say(item: notices.Notice, gathered: Gathered, screen: Screen) -> None:
     if gathered.plan.shared and isinstance(item, notices.Starting | notices.Ready):
-        # The gateway says so, of every site; what is to be known about this one is said here.
+        # The gateway prints the notes of every site; only the notes of this one are printed here.
         for note in gathered.plan.notes if isinstance(item, notices.Ready) else ():
             screen.say(f"note: {note}", Priority.NOTICE)
         for alarm in gathered.plan.alarms if isinstance(item, notices.Ready) else ():
@@ -192,7 +192,7 @@ def _say(item: notices.Notice, gathered: Gathered, screen: Screen) -> None:
 
 
 def _shows(plan: Plan, screen: Screen) -> list[Watcher]:
-    """What is shown while it runs. One that is started again goes on where it was."""
+    """Shows output while the site runs. After a restart it continues where it was."""
     from portico.run.watchers.runner import Watcher
 
     follow = functools.cache(lambda path: Follower(Path(path)))
@@ -223,9 +223,9 @@ async def _show_requests(plan: Plan, screen: Screen, follower: Follower) -> Roun
 
 
 def _copy(follower: Follower, screen: Screen) -> int:
-    """Pass on the lines as they are in the file; how many bytes, about MOST of them.
+    """Pass on the lines unchanged; returns how many bytes, about MOST of them.
 
-    What the reader has no time for waits in the file.
+    Lines stay in the file until the reader has time for them.
     """
     came = 0
     while came < MOST and screen.has_room and (text := follower.text(PIECE)):
@@ -238,7 +238,7 @@ def _copy(follower: Follower, screen: Screen) -> int:
 
 
 def _show(follower: Follower, screen: Screen) -> int:
-    """Say the requests as people read them; of how many bytes, about MOST of them."""
+    """Print the requests in the form for people; returns how many bytes, about MOST of them."""
     text = follower.text(MOST)
     lines = decoded(text)
     reader = request_reader()
@@ -251,9 +251,9 @@ def _show(follower: Follower, screen: Screen) -> int:
 
 
 async def _show_errors(plan: Plan, screen: Screen, follower: Follower) -> Rounds:
-    """The gateway's own complaints. That the app is not there yet, or no more, is said by the run itself.
+    """The gateway's own errors. The run itself reports that the app is not there yet, or has gone.
 
-    That it inherits its listening sockets is as it should be.
+    Messages about inherited listening sockets are expected and left out.
     """
     pace = _Pace()
     log = error_log_of(plan.gateway.name)
@@ -273,7 +273,7 @@ async def _show_errors(plan: Plan, screen: Screen, follower: Follower) -> Rounds
 
 
 class _Pace:
-    """How long to wait for the next lines: not long while lines come and are read."""
+    """How long to wait for the next lines; short while lines arrive and are read."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -289,7 +289,7 @@ class _Pace:
         if not has_room:
             self._full = _FULL_SECONDS if came else min(2 * self._full, _SELDOM_SECONDS)
             await (tick(_SELDOM_SECONDS) if self._full > _LOOK_SECONDS else asyncio.sleep(self._full))
-        elif came >= PIECE:  # more may wait
+        elif came >= PIECE:  # there may be more
             await asyncio.sleep(0)
         else:
             await tick(_LOOK_SECONDS if now - self._last < _QUIET_SECONDS else _SELDOM_SECONDS)

@@ -1,4 +1,4 @@
-"""`portico stop`: finish what is in progress and leave."""
+"""`portico stop`: finishes requests in progress and stops the site."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def command(app: str | None, config: str | None, name: str) -> None:
         return
     if (begun := lock.running(runtime)) and begun.stage:
         if gateway := gateway_of(runtime):
-            # Its supervisor would be started again.
+            # The gateway would start its supervisor again.
             for answer in client.ask(gateway, HALT, OfSite(lock.site_of(runtime))):
                 output.say(f"{answer.name} is {answer.status}")
             return
-        lock.interrupt(runtime, begun)  # it has begun nothing that must be finished
+        lock.interrupt(runtime, begun)  # it has started nothing that must be finished
     else:
         for leaving in client.ask(runtime, STOP):
             output.say(output.faint(f"pid {leaving.stopping} finishes its requests ..."))
-    # The run ends its children within its own ladder of times; it is only waited for here.
+    # The run ends its children within its own timeouts; this command only waits.
     while lock.running(runtime) is not None:
         client.refuse_stopped(runtime)
         time.sleep(_LOOK_SECONDS)

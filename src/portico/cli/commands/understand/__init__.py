@@ -1,1 +1,1 @@
-"""Say what would be done, and why."""
+"""Commands that show what would be done, and why."""

@@ -1,4 +1,4 @@
-"""`portico explain`: why each generated line is there."""
+"""`portico explain`: shows why each generated line is there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from portico.project.sites import one_of
 
 @dataclass(frozen=True)
 class Explained:
-    """A line, where it stands, and its reason; `does` and `default` say what the directive does wherever it stands."""
+    """A line, its place and its reason; `does` and `default` describe the directive in general."""
 
     file: str
     number: int
@@ -87,7 +87,7 @@ def command(
 
 
 def explain(plan: Plan, what: str | None) -> list[Explained]:
-    """The lines that `what` means. Raises UsageError, naming the nearest, when there is none."""
+    """The lines that `what` means. Raises UsageError with the nearest names if there is none."""
     language = language_of(plan)
     everything = [
         _explained(language, file.path, number, line)
@@ -134,7 +134,7 @@ def _name(item: Explained) -> str:
 
 
 def _not_a_line(plan: Plan, path: str, number: int) -> Problem | None:
-    """Why a number of a file of ours means no line that has a reason; None when it is no such file."""
+    """Why a line number of a generated file has no reason; None if there is no such file."""
     lines = next((file.lines for file in plan.files if file.path == path), None)
     if lines is None:
         return None

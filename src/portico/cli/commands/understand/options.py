@@ -1,4 +1,4 @@
-"""`portico options`: every option there is."""
+"""`portico options`: lists every option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`portico plan`: processes, files and reasons, without doing anything."""
+"""`portico plan`: shows processes, files and reasons, and changes nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def command(
     app: str | None, config: str | None, is_json: bool, write: str | None, is_diff: bool, **flags: Any
 ) -> None:
     """Show how APP would be run: processes and files, without starting anything."""
-    # What runs beside other sites is compared with a plan for that.
+    # A site that runs beside others is compared with a plan for a gateway.
     gateway = gateway_of(runtime_of(app, config, flags.get("name") or "")) if is_diff else ""
     gathered = gather(app, config, given(flags), gateway=gateway, looks=True)
     plan = gathered.plan

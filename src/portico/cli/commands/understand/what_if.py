@@ -1,4 +1,4 @@
-"""`portico what-if`: a request before and after a line of the gateway's configuration is changed or dropped."""
+"""`portico what-if`: compares a request before and after a change to the gateway's configuration."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _through(site: TracedSite, binary: str, change: Change | None, wish: Wish) -
 
 
 def _connecting(wish: Wish, addresses: dict[str, str]) -> Wish:
-    """To the second gateway's port that stands for the one of the URL."""
+    """The URL with the second gateway's port in place of its own."""
     from dataclasses import replace
     from urllib.parse import urlsplit
 
@@ -96,7 +96,7 @@ def _connecting(wish: Wish, addresses: dict[str, str]) -> Wish:
 
 
 def differences(before: Evidence, after: Evidence) -> list[dict[str, str]]:
-    """What a client, the app or the gateway would see otherwise; not the times, which always differ."""
+    """The differences that a client, the app or the gateway would see; without times, which always differ."""
     old, new = (_facts(shown(one), one) for one in (before, after))
     if old["the app"] != new["the app"]:
         old, new = (
