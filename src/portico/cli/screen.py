@@ -1,5 +1,4 @@
-"""Output of a running site: request lines to stdout, the rest to stderr. A blocked reader does not stop the site.
-"""
+"""Output of a running site: request lines to stdout, the rest to stderr. A blocked reader cannot stop the site."""
 
 from __future__ import annotations
 

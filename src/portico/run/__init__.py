@@ -1,1 +1,1 @@
-"""Make a Plan so, and keep it so."""
+"""Runs a Plan, and keeps it running."""

@@ -1,6 +1,6 @@
-"""Wait for blocking work without blocking: each in a daemon thread, so that no exit waits for it.
+"""Runs blocking work without blocking the loop, each in a daemon thread, so that the exit does not wait for it.
 
-asyncio's own executor joins its threads at the end, and a question to a hanging app would delay Ctrl-C.
+asyncio's own executor joins its threads at exit, so a question to a hanging app would delay Ctrl-C.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def from_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], T], seconds: float = 5.0) -> T:
-    """What `work` returns when the loop's own thread calls it; called from another one. Raises TimeoutError."""
+    """The result of `work`, run in the loop's own thread; call it from another thread. Raises TimeoutError."""
 
     async def do() -> T:
         return work()
@@ -23,7 +23,7 @@ def from_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], T], seconds:
 
 
 async def in_background(work: Callable[[], T]) -> T:
-    """What `work` returns or raises."""
+    """Returns or raises the result of `work`."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -47,14 +47,14 @@ async def in_background(work: Callable[[], T]) -> T:
         try:
             loop.call_soon_threadsafe(settle, result, error)
         except RuntimeError:
-            pass  # the loop has ended meanwhile: nobody wants to know any more
+            pass  # the loop has ended: nothing waits for the result
 
     threading.Thread(target=go, daemon=True).start()
     return await future
 
 
 async def guarded(work: Coroutine[Any, Any, None], failed: Callable[[Exception], None]) -> None:
-    """Do it; an error goes to `failed`, so that the caller does not wait forever."""
+    """Do the work; an error goes to `failed`, so that the caller does not wait forever."""
     try:
         await work
     except Exception as error:  # noqa: BLE001  as said

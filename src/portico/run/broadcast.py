@@ -1,4 +1,4 @@
-"""The broadcast of notices: each reaches the terminal, and every client that follows at the moment."""
+"""Broadcasts notices to the terminal and to every client that follows at the moment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Broadcast:
         self._followers: set[Items] = set()
 
     def add(self, hear: Callable[[Notice], None]) -> None:
-        """One more listener, which hears everything after those before."""
+        """Add a listener; it gets each notice after the earlier listeners."""
         self._hear.append(hear)
 
     def say(self, item: Notice) -> None:
@@ -29,7 +29,7 @@ class Broadcast:
 
     @contextmanager
     def follow(self) -> Iterator[Items]:
-        """Everything said from now on."""
+        """All notices from now on."""
         items: Items = asyncio.Queue()
         self._followers.add(items)
         try:
@@ -39,7 +39,9 @@ class Broadcast:
 
 
 async def until_reloaded(items: Items) -> AsyncIterator[Notice]:
-    """The notices of the next reload that begins, to its end, good or bad; also when the site stops instead."""
+    """The notices of the next reload, from its begin to its end, successful or not; they also end if the site
+    stops.
+    """
     number = 0
     while True:
         item = await items.get()
@@ -52,7 +54,7 @@ async def until_reloaded(items: Items) -> AsyncIterator[Notice]:
 
 
 async def until_decided(items: Items) -> AsyncIterator[Notice]:
-    """The one notice that a promotion, an abortion or a rollback ends with."""
+    """The one notice that ends a promotion, an abort or a rollback."""
     while True:
         item = await items.get()
         if isinstance(

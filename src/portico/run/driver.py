@@ -1,4 +1,4 @@
-"""Feeds the machine, one event after the other, and wakes it when it asked to be."""
+"""Feeds events to the machine one by one, and wakes it at the times that it asked for."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from portico.run.machine.action import Action
 from portico.run.machine.event import Event, NotDone
 
 Perform = Callable[[Action], NotDone | None]
-"""Does it, or begins it; what prevented it."""
+"""Performs or starts an action; returns the error, if any."""
 
 
 class Driver:
-    """`tell` queues an event; `run` carries them to the machine, and its actions to who performs them."""
+    """`tell` queues an event; `run` passes events to the machine, and its actions to `perform`."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -27,7 +27,7 @@ class Driver:
         self._arrived = asyncio.Event()
 
     def time(self) -> float:
-        """The machine's time: monotonic, whatever happens to the clock."""
+        """The machine's time: monotonic, independent of the system clock."""
         return self._loop.time()
 
     def tell(self, event: Event) -> None:
@@ -35,7 +35,7 @@ class Driver:
         self._arrived.set()
 
     async def run(self, perform: Perform, first: Event) -> do.Exit:
-        """From the first event to the machine's Exit."""
+        """Run from the first event to the machine's Exit."""
         self.tell(first)
         while True:
             await self._wait()
@@ -50,7 +50,7 @@ class Driver:
         return end
 
     async def _wait(self) -> None:
-        """Wait for the next event; a Tick, when the machine's time comes first."""
+        """Wait for the next event; a Tick if the machine's time comes first."""
         try:
             async with asyncio.timeout_at(machine.wake_at(self.state)):
                 await self._arrived.wait()
@@ -61,7 +61,9 @@ class Driver:
 def obey(
     state: State, event: Event, now: float, perform: Perform
 ) -> tuple[State, list[NotDone], do.Exit | None]:
-    """What one event brings: a failure undoes the step where the state before it serves on, else it is an event."""
+    """Handle one event. A failure undoes the step if the previous state keeps serving; otherwise it becomes an
+    event.
+    """
     failures = list[NotDone]()
     before, (state, actions) = state, machine.step(state, event, now)
     todo = deque(actions)

@@ -1,1 +1,1 @@
-"""Passes for costly routes: the keys, the puzzles, who takes the solutions, and when there is pressure."""
+"""The challenge for costly routes: keys, puzzles, the endpoint for solutions, and the detection of pressure."""

@@ -1,4 +1,4 @@
-"""Takes the solutions of puzzles at a socket behind nginx, and gives passes. It does nothing else."""
+"""Accepts solutions of puzzles on a socket behind nginx, and issues passes. It does nothing else."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from portico.run.challenge.keys import Keys
 COOKIE = "portico_pass"
 _SECONDS = 5.0
 _MOST_OPEN = 256
-"""Connections at once; nginx asks again of the browser for those beyond."""
+"""Concurrent connections; for further ones nginx sends the browser the challenge again."""
 
 Find = Callable[[], tuple[PlannedChallenge, Keys] | None]
 
 
 class Endpoint:
-    """`find` is what holds now: a reload may change it, or end the challenge."""
+    """`find` returns the current challenge: a reload may change or end it."""
 
     def __init__(self, find: Find, now: Callable[[], float] = time.time) -> None:
         self._find, self._now, self._open = find, now, 0
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, one request."""
+        """Handles one connection with one request."""
         self._open += 1
         try:
             if self._open > _MOST_OPEN:
@@ -38,7 +38,7 @@ class Endpoint:
                     writer.write(self._judged(request))
                     await writer.drain()
         except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
-            pass  # whoever asked has gone, or does not speak HTTP
+            pass  # the client has closed the connection, or does not speak HTTP
         finally:
             self._open -= 1
             writer.close()

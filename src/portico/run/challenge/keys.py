@@ -1,4 +1,4 @@
-"""What passes and puzzles are signed with: two keys, so that passes outlive a change. Nobody else may read them."""
+"""The two keys that sign passes and puzzles, so that passes stay valid after a rotation. They are secret."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from portico.place import untrusted
 from portico.plan.model import File, Line, PlannedChallenge
 
 LIFE_SECONDS = 30 * 86400.0
-"""How old a key becomes. A pass is good for half a day, and its key is known for as long again."""
+"""The lifetime of a key. A pass is valid for half a day, and its key is kept for as long again."""
 _SECRET_BYTES = 32
 
 
 class Key(msgspec.Struct, frozen=True):
-    """`name` is a letter, which each pass begins with; `made` a Unix time."""
+    """`name` is the letter that begins each pass; `made` is a Unix time."""
 
     name: str
     secret: str
@@ -28,7 +28,7 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """Passes are signed with `current`; those of `before` are good, too."""
+    """`current` signs new passes; passes signed with `before` are valid, too."""
 
     current: Key
     before: Key | None = None
@@ -38,17 +38,17 @@ class Keys(msgspec.Struct, frozen=True):
         return (self.current, self.before) if self.before else (self.current,)
 
     def is_due(self, now: float) -> bool:
-        """Whether it is time for another; also where the clock has jumped back behind the first."""
+        """Whether a new key is due; also if the clock was set back to before the current one."""
         return not 0 <= now - self.current.made < LIFE_SECONDS
 
     def file(self) -> File:
-        """The rows of a map, as nginx includes them."""
+        """The rows of a map, for nginx to include."""
         rows = tuple(Line(f"~^{key.name} {key.secret};") for key in self.all)
         return File(PlannedChallenge.FILE, rows, 0o600, is_secret=True)
 
 
 def kept(path: str, now: float) -> Keys:
-    """Those of the file; new ones where there are none that nobody else has read. Raises OSError."""
+    """The keys in the file; new ones if it has none, or another user may have read them. Raises OSError."""
     found = _read(Path(path))
     if found is not None and not found.is_due(now):
         return found
@@ -77,6 +77,6 @@ def _read(path: Path) -> Keys | None:
 
 
 def _is_sound(key: Key) -> bool:
-    """nginx reads it: a file that something has damaged must not become words of its own."""
+    """nginx includes these values: a damaged file must not become directives."""
     has_name = len(key.name) == 1 and key.name in ascii_lowercase
     return has_name and len(key.secret) == 2 * _SECRET_BYTES and set(key.secret) <= set("0123456789abcdef")

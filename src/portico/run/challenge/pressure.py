@@ -1,7 +1,7 @@
-"""When passes are asked for: while more requests come than the app answers, and for some time after. Pure.
+"""Decides when clients need a pass: while more requests come than the app answers, and for some time after. Pure.
 
-Those who are asked for a pass leave the app alone, and so the pressure seems to be gone. Each time that it comes back
-at once, passes are asked for twice as long.
+The challenge keeps clients away from the app, so the pressure seems to be gone. Each time that it returns at
+once, the challenge lasts twice as long.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 SHORTEST_SECONDS, LONGEST_SECONDS = 60.0, 900.0
 SOON_SECONDS = 60.0
 BUSY_SHARE = 0.85
-"""Of what the processors give the workers."""
+"""The share of the workers' CPU time."""
 _BUSY_LOOKS = 4
-"""So often in a row: a second request that takes its time is no pressure."""
+"""The number of consecutive looks: a single slow request is no pressure."""
 
 
 @dataclass
 class Pressure:
-    """Told at each look whether the app is pressed."""
+    """Called at each look with whether the app is under pressure."""
 
     is_on: bool = False
     hold: float = SHORTEST_SECONDS
@@ -26,7 +26,7 @@ class Pressure:
     lowered_at: float = float("-inf")
 
     def look(self, now: float, *, is_pressed: bool) -> bool:
-        """Whether passes are asked for from now on."""
+        """Whether clients need a pass from now on."""
         if is_pressed:
             if not self.is_on:
                 is_soon = now - self.lowered_at < SOON_SECONDS
@@ -39,14 +39,16 @@ class Pressure:
 
 @dataclass
 class Busy:
-    """Whether an app is pressed that does not say so: its processors are busy, or requests wait for it."""
+    """Detects pressure for an app that does not report it: its CPUs are busy, or requests wait for it."""
 
     looks: int = 0
     seconds: float = 0.0
     at: float = 0.0
 
     def look(self, now: float, used: float, room: float, *, waiting: bool) -> bool:
-        """`used` are the seconds of CPU that its workers have used so far, `room` what they get in a second."""
+        """`used` are the CPU seconds that its workers have used so far, `room` the CPU seconds available per
+        second.
+        """
         elapsed, spent = now - self.at, used - self.seconds
         is_first, self.at, self.seconds = self.at == 0.0, now, used
         is_busy = not is_first and elapsed > 0 and spent >= BUSY_SHARE * room * elapsed

@@ -1,7 +1,7 @@
 """Puzzles and passes. Pure.
 
-A puzzle is the half minute in which it was made, signed: nobody can work ahead. Its solution is made for one address,
-and good for the network of that address: it buys no pass for anybody else.
+A puzzle is the half minute in which it was made, signed: it cannot be solved in advance. A solution and its pass
+are valid for the network of one address only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from portico.run.challenge.keys import Key, Keys
 
 EVERY_SECONDS = 30
 FRESH_SECONDS = 300
-"""How old a puzzle may be: a page may wait in a tab that nobody looks at."""
+"""The largest age of a puzzle: a page may wait in a background tab."""
 PASS_SECONDS = 12 * 3600
 _SEED = re.compile(r"(\d{10})\.([\w-]{22})", re.ASCII)
 _NONCES = re.compile(rf"\d{{1,9}}(?:\.\d{{1,9}}){{{PARTS - 1}}}", re.ASCII)
@@ -32,7 +32,7 @@ def seed(keys: Keys, now: float) -> str:
 
 
 def is_solved(keys: Keys, said: str, client: str, nonces: str, now: float) -> bool:
-    """Whether these are the solution of that puzzle for that address, and the puzzle is one of ours, and of now."""
+    """Whether this solves that puzzle for that address, and the puzzle is authentic and current."""
     found = _SEED.fullmatch(said)
     if found is None or not _NONCES.fullmatch(nonces) or len(client) > 45:
         return False
@@ -49,18 +49,18 @@ def passed(keys: Keys, client: str, now: float) -> str:
     until = f"{int(now) + PASS_SECONDS}"
     key = keys.current
     text = b" ".join((until.encode(), network(client), key.secret.encode()))
-    signature = hashlib.md5(text, usedforsecurity=False).digest()  # what nginx's secure_link can verify
+    signature = hashlib.md5(text, usedforsecurity=False).digest()  # nginx's secure_link can verify it
     return f"{key.name}{until}.{_base64(signature)}"
 
 
 def network(client: str) -> bytes:
-    """Who counts as one: an IPv4 address, or an IPv6 network of 64 bits, as nginx has it. Raises ValueError."""
+    """The network of a client: an IPv4 address, or an IPv6 /64, as in nginx. Raises ValueError."""
     address = ipaddress.ip_address(client)
     return address.packed if address.version == 4 else address.packed[:8]
 
 
 def is_same(client: str, other: str) -> bool:
-    """Whether both count as one."""
+    """Whether both addresses count as one client."""
     try:
         return network(client) == network(other)
     except ValueError:
@@ -68,7 +68,7 @@ def is_same(client: str, other: str) -> bool:
 
 
 def solution(said: str, client: str) -> str:
-    """What a browser finds; for whoever tries the challenge without one."""
+    """Solves a puzzle as a browser would; for tests of the challenge without one."""
     begin = hashlib.sha256(f"{said} {client}".encode()).hexdigest()[:32]
     return ".".join(_first(begin, number, range(10**9)) for number in range(PARTS))
 

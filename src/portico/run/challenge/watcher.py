@@ -1,4 +1,4 @@
-"""Keeps the challenge going: a new puzzle every half minute, the flag while there is pressure, keys that change."""
+"""Runs the challenge: a new puzzle every half minute, a flag file during pressure, and key rotation."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _BACKLOG = 256
 
 
 class ReadsKeys(Running, Protocol):
-    """Who can have nginx read other keys."""
+    """Lets nginx load other keys."""
 
     def put_challenge(self) -> None:
         """Let nginx read the keys again. Raises OSError."""
 
 
 class Challenges:
-    """Of one site. A plan without a challenge costs nothing but a look at it."""
+    """The challenge of one site. A plan without one only costs a look at it."""
 
     def __init__(self, running: ReadsKeys, say: SayNews) -> None:
         self._running, self._say = running, say
@@ -49,7 +49,7 @@ class Challenges:
         self._since = 0.0
 
     async def watch(self) -> Rounds:
-        """One look a round."""
+        """One look per round."""
         try:
             while True:
                 plan = self._running.in_force
@@ -73,7 +73,7 @@ class Challenges:
         self._set(found, is_pressed=is_pressed)
 
     def _seen(self, plan: Plan, found: PlannedChallenge, pids: dict[int, int]) -> tuple[Keys, bool]:
-        """The keys, with which the puzzle of the moment is there, and whether the app is pressed."""
+        """Update the keys and the puzzle, and measure whether the app is under pressure."""
         keys = key_file.kept(found.keys, time.time())
         self._write_seed(found, keys)
         return keys, not found.is_always and self._is_pressed(plan, found, pids)
@@ -89,7 +89,7 @@ class Challenges:
         sockets = frozenset(plan.release_socket(number) for number in pids if number)
         waiting = drain.requests(sockets, drain.QUEUED) >= max(1, plan.workers * plan.threads)
         now = time.monotonic()
-        if found.says_crowd:  # else nobody but the kernel tells
+        if found.says_crowd:  # otherwise only the kernel knows
             return self._busy.look(now, 0.0, math.inf, waiting=waiting) or crowd.is_crowded(plan)
         workers = [one.pid for number, pid in pids.items() if number for one in proc.forked_by(pid)]
         room = max(0.1, min(len(workers), found.cpus or len(workers)))
@@ -101,7 +101,7 @@ class Challenges:
         is_on = self._pressure.look(now, is_pressed=is_pressed)
         if self._directory != found.directory:
             self._directory = found.directory
-            flag.unlink(missing_ok=True)  # of a run before
+            flag.unlink(missing_ok=True)  # from an earlier run
         if is_on and not flag.exists():
             atomic.write(flag, b"", 0o644)
         elif not is_on:
@@ -111,7 +111,7 @@ class Challenges:
             self._say(notices.PassesAsked() if is_on else notices.PassesNotAsked(round(now - self._since)))
 
     async def _listen(self, path: str, group: str) -> asyncio.Server:
-        """For nginx's workers, who come in by group."""
+        """Makes it readable for nginx's workers, by group."""
         listener = private_socket.bind(path)
         if group:
             shutil.chown(path, group=group)

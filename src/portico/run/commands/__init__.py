@@ -1,1 +1,1 @@
-"""What people tell and ask of a running site."""
+"""The commands and questions that a running site answers."""

@@ -1,4 +1,4 @@
-"""The way to `run.tls`, whose libraries are imported only when the site has HTTPS: they take 150 ms."""
+"""The connection to `run.tls`, whose libraries are imported only if the site has HTTPS: they take 150 ms."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from portico.run.tls.secured import Secured
 
 NONE_SECONDS = 2.0
-"""A site without HTTPS is only woken to see whether a reload brought it."""
+"""A site without HTTPS only wakes up to see whether a reload turned HTTPS on."""
 
 
 class Certificates:
-    """The renewer of a running site's certificate, once it needs one."""
+    """The renewer of a running site's certificate, created once the site needs one."""
 
     def __init__(
         self, running: Secured, say: Callable[[Notice], None], is_serving: Callable[[], bool]

@@ -1,4 +1,4 @@
-"""What people change for a while, beside the machine, and the answers to their questions."""
+"""Temporary changes by people, which the machine does not handle, and answers to questions."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from portico.run.watchers.workers import Workers
 
 
 class Observed(Running, Protocol):
-    """A running site whose app can be asked once more."""
+    """A running site whose app can be asked again."""
 
     @property
     def gateway(self) -> Gateway:
-        """Who answers its clients."""
+        """The releases that answer its clients."""
 
     async def ask_again(self, number: int) -> None:
-        """Ask the app of that release that failed again, for `portico status`."""
+        """Ask the app of the failed release again, for `portico status`."""
 
 
 class Commands:
@@ -76,14 +76,14 @@ class Commands:
         self.forwarded = Forwarded(lambda: running.in_force, say)
 
     def hear(self, item: Notice) -> None:
-        """The notices, as they come: what is restarted is counted, and a site that stops finishes what waits."""
+        """Gets each notice: counts restarts, and ends a pause if the site stops."""
         if isinstance(item, notices.Restarting):
             self._restarts[item.name] += 1
         if isinstance(item, notices.Stopping):
             self.pause.resume()
 
     def handlers(self) -> list[Handler]:
-        """What the control socket answers to."""
+        """The routes of the control socket."""
         return [
             handled(commands.STATUS, self._status),
             handled(commands.CLOSE, self._close),
@@ -108,7 +108,7 @@ class Commands:
         )  # fmt: skip
 
     async def site_status(self) -> SiteStatus:
-        """Everything about the processes; what the kernel is asked for is asked in another thread."""
+        """The whole status of the processes; another thread queries the kernel."""
         running, state, plan = self._running, self._driver.state, self._running.in_force
         site = status.status(state, plan, running.pids(), self._driver.time())
         plans = dict(running.plans)

@@ -1,6 +1,6 @@
-"""`portico pause`: requests wait in the socket's queue for a while instead of failing.
+"""`portico pause`: requests wait in the socket's queue for a while and do not fail.
 
-Every worker sees the flag, stops to accept, and confirms it (`link.pause`); what it has in hand it finishes.
+Every worker sees the flag, stops accepting, and confirms it (`link.pause`); it finishes its requests in progress.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from portico.values import Duration, counted
 
 _LOOK_SECONDS = 0.05
 _SURE = 3
-"""Looks in a row at which nothing was in progress: a thread may have been about to accept when the flag was seen."""
+"""The number of looks in a row without a request in progress: a thread may have been about to accept."""
 _MARGIN = 0.9
-"""Of nginx's timeout: the first request that waits is still to be answered after the pause."""
+"""The share of nginx's timeout: the first waiting request must still be answered after the pause."""
 
 
 class Pause:
-    """At most one pause at a time."""
+    """Allows one pause at a time."""
 
     def __init__(self, running: Running, say: SayNews) -> None:
         self._running, self._say = running, say
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.TimerHandle | None = None
-        self.resume()  # whatever a Portico that was killed left
+        self.resume()  # ends a pause that a killed Portico left
 
     def left_seconds(self) -> float:
-        """Until it ends by itself; 0 when nothing is paused."""
+        """The seconds until the pause ends by itself; 0 if there is none."""
         return max(0.0, self._end.when() - self._loop.time()) if self._end else 0.0
 
     async def begin(self, length: str) -> PauseBegun:
-        """Pause, and tell it once nothing is in progress any more. Raises PorticoError when it cannot."""
+        """Pause, and report when no request is in progress. Raises PorticoError if that is impossible."""
         self._refuse_impossible()
         seconds = self._seconds(length)
         self._make()
@@ -68,24 +68,24 @@ class Pause:
         )
 
     def _make(self) -> None:
-        """The directory with its flag. The workers put files of their own beside it, and cannot take the flag away."""
+        """Create the directory with the flag. Workers put their own files in it, and cannot remove the flag."""
         directory, user = self._directory, self._running.in_force.server.user
         try:
             directory.mkdir()
         except FileExistsError:
-            return  # a pause is under way; what its workers have put there is no place for a new flag
+            return  # a pause is active; its directory holds the workers' files, so no new flag is made
         (directory / "on").touch()
         if user:
             shutil.chown(directory, group=pwd.getpwnam(user).pw_gid)
             directory.chmod(0o1771)
 
     def resume(self, *, by_itself: bool = False) -> bool:
-        """End it now; whether there was one."""
+        """End the pause now; returns whether there was one."""
         was_paused, self._end = self._end, None
         gone = self._directory.with_name(f"{self._directory.name}.gone")
         untrusted.remove_tree(gone)
         with suppress(OSError):
-            self._directory.rename(gone)  # at once and whole: the app's user could hold up a removal
+            self._directory.rename(gone)  # atomic: the app's user could delay a removal
         untrusted.remove_tree(gone)
         if was_paused:
             was_paused.cancel()
@@ -94,7 +94,7 @@ class Pause:
         return was_paused is not None
 
     def status(self) -> PauseStatus | None:
-        """Until when; None when nothing is paused."""
+        """The time of its end; None if there is no pause."""
         return None if self._end is None else PauseStatus(round(self.left_seconds(), 3))
 
     @property
@@ -139,7 +139,7 @@ class Pause:
             try:
                 os.kill(pid, signal.SIGWINCH)
             except ProcessLookupError:
-                pass  # it has just left
+                pass  # it has just exited
 
     def _workers(self) -> list[int]:
         servers = {pid for number, pid in self._running.pids().items() if number}

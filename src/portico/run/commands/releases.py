@@ -1,4 +1,4 @@
-"""What people do with releases: reload, promote, abort, rollback; and stop."""
+"""Commands for releases: reload, promote, abort, rollback; and stop."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from portico.run.running import Running
 
 
 class Scaled(Protocol):
-    """How `portico scale` changed the workers of a release."""
+    """The changes of `portico scale` to the workers of a release."""
 
     def workers(self, number: int) -> int:
-        """How many that release is to have."""
+        """How many workers that release should have."""
 
     def changed(self, number: int) -> int:
-        """How many it has instead of the configured number; 0 when it has that."""
+        """The scaled number of workers; 0 if the release has the configured number."""
 
 
 class Releases:
-    """`tell` hears what is asked for; `is_paused` and `changed_on_disk` are asked of others beside the machine."""
+    """`tell` gets the events; `is_paused` and `changed_on_disk` ask other parts beside the machine."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Releases:
         yield StopBegun(os.getpid())
 
     async def _reloaded(self, items: AsyncIterator[Notice]) -> AsyncGenerator[Notice, None]:
-        """The notices of a reload, and whether it undid what `portico scale` had done."""
+        """The notices of a reload, and whether it undid a change by `portico scale`."""
         scaled = self._scale.changed(self._driver.state.live)
         async for item in items:
             yield item
@@ -98,14 +98,14 @@ class Releases:
                     yield more
 
     async def _code_on_disk(self, number: int) -> AsyncGenerator[Notice, None]:
-        """The notice that the files of a release that serves are not what it began with, if so."""
+        """A notice if the files of a serving release differ from those it began with."""
         if changed := await in_background(lambda: self._changed_on_disk(number)):
             item = notices.OtherCode(number, changed)
             self._broadcast.say(item)
             yield item
 
     def _check_rollback(self) -> None:
-        """Raises PorticoError when the directory of the release to go back to is gone: its templates are, too."""
+        """Raises PorticoError if the directory of the previous release is gone, and its templates with it."""
         state = self._driver.state
         standby = None if state.canary else state.standby
         plan = self._running.plans.get(standby.number) if standby else None
@@ -117,7 +117,7 @@ class Releases:
 
 
 def _tenths(percent: str, plan: Plan) -> int:
-    """What a canary is to get, 0 for none. Raises PorticoError for a share that cannot be given."""
+    """The canary's share, 0 for no canary. Raises PorticoError for an invalid share."""
     if not percent:
         return 0
     if percent not in ("10", "20", "30", "40", "50"):

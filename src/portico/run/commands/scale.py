@@ -19,7 +19,7 @@ from portico.run.running import Running
 MOST = 512
 _LOOK_SECONDS = 0.02
 _FOLLOW_SECONDS = 0.25
-"""The arbiter acts within milliseconds of being told; a worker that still has work leaves later."""
+"""The arbiter reacts to a signal within milliseconds; a busy worker leaves later."""
 _ARRIVE_SECONDS = 2.0
 
 
@@ -29,16 +29,16 @@ class Scale:
         self._wanted: dict[int, int] = {}
 
     def workers(self, number: int) -> int:
-        """How many that release is to have: its server begins with the configured number whenever it starts."""
+        """How many workers that release should have: its server starts with the configured number."""
         return self._wanted.get(self._running.pids().get(number, 0), self._running.plans[number].workers)
 
     def changed(self, number: int) -> int:
-        """How many it has instead of the configured number; 0 when it has that."""
+        """The scaled number of workers; 0 if the release has the configured number."""
         plan = self._running.plans.get(number)
         return 0 if plan is None or self.workers(number) == plan.workers else self.workers(number)
 
     async def to(self, number: int, count: str) -> Scaled:
-        """Change the workers of that release, and tell what it has then. Raises PorticoError when it cannot."""
+        """Change the workers of that release, and return their number. Raises PorticoError if that fails."""
         server, wanted = self._server(number), _number(count)
         load = await in_background(lambda: _load(server))
         if problem := impossible(wanted, load):
@@ -46,7 +46,7 @@ class Scale:
         before, self._wanted[server] = self.workers(number), wanted
         order = signal.SIGTTIN if wanted > before else signal.SIGTTOU
         for _ in range(abs(wanted - before)):
-            # One at a time: two signals of a kind that wait for the arbiter are one.
+            # One at a time: the kernel merges two pending signals of one kind.
             had = _count(server)
             os.kill(server, order)
             await _until(lambda: _count(server) != had, _FOLLOW_SECONDS)  # noqa: B023  awaited in this very turn
@@ -66,7 +66,7 @@ class Scale:
 
 
 class Load(NamedTuple):
-    """What a scale starts from: workers now, memory of one (bytes), what the machine has left (bytes), and CPUs."""
+    """The input of a scale: workers now, memory of one (bytes), free memory of the machine (bytes), and CPUs."""
 
     workers: int
     each: int
@@ -75,7 +75,7 @@ class Load(NamedTuple):
 
 
 def impossible(wanted: int, load: Load) -> Problem | None:
-    """Why so many workers cannot be: the memory of those that run is measured. Pure."""
+    """Why that many workers are impossible, by the measured memory of the running ones. Pure."""
     more = wanted - load.workers
     if more <= 0 or not load.each or more * load.each <= load.free:
         return None

@@ -1,4 +1,4 @@
-"""What a running site tells about itself, from what its supervisor knows; `usage` adds what the kernel knows."""
+"""The status of a running site, from its supervisor's state; `usage` adds figures of the kernel."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> Sit
 
 
 def _processes(plan: Plan) -> dict[str, StartedProcess]:
-    """How each was started."""
+    """The command line of each process."""
     started = {
         process.name: command(process, plan.runtime)
         for process in (plan.gateway, plan.server)
@@ -77,7 +77,7 @@ def _plan_in_force(plan: Plan) -> PlanInForce:
     link = files.link(plan.runtime)
     try:
         return PlanInForce(str(link.resolve(strict=True)), link.lstat().st_mtime)
-    except OSError:  # not there before the first start
+    except OSError:  # it does not exist before the first start
         return PlanInForce()
 
 

@@ -1,1 +1,1 @@
-"""The control socket: both ends."""
+"""The control socket: client and server."""

@@ -1,4 +1,4 @@
-"""Ask a running Portico, over its control socket."""
+"""Asks a running Portico, over its control socket."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ A = TypeVar("A", bound=Struct)
 R = TypeVar("R")
 
 _LONGEST_LINE = 1 << 25
-"""The history of a site in one line: a hundredth of that."""
+"""The largest line; the history of a site is a hundredth of that."""
 
 _OK = 200
 _LONGEST_HEAD, _MOST_HEADERS = 1 << 16, 100
-"""Bytes of a line, and lines."""
+"""The size of a line in bytes, and the number of lines."""
 _LOOK_SECONDS = 1.0
-"""How often to check whether the Portico that is to answer was stopped."""
+"""How often to check whether the answering Portico was stopped by a signal."""
 _STOPPED = frozenset("Tt")
-"""States of proc_pid_stat(5): by a signal, and by a debugger."""
+"""Stopped states in proc_pid_stat(5): by a signal, and by a debugger."""
 
 
 def is_stopped(runtime: str) -> bool:
-    """Whether the Portico of that directory was stopped by a signal, or by a debugger: it answers nobody."""
+    """Whether the Portico of that directory is stopped by a signal or a debugger, so that it cannot answer."""
     try:
         running = lock.running(runtime)
     except OSError:
-        return False  # another user's: told when it is asked
+        return False  # another user's: the question itself reports that
     found = proc.entry(running.pid) if running and running.pid else None
     return found is not None and found.state in _STOPPED
 
 
 def refuse_stopped(runtime: str) -> None:
-    """Raises PorticoError where it is."""
+    """Raises PorticoError if it is stopped."""
     running = lock.running(runtime) if is_stopped(runtime) else None
     if running:
         what = f"Portico, pid {running.pid}, is stopped (SIGSTOP or a debugger) and answers no command; nginx serves on"
@@ -61,14 +61,14 @@ _NOT_HERE = "start it: portico run\nor see what runs elsewhere: portico status -
 
 
 def ask(runtime: str, command: Command[A, R], args: A | None = None) -> Iterator[R]:
-    """What it answers, as it comes. Raises PorticoError when nothing runs there or it is refused."""
+    """The answer, as it arrives. Raises PorticoError if nothing runs there or the request is refused."""
     method, path = command.name.split(" ")
     for line in lines(runtime, method, path, **_query(args)):
         yield _read(runtime, command, line)
 
 
 def lines(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[dict[str, Any]]:
-    """The same of any request, as JSON objects."""
+    """The same for any request, as JSON objects."""
     query = urllib.parse.urlencode(parameters)
     try:
         refuse_stopped(runtime)
@@ -98,7 +98,7 @@ def _query(args: Struct | None) -> dict[str, str]:
 
 
 def _read(runtime: str, command: Command[Any, R], line: dict[str, Any]) -> R:
-    if "error" in line and len(line) == 1:  # what failed after the answer had begun
+    if "error" in line and len(line) == 1:  # an error after the answer had begun
         raise PorticoError(Problem(lock.site_of(runtime), str(line["error"])))
     try:
         found: R = msgspec.convert(line, command.answer)
@@ -108,7 +108,7 @@ def _read(runtime: str, command: Command[Any, R], line: dict[str, Any]) -> R:
 
 
 async def listen(runtime: str, command: Command[A, R], args: A | None = None) -> AsyncGenerator[R, None]:
-    """As `ask`, for a GET, without holding up anything else."""
+    """The same as `ask` for a GET, without blocking the loop."""
     path, query = command.name.removeprefix("GET "), urllib.parse.urlencode(_query(args))
     try:
         reader, writer = await asyncio.open_unix_connection(control.path(runtime), limit=_LONGEST_LINE)

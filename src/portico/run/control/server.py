@@ -1,6 +1,6 @@
-"""The control socket: a running site answers questions and takes commands, HTTP in and JSON lines out.
+"""The control socket: a running site answers questions and runs commands; HTTP in, JSON lines out.
 
-0600, so that only its own user and root get through; the commands are thin clients of it (`client`). An answer is
+Its mode is 0600, so only its own user and root can connect; the commands are thin clients (`client`). An answer is
 a stream of lines, one JSON object each, so that a reload can be watched step by step; it ends with the connection.
 """
 
@@ -24,16 +24,16 @@ from portico.plan import paths
 from portico.protocol.commands import Handler
 
 ASK_SECONDS = 5.0
-"""A client that has connected and sends nothing is closed after that."""
+"""A client that connects and sends nothing is disconnected after this time."""
 
 _LONGEST_REQUEST = 1 << 16
-"""Bytes; asyncio's own limit of what it looks through for the end of a head."""
+"""In bytes; asyncio's limit for finding the end of a head."""
 _REST_SECONDS = 0.5
-"""How long the rest of a request that is too long is read and thrown away."""
+"""How long to read and discard the rest of a request that is too long."""
 _TOO_LONG = f"that is too long: a command and its words may have {_LONGEST_REQUEST >> 10} KiB"
 
 Parameters = Mapping[str, str]
-"""What the query of a request says, by name."""
+"""The parameters of a request's query, by name."""
 
 
 def path(runtime: str) -> str:
@@ -41,7 +41,7 @@ def path(runtime: str) -> str:
 
 
 async def listen(where: str, handlers: Iterable[Handler], user: str = "") -> asyncio.Server:
-    """Begin to answer at that path; `user` is who else but root may ask. Raises OSError."""
+    """Start to answer at that path; `user` is the user with access besides root. Raises OSError."""
     answers = {handler.command.name: handler for handler in handlers}
     listener = private_socket.bind(where)
     if user:
@@ -58,27 +58,27 @@ async def _converse(
         async with asyncio.timeout(ASK_SECONDS):
             asked, parameters = await _request(reader)
         if _has_left(writer):
-            return  # a command that nobody waits for: given while Portico was stopped, and forgotten since
+            return  # the client has given up on a command that it sent while Portico was stopped by a signal
         async for piece in _reply(asked, parameters, answers):
             writer.write(piece)
             await writer.drain()
     except asyncio.LimitOverrunError:
         await _refuse_long(reader, writer)
     except (OSError, EOFError, TimeoutError, ValueError):
-        pass  # the client has left, or does not speak HTTP
+        pass  # the client has closed the connection, or does not speak HTTP
     finally:
         writer.close()
 
 
 def _has_left(writer: asyncio.StreamWriter) -> bool:
-    """Whether the other end is closed; half closed is not."""
+    """Whether the client closed the connection completely; a half-closed one does not count."""
     poll = select.poll()
     poll.register(writer.get_extra_info("socket").fileno(), 0)
     return any(events & select.POLLHUP for _, events in poll.poll(0))
 
 
 async def _refuse_long(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    # What is not read would reset the connection, and the answer with it.
+    # Unread input would reset the connection, and lose the answer.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_REST_SECONDS):
             while await reader.read(_LONGEST_REQUEST):
@@ -87,7 +87,7 @@ async def _refuse_long(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 
 async def _request(reader: asyncio.StreamReader) -> tuple[str, Parameters]:
-    """Method and path, and the query; nothing else of a request matters here. Raises ValueError."""
+    """Method, path and query; the rest of the request is ignored. Raises ValueError."""
     request = read_request(await reader.readuntil(END))
     query = urllib.parse.parse_qsl(request.query, keep_blank_values=True)
     return f"{request.method} {request.path}", dict(query)

@@ -1,1 +1,1 @@
-"""What a site has on disk: its directories, who holds them, its log files, what a site that is gone has left."""
+"""A site's files on disk: its directories, their lock, log files, and the remains of former sites."""

@@ -1,7 +1,7 @@
-"""Make the directories of a plan, and trust none that another user could have made.
+"""Makes the directories of a plan, and trusts none that another user could have made.
 
-What is in the runtime directory is executed (sockets, configuration, the pids to end), so whoever can write to it,
-or could make it before us in a directory for everybody (/tmp), would command us.
+Portico executes what is in the runtime directory (sockets, configuration, pids to end). Whoever can write to it, or
+can create it first in a shared directory (/tmp), would control Portico.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OWN_NAME = "portico"
 
 
 def make(plan: Plan) -> None:
-    """Make all of them, and see that who needs them can enter. Raises PorticoError with every problem."""
+    """Make all of them, and check that their users can enter them. Raises PorticoError with every problem."""
     problems = list(_unmade(plan))
     if not problems:
         problems = [problem for wanted in plan.directories for problem in _closed(plan, wanted)]
@@ -34,7 +34,7 @@ def make(plan: Plan) -> None:
 
 
 def _unmade(plan: Plan) -> Iterator[Problem]:
-    """What is in the way. What lies in a directory that cannot be made is not tried: it would say the same again."""
+    """The problems. A directory inside one that failed is not tried: it would report the same again."""
     refused = list[Path]()
     for wanted in plan.directories:
         if not any(Path(wanted.path).is_relative_to(one) for one in refused):
@@ -58,13 +58,13 @@ def _made(wanted: Directory, variable: str) -> Iterator[Problem]:
 
 
 def _make(wanted: Directory, variable: str) -> None:
-    """The directory as the plan wants it, and its parents where they are missing.
+    """Make the directory as planned, and its missing parents.
 
-    Only what is new is given a mode, and the directory itself, which carries the site's own name.
+    Only new directories get a mode, and the site's own directory.
     """
     path, hint = Path(wanted.path), f"set {variable} to a directory of your own"
     for parent in reversed(path.parents):
-        if _make_one(parent, 0o711 if os.geteuid() == 0 else 0o700):  # nginx's own user must pass
+        if _make_one(parent, 0o711 if os.geteuid() == 0 else 0o700):  # nginx's user must pass
             continue
         _check_parent(parent, hint)
     for parent in reversed(path.parent.resolve().parents):
@@ -84,10 +84,10 @@ def _make(wanted: Directory, variable: str) -> None:
 
 
 def _pass_on(path: Path, wanted: Directory) -> None:
-    """The directory has another owner from now on: of a secret one, what the one before has left is the new one's.
+    """Give the directory to a new owner; in a secret one, pass on the previous owner's files as well.
 
-    Only where nobody but root can have made the directory. What lies in it may be a link to anything: a file is passed
-    on when it is an ordinary one of the former owner's, with no other name.
+    Only if nobody but root can have made the directory. Its entries may be links to anything: a file is passed
+    on only if it is a regular file of the previous owner with no other name.
     """
     above, found, uid = path.parent.stat(), path.lstat(), _uid(wanted.owner) if wanted.owner else 0
     if above.st_uid != 0 or above.st_mode & (_FOR_ALL | _FOR_GROUP) or found.st_uid == uid:
@@ -102,19 +102,19 @@ def _pass_on(path: Path, wanted: Directory) -> None:
 
 
 def _make_one(path: Path, mode: int) -> bool:
-    """Whether there was none yet."""
+    """Whether the directory is new."""
     try:
         path.mkdir(mode)
     except OSError:
         if path.is_dir() or path.is_symlink():
             return False
         raise
-    path.chmod(mode)  # whatever our umask
+    path.chmod(mode)  # independent of our umask
     return True
 
 
 def _check_parent(path: Path, hint: str) -> None:
-    """A directory on the way. Raises PorticoError when another user can change what is in it."""
+    """Check a parent directory. Raises PorticoError if another user can change its contents."""
     found, above = path.lstat(), path.parent.stat()
     is_shared = bool(above.st_mode & _FOR_ALL) and path != path.parent
     if is_shared and found.st_uid not in (0, os.geteuid()):
@@ -127,7 +127,7 @@ def _check_parent(path: Path, hint: str) -> None:
 
 
 def _check_own(path: Path, owners: set[int], hint: str) -> None:
-    """The site's own directory. Raises PorticoError when it is not a directory, and ours alone."""
+    """Check the site's own directory. Raises PorticoError if it is not a directory, or not ours alone."""
     found = path.lstat()
     if found.st_uid not in owners:
         raise PorticoError(_not_ours(path, found, hint))
@@ -148,7 +148,7 @@ def _too_open(path: Path, found: os.stat_result, hint: str) -> Problem:
 
 
 def _closed(plan: Plan, wanted: Directory) -> Iterator[Problem]:
-    """What keeps out who needs it; a directory that was there before us is its owner's to open."""
+    """Why a user cannot enter; the owner of an existing directory must open it."""
     shared = (wanted,) if wanted.is_secret else (each for each in plan.directories if not each.is_secret)
     who = "the app" if wanted.is_secret else plan.gateway.name
     for user in sorted({directory.owner for directory in shared} - {""}):

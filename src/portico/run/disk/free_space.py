@@ -1,4 +1,4 @@
-"""Report a full disk below the logs: nginx keeps serving and silently drops its log lines."""
+"""Reports a full disk of the logs: nginx keeps serving and silently drops its log lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LITTLE_BYTES = 1 << 20
 async def watch(
     state: str, say: Callable[[Notice], None], look: Callable[[str], bool] | None = None
 ) -> Rounds:
-    """Say it once when the room ends, and once when there is some again."""
+    """Report once when the space runs out, and once when there is space again."""
     had_room, look = True, look or has_room
     while True:
         is_enough = look(state)
@@ -30,7 +30,7 @@ async def watch(
 
 
 def full(directories: Iterable[str]) -> list[str]:
-    """Those of the directories whose disk is full; one that is not there has its own watcher."""
+    """The directories whose disk is full; another watcher reports a missing directory."""
     made = list[str]()
     for directory in directories:
         with suppress(OSError):
@@ -39,7 +39,7 @@ def full(directories: Iterable[str]) -> list[str]:
 
 
 def has_room(state: str) -> bool:
-    """Whether the disk of that directory takes a few more log lines. Raises OSError."""
+    """Whether the disk of that directory has space for a few more log lines. Raises OSError."""
     found = os.statvfs(state)
-    # A file system that counts nothing says 0 of 0.
+    # A file system without such counts reports 0 of 0.
     return found.f_blocks == 0 or found.f_bavail * found.f_frsize >= LITTLE_BYTES

@@ -1,4 +1,4 @@
-"""One Portico for a runtime directory, and how others learn what it runs."""
+"""Allows one Portico per runtime directory, and tells other processes what it runs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from portico.plan.model import Plan
 
 NAME = "lock"
 PATIENCE_SECONDS = 0.2
-"""`running` holds the lock for a moment while it looks; a start waits that out."""
+"""`running` holds the lock briefly while it looks; a start waits for that."""
 UNNAMED_SECONDS = 5.0
-"""The same where no living process has written its name: the reader may be held up by a busy machine."""
+"""The wait if no living process has written its name: the reader may be slow on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,20 @@ class Running:
     urls: tuple[str, ...]
     since: Moment
     stage: str = ""
-    """What it does before it can be asked: "importing shop:app"; empty when it can."""
+    """The current step before it can answer: "importing shop:app"; empty once it can answer."""
     started_in: str = ""
-    """The current directory of who started it."""
+    """The current directory of the process that started it."""
 
 
 class Held:
-    """The lock while we have it."""
+    """A lock that we hold."""
 
     def __init__(self, fd: int, since: float) -> None:
         self._fd, self._since = fd, since
         self._longest = 0
 
     def say(self, plan: Plan, stage: str = "") -> None:
-        """What others read about us. One write, as long as the one before: they never see half of it."""
+        """The record for other processes. Each write has the same length, so that readers never see a part."""
         text = json.dumps(
             asdict(Running(os.getpid(), plan.app, plan.urls, self._since, stage, _here()))
         ).encode()
@@ -57,7 +57,7 @@ class Held:
 
 
 def _here() -> str:
-    """The current directory; empty when it is gone."""
+    """The current directory; empty if it was removed."""
     try:
         return str(Path.cwd())
     except OSError:
@@ -65,14 +65,14 @@ def _here() -> str:
 
 
 def site_of(runtime: str | Path) -> str:
-    """The name of the site whose runtime directory that is, as people know it: "shop" of ".../shop-4356b8"."""
+    """The name of the site with that runtime directory: "shop" for ".../shop-4356b8"."""
     return re.sub(r"-[0-9a-f]{6}$", "", Path(runtime).name)
 
 
 def running(runtime: str) -> Running | None:
-    """What Portico runs there now, None when nothing does."""
+    """The Portico that runs there now, None if there is none."""
     try:
-        # The directory may be another user's: no link is followed, and no FIFO waited for.
+        # The directory may belong to another user: follow no link, and wait for no FIFO.
         fd = os.open(_path(runtime), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -89,9 +89,9 @@ def running(runtime: str) -> Running | None:
 
 
 def interrupt(runtime: str, found: Running) -> None:
-    """Send SIGTERM to what runs there. The lock may be written by another user, who can name any process in it.
+    """Send SIGTERM to the Portico there. Another user may be able to write the lock, and name any process in it.
 
-    Raises PorticoError when the process is not that user's.
+    Raises PorticoError if the process does not belong to that user.
     """
     try:
         process = os.pidfd_open(found.pid)
@@ -103,14 +103,14 @@ def interrupt(runtime: str, found: Running) -> None:
             raise PorticoError(Problem(site_of(runtime), what, "stop it as the user who started it"))
         signal.pidfd_send_signal(process, signal.SIGTERM)
     except (FileNotFoundError, ProcessLookupError):
-        pass  # it has left meanwhile
+        pass  # it has exited
     finally:
         os.close(process)
 
 
 @contextmanager
 def held(plan: Plan, stage: str = "") -> Iterator[Held]:
-    """Hold the runtime directory. Raises PorticoError when another Portico does."""
+    """Lock the runtime directory. Raises PorticoError if another Portico holds it."""
     path = _path(plan.runtime)
     fd = _acquire(path)
     try:
@@ -118,7 +118,7 @@ def held(plan: Plan, stage: str = "") -> Iterator[Held]:
         ours.say(plan, stage)
         yield ours
     finally:
-        # Removed while held: a waiting process finds another file at the path and starts over.
+        # Removed while it was held: a waiting process finds another file at the path and starts over.
         path.unlink(missing_ok=True)
         os.close(fd)
 
@@ -131,7 +131,7 @@ def _acquire(path: Path) -> int:
             if os.fstat(fd).st_uid == os.geteuid():
                 os.ftruncate(fd, 0)
                 return fd
-            path.unlink()  # another user's, left by an earlier run: its owner could write into it
+            path.unlink()  # it belongs to another user, from an earlier run: its owner could write into it
             os.close(fd)
             continue
         other = _read(fd)
@@ -165,7 +165,7 @@ def _read(fd: int) -> Running:
         running = decoded(os.pread(fd, 1 << 16, 0), Running)
         return running if running.pid > 1 else Running(0, "", (), time.time())
     except ValueError:
-        # Held, but not written yet: a Portico is starting at this moment.
+        # Locked, but without a record: a Portico is just starting.
         return Running(0, "", (), time.time())
 
 

@@ -1,4 +1,4 @@
-"""What sites that no longer run have left: their runtime and state directories, found by the name that both have."""
+"""The remains of former sites: their runtime and state directories, found by their common name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portico.place.probe import parents
 from portico.run.disk import lock
 
 _KEY = re.compile(r"(?P<key>.+-[0-9a-f]{6})(\.app|\.uploads)?")
-"""`NAME-123456`, and the neighbours of a state directory that are the app's own."""
+"""`NAME-123456`, and the app's own directories beside a state directory."""
 _CERTIFICATES = "certificates"
 _MARKS = {
     "access.log",
@@ -29,12 +29,12 @@ _MARKS = {
     "workers",
     lock.NAME,
 }
-"""What a site makes in its directories; some of it is there after any stop."""
+"""The entries that a site makes in its directories; some exist after any stop."""
 
 
 @dataclass(frozen=True)
 class Leaving:
-    """`used` is when something in it was last changed, in seconds since 1970."""
+    """`used` is the last change of any entry, in seconds since 1970."""
 
     key: str
     directories: tuple[str, ...]
@@ -44,7 +44,7 @@ class Leaving:
 
 
 def found() -> list[Leaving]:
-    """Those of this user, the longest unused first."""
+    """The remains of this user, the longest unused first."""
     by_key: dict[str, list[Path]] = {}
     for parent in parents():
         for path in _directories(parent):
@@ -64,7 +64,7 @@ def found() -> list[Leaving]:
 
 
 def remove(one: Leaving) -> None:
-    """All of it. Raises PorticoError when the site has been started meanwhile, or something cannot be removed."""
+    """Remove all of it. Raises PorticoError if the site has been started since, or something cannot be removed."""
     if _runs(one.key):
         raise PorticoError(Problem(one.key, "runs", "stop it first: portico stop"))
     for directory in one.directories:
@@ -80,7 +80,7 @@ def _runs(key: str) -> bool:
 
 
 def _in_use() -> frozenset[Path]:
-    """Directories that hold a file which a process has open: a site with its runtime directory elsewhere logs there."""
+    """Directories with an open file: a site with another runtime directory may log there."""
     held = set[Path]()
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         with suppress(OSError):
@@ -96,12 +96,12 @@ def _directories(parent: Path) -> Iterator[Path]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Root may remove what it gave to the app's user; anybody else only what is theirs."""
+    """Root may remove what it gave to the app's user; other users only their own files."""
     return os.geteuid() in (0, path.stat().st_uid)
 
 
 def _is_a_site_s(path: Path) -> bool:
-    """Whether a site made it: other programs may use such names below a parent that the user named."""
+    """Whether a site made it: other programs may use such names in a parent directory that the user chose."""
     if re.fullmatch(r"portico(-\d+)?", path.parent.name):
         return True
     with suppress(OSError):

@@ -1,7 +1,8 @@
-"""Puts the log files aside before they fill the disk: access.log becomes access.log.1, and no line is lost.
+"""Rotates the log files before they fill the disk: access.log becomes access.log.1, and no line is lost.
 
-A file is renamed, then nginx is told to open new ones (SIGUSR1): until it has, its workers write to the renamed file,
-and before they change over they write there what was in their buffers. The app's workers look at the name at each line.
+A file is renamed, then nginx is told to reopen its logs (SIGUSR1). Until then its workers write to the renamed
+file;
+before they switch, they flush their buffers to it. The app's workers check the name at each line.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from portico.ticks import Round, Rounds, tick
 
 LOOK_SECONDS = 5.0
 SOON_SECONDS = 1.0
-"""After a rotation: in an overload nginx writes some 1300 bytes for each request that it refuses."""
+"""The interval after a rotation: in an overload nginx writes some 1300 bytes per refused request."""
 _MOST = 2
-"""Files that grow faster than they are looked at are larger than their size, but all of them no more than so much."""
+"""Files that grow quickly between looks exceed their size, but all together by no more than this."""
 
 
 async def watch(
@@ -28,7 +29,7 @@ async def watch(
 ) -> Rounds:
     """Look every few seconds; `before` is awaited and `reopen` called around each rotation. Never returns.
 
-    A file that cannot be put aside is tried again at the next look, and does not hold up the others.
+    A file that cannot be rotated is tried again at the next look, and does not delay the others.
     """
     due = list[Path]()
     while True:
@@ -61,7 +62,7 @@ def _due(plan: Plan, now: float) -> list[Path]:
 
 
 def _is_missing(plan: Plan) -> bool:
-    """A file that nginx writes was removed: nginx keeps writing to it, and nobody can read that."""
+    """Whether a file that nginx has open was removed: nginx would keep writing to it, and nobody could read it."""
     return not all(Path(path).exists() for path in (plan.access_log, plan.error_log, plan.waf_log) if path)
 
 
@@ -76,9 +77,9 @@ def _is_due(path: Path, logs: Logs, now: float) -> bool:
 
 
 def began(path: Path, now: float) -> float:
-    """The Unix time of its first line; `now` when that has none that can be read."""
+    """The Unix time of its first line; `now` if that line has no readable time."""
     try:
-        with open(path, "rb", opener=opened) as file:  # the app's own may be a FIFO by now
+        with open(path, "rb", opener=opened) as file:  # the app may have replaced its own with a FIFO
             head = file.read(64).decode("ascii", "replace")
     except OSError:
         return now
@@ -93,10 +94,11 @@ def began(path: Path, now: float) -> float:
 
 
 def put_aside(path: Path, keep: int, size: int = 0) -> None:
-    """access.log.1 becomes .2 and so on, the oldest goes, and the file itself becomes .1.
+    """Rename access.log.1 to .2 and so on, delete the oldest, and rename the file itself to .1.
 
-    All of them together take twice what `keep` and `size` say at most, whatever was written between two looks: the
-    older ones go. The newest stays in any case.
+    All of them together take at most twice what `keep` and `size` allow, however much was written between looks:
+    older
+    files are deleted. The newest always stays.
     """
     numbered = [path.with_name(f"{path.name}.{number}") for number in range(1, keep + 1)]
     numbered[-1].unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""Notice that the runtime directory is gone: the gateway then finds no socket, and no command finds the site.
+"""Detects that the runtime directory is gone: then the gateway finds no socket, and no command finds the site.
 
-A session's directory (`/run/user/UID`) is removed at the end of the session, `/tmp` is cleaned by age. The sockets of
-what runs cannot be bound anew, so the run ends: with words, and an exit code after which a service manager starts it.
+A session's directory (`/run/user/UID`) is removed at the end of the session; `/tmp` is cleaned by age. The sockets
+of a running site cannot be bound again, so the run ends, with a message and an exit code that makes a service
+manager restart it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LOOK_SECONDS = 3.0
 
 
 async def watch(plan: Plan, tell: Callable[[Event], None]) -> Rounds:
-    """Look every few seconds; `tell` hears Lost, once."""
+    """Look every few seconds; send Lost to `tell` once."""
     begun = _identity(plan.runtime)
     while True:
         await tick(LOOK_SECONDS)
@@ -46,7 +47,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def _missing(plan: Plan, begun: tuple[int, int] | None) -> str:
-    """What of the runtime directory is not there any more, empty for nothing."""
+    """The missing part of the runtime directory, empty if there is none."""
     if _identity(plan.runtime) != begun:
         return "the runtime directory"
     needed = (str(Path(plan.runtime) / lock.NAME), control(plan.runtime))

@@ -1,4 +1,4 @@
-"""A plan's files on disk, wherever they are wanted."""
+"""Writes a plan's files to any directory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from portico.plan.model import File
 
 
 def write_files(files: Iterable[File], directory: Path, *, is_ours: bool = True) -> list[Path]:
-    """Write the files below an existing directory and say where each one is. Raises OSError.
+    """Write the files below an existing directory and return the path of each. Raises OSError.
 
-    `is_ours` False leaves the mode of the directory itself alone: a user chose it.
+    If `is_ours` is False, the directory keeps its mode: a user chose it.
     """
     written = []
     for file in files:
@@ -21,8 +21,8 @@ def write_files(files: Iterable[File], directory: Path, *, is_ours: bool = True)
         path.parent.mkdir(parents=True, exist_ok=True)
         for folder in {directory, path.parent}:
             if is_ours or folder != directory:
-                folder.chmod(0o755)  # whatever our umask: nginx's workers read the error pages
-        path.touch(mode=0o600)  # what is secret in it is secret from the first byte
+                folder.chmod(0o755)  # independent of our umask: nginx's workers read the error pages
+        path.touch(mode=0o600)  # a secret file is private from its first byte
         path.write_text(file.content, "utf-8")
         if file.group and os.geteuid() == 0:
             os.chown(path, -1, grp.getgrnam(file.group).gr_gid)

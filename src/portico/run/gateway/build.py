@@ -1,4 +1,4 @@
-"""The gateway of a running site."""
+"""Builds the gateway of a running site."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portico.run.sockets.listening import Listening
 def gateway(
     plan: Plan, processes: Processes, listening: Listening, tell: Tell, say: Callable[[Notice], None]
 ) -> Gateway:
-    """A child of its own, or that of the gateway whose site it is."""
+    """A child process of the site, or the shared gateway that serves it."""
     program = program_of(plan)
     if plan.shared:
         return SharedGateway(program, plan, tell, say)

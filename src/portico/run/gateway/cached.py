@@ -1,4 +1,4 @@
-"""The answers that a gateway keeps, whichever it is, and which of them are meant."""
+"""The cached answers of a gateway of any kind, and how to select them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portico.errors import PorticoError, Problem
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """One kept answer. `began` is the Unix time at which its request reached the app, at the latest."""
+    """One cached answer. `began` is the latest Unix time at which its request reached the app."""
 
     path: Path
     scheme: str
@@ -28,9 +28,9 @@ Meant = Callable[[CacheEntry], bool]
 
 
 def meant(what: str) -> Meant:
-    """Whether an answer is meant by `what`: a URL or path, the beginning of many with `*` at its end, or a tag.
+    """Whether `what` selects an answer: it is a URL or path, a prefix with `*` at its end, or a tag.
 
-    A path without a query means all its queries. Raises PorticoError for what is none of these.
+    A path without a query selects all its queries. Raises PorticoError for anything else.
     """
     if re.match(r"https?://", what, re.IGNORECASE):
         scheme, _, rest = what.partition("://")
@@ -60,13 +60,13 @@ def _path(what: str) -> Meant:
 
 
 def normal(path: str) -> str:
-    """A path as the gateway and the app understand it: decoded, without `.` and `..`, one slash at its beginning.
+    """A path as the gateway and the app read it: decoded, without `.` and `..`, with one slash at its beginning.
 
-    What is behind `?` is left alone.
+    The query after `?` stays unchanged.
     """
     bare, mark, query = path.partition("?")
     text = urllib.parse.unquote(bare, errors="surrogateescape")
-    text = re.sub("^//+", "/", text)  # Werkzeug's reading
+    text = re.sub("^//+", "/", text)  # as Werkzeug reads it
     if "/." in text:
         ends = "/" if text.endswith(("/", "/.", "/..")) else ""
         text = posixpath.normpath(text).rstrip("/") + ends or "/"

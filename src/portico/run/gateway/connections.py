@@ -1,9 +1,10 @@
-"""Close the connections that clients have with a gateway's workers, so that these workers can leave.
+"""Closes clients' connections to a gateway's workers, so that these workers can exit.
 
-A worker that is shutting down stays while it has one connection. nginx has a time for that
-(`worker_shutdown_timeout`), which each worker takes from the configuration it began with, and nobody can change it
-later. So Portico closes them from outside: a copy of the worker's socket (`pidfd_getfd`) is shut down, and nginx sees
-a client that has left: it logs the request and frees what belongs to it. A killed worker would log nothing.
+A worker that is shutting down stays while it has a connection. nginx limits that time
+(`worker_shutdown_timeout`), but each worker keeps the value it started with, and it cannot be changed
+later. So Portico closes them from outside: it shuts down a copy of the worker's socket (`pidfd_getfd`), and nginx
+sees
+a closed connection: it logs the request and frees its resources. A killed worker would log nothing.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
 def close_clients(worker: int, ports: Collection[int]) -> bool:
-    """Shut down the connections that this process accepted on these TCP ports. False when the system forbids it."""
+    """Shut down the connections that this process accepted on these TCP ports. False if the system forbids it."""
     try:
         process = os.pidfd_open(worker)
     except OSError:
-        return True  # it has left
+        return True  # it has exited
     try:
         for fd in os.listdir(f"/proc/{worker}/fd"):  # noqa: PTH208  names are all that is wanted
             if copy := copied_socket(process, int(fd), f"/proc/{worker}/fd/{fd}"):
                 with copy:
                     _shut_down(copy, ports)
     except FileNotFoundError:
-        pass  # it has left meanwhile
+        pass  # it has exited
     except OSError:
         return False
     finally:
@@ -38,7 +39,7 @@ def close_clients(worker: int, ports: Collection[int]) -> bool:
 
 
 def _shut_down(copy: socket.socket, ports: Collection[int]) -> None:
-    """Not a listening socket, which other workers share, and not a connection that the worker opened itself."""
+    """Whether it is neither a listening socket, which workers share, nor a connection opened by the worker itself."""
     if copy.family not in _FAMILIES or copy.type != socket.SOCK_STREAM:
         return
     if copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) or copy.getsockname()[1] not in ports:
@@ -46,4 +47,4 @@ def _shut_down(copy: socket.socket, ports: Collection[int]) -> None:
     try:
         copy.shutdown(socket.SHUT_RDWR)
     except OSError:
-        pass  # the client has left by itself
+        pass  # the client has closed it

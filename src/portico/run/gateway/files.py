@@ -1,6 +1,6 @@
-"""Configuration on disk: write it to a fresh directory, let the gateway read exactly those bytes, then switch.
+"""Configuration on disk: writes it to a new directory, lets the gateway test exactly those bytes, then switches.
 
-`conf-N` holds the files of release N and is never edited; `conf` is a symlink to the one in force.
+`conf-N` holds the files of release N and is never edited; `conf` is a symlink to the active one.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def directory(runtime: str, number: int) -> Path:
 
 
 def link(runtime: str) -> Path:
-    """What the gateway is started with: the same path whichever release's files are in force."""
+    """The gateway's start configuration: the path is the same for every release."""
     return Path(runtime) / "conf"
 
 
 def next_number(runtime: str) -> int:
-    """A number that no path carries: a server that outlived its Portico may still unlink its own."""
+    """A number that no path contains: a server that outlived its Portico may still unlink its own path."""
     names = chain.from_iterable(Path(runtime).glob(pattern) for pattern in ("conf-*", "*.sock", "*.keep"))
     numbers = [int(match[1]) for path in names if (match := _NUMBERED.fullmatch(path.name))]
     return max(numbers, default=0) + 1
 
 
 def write(plan: Plan, number: int, out: Collection[str] = (), material: Material | None = None) -> None:
-    """Write the plan's files to the release's own directory, those servers taken out. Raises OSError."""
+    """Write the plan's files to the release's own directory, without these servers. Raises OSError."""
     fresh = directory(plan.runtime, number)
     fresh.mkdir(exist_ok=True)
     write_files([file for file in plan.files if not _is_there(file, fresh)], fresh)
@@ -57,20 +57,20 @@ def write(plan: Plan, number: int, out: Collection[str] = (), material: Material
 
 
 def use_keys(plan: Plan, number: int) -> None:
-    """Put the keys of passes where the gateway reads them next: new ones where they are old. Raises OSError."""
+    """Put the keys for passes where the gateway reads them next; replace old ones. Raises OSError."""
     if plan.challenge is not None:
         _put(keys.kept(plan.challenge.keys, time.time()).file(), directory(plan.runtime, number))
 
 
 def write_server(plan: Plan, number: int) -> None:
-    """Write what the app server reads, before the rest is known (`run.supervisor.ahead`). Raises OSError."""
+    """Write the app server's files before the rest of the plan is known (`run.supervisor.ahead`). Raises OSError."""
     fresh, named = directory(plan.runtime, number), _of_the_server(plan)
     fresh.mkdir(exist_ok=True)
     write_files([file for file in plan.files if file.path in named], fresh)
 
 
 def _is_there(file: File, fresh: Path) -> bool:
-    """Whether that text was written before: a server that was started ahead may be reading it."""
+    """Whether this text is already in the file: a server that was started ahead may be reading it."""
     try:
         return (fresh / file.path).read_text("utf-8") == file.content
     except OSError:
@@ -78,13 +78,13 @@ def _is_there(file: File, fresh: Path) -> bool:
 
 
 def use_material(plan: Plan, number: int, material: Material | None) -> None:
-    """Put the certificate, and what browsers are told, where the gateway reads them next. Raises OSError."""
+    """Put the certificate and the HSTS header where the gateway reads them next. Raises OSError."""
     if material is not None:
         _put_material(plan, material, directory(plan.runtime, number))
 
 
 def _put_material(plan: Plan, material: Material, here: Path) -> None:
-    """Each whole or not at all, by a rename; the key is secret from its first byte."""
+    """Replace each file atomically by a rename; the key is private from its first byte."""
     if plan.tls is not None:
         atomic.write(here / Tls.CERTIFICATE, material.certificate.pem)
         _put(gateway_named(plan.gateway.name).hsts(plan.tls, material.hsts_seconds), here)
@@ -96,7 +96,7 @@ def _put(file: File, here: Path) -> None:
 
 @contextmanager
 def material_trial(plan: Plan, number: int, material: Material) -> Iterator[Path]:
-    """A directory where the gateway finds that certificate beside the files in force."""
+    """A directory in which the gateway finds that certificate beside the active files."""
     trial, here = Path(plan.runtime) / "certificate-trial", directory(plan.runtime, number)
     shutil.rmtree(trial, ignore_errors=True)
     trial.mkdir(mode=0o700)
@@ -111,7 +111,7 @@ def material_trial(plan: Plan, number: int, material: Material) -> Iterator[Path
 
 
 def use_servers(plan: Plan, number: int, out: Collection[str]) -> None:
-    """Put the list of servers, with these taken out, where the gateway reads it next. Atomic. Raises OSError."""
+    """Put the list of servers, without these, where the gateway reads it next. Atomic. Raises OSError."""
     if plan.upstream is None:
         return
     here = directory(plan.runtime, number)
@@ -123,7 +123,7 @@ def use_servers(plan: Plan, number: int, out: Collection[str]) -> None:
 
 @contextmanager
 def servers_trial(plan: Plan, number: int, out: Collection[str]) -> Iterator[Path | None]:
-    """A directory where the gateway finds that list beside the files in force; None where there is no list."""
+    """A directory in which the gateway finds that list beside the active files; None if there is no list."""
     if plan.upstream is None:
         yield None
         return
@@ -141,12 +141,12 @@ def servers_trial(plan: Plan, number: int, out: Collection[str]) -> Iterator[Pat
 
 
 def tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
-    """What the gateway has against the files in that directory; blocks while it reads them."""
+    """The gateway's errors about the files in that directory; blocks while it reads them."""
     return program_of(plan).objections(plan, where)
 
 
 def use(runtime: str, number: int) -> None:
-    """Put that release's files in force for the gateway's next start or reload."""
+    """Activate that release's files for the gateway's next start or reload."""
     if _named(link(runtime)) == directory(runtime, number).name:
         return
     draft = link(runtime).with_suffix(".next")
@@ -156,7 +156,7 @@ def use(runtime: str, number: int) -> None:
 
 
 def _named(path: Path) -> str:
-    """Where a link leads; empty when there is none."""
+    """The target of a link; empty if there is none."""
     try:
         return str(path.readlink())
     except OSError:
@@ -172,9 +172,9 @@ def prune(runtime: str, keep: Collection[int]) -> None:
 
 
 def in_force(runtime: str) -> dict[str, str]:
-    """The files that the gateway and the app server were given, by their paths; a key is none of them.
+    """The files of the gateway and the app server, by their paths; without keys.
 
-    Python leaves bytecode beside gunicorn.conf.py; that is not one of them either.
+    Python's bytecode beside gunicorn.conf.py is left out, too.
     """
     here = link(runtime).resolve()
     return {
@@ -187,18 +187,20 @@ def in_force(runtime: str) -> dict[str, str]:
 
 
 def remove(plan: Plan) -> None:
-    """Remove them all, and what the workers left beside them: the gateway and they are gone."""
+    """Remove all files, and those that the workers left: the gateway and they have exited."""
     runtime = plan.runtime
     link(runtime).unlink(missing_ok=True)
     for left in (slow(runtime), trace(runtime), workers(runtime)):
-        untrusted.remove_tree(left)  # another user's workers write there
+        untrusted.remove_tree(left)  # workers of another user write there
     for name in program_of(plan).leftovers:
         (Path(runtime) / name).unlink(missing_ok=True)
     prune(runtime, ())
 
 
 def gateway_changed(old: Plan, new: Plan) -> bool:
-    """Whether the gateway reads anything else under the new plan: what the app server does not name is its own."""
+    """Whether the gateway reads other files under the new plan; files that the app server does not name are its
+    own.
+    """
     return _gateway_files(old) != _gateway_files(new)
 
 
@@ -208,5 +210,5 @@ def _gateway_files(plan: Plan) -> dict[str, str]:
 
 
 def _of_the_server(plan: Plan) -> set[str]:
-    """The paths of the files that its app server reads."""
+    """The paths of the files that the app server reads."""
     return {word.removeprefix(f"{CONF}/") for word in plan.server.argv if CONF in word}

@@ -1,6 +1,6 @@
-"""Before a gateway ends workers, it notifies the sites behind them: clients of WebSockets there get Close 1001.
+"""Notifies sites before a gateway ends workers, so that their clients of WebSockets get Close 1001.
 
-An app's workers know through which of them each connection comes (`link.websocket.leaving`), and look once a second.
+An app's workers know the gateway worker of each connection (`link.websocket.leaving`), and look once a second.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from portico.place import untrusted
 from portico.plan.paths import leaving
 
 HEARD_SECONDS = 2.5
-"""The workers look, and clients answer with a Close of their own."""
+"""The time for the workers to look, and for clients to answer with their own Close."""
 _MODE = 0o711
-"""Everybody who knows a pid may ask for it."""
+"""The directory's mode: any user who knows a pid may look for its file."""
 
 
 def tell(runtimes: Iterable[str], pids: Iterable[int]) -> None:
-    """Tell the sites with these runtime directories that these workers of the gateway are about to be ended.
+    """Tell the sites with these runtime directories that these workers of the gateway are about to end.
 
-    Where it cannot be written the clients are cut off without a word.
+    If the file cannot be written, the clients' connections are cut without a Close.
     """
     names = [*map(str, pids)]
     for directory in map(Path, map(leaving, runtimes)):
@@ -33,14 +33,14 @@ def tell(runtimes: Iterable[str], pids: Iterable[int]) -> None:
 
 
 def forget(runtimes: Iterable[str]) -> None:
-    """It is over: pids are given to other processes one day."""
+    """Withdraw the notification: the system may reuse the pids."""
     for runtime in runtimes:
         untrusted.remove_tree(leaving(runtime))
 
 
 @contextmanager
 def announced(runtimes: Iterable[str], pid: int) -> Iterator[None]:
-    """The same for one of them, while it is waited for."""
+    """Notify one site, while the caller waits."""
     runtimes = tuple(runtimes)
     tell(runtimes, [pid])
     try:

@@ -1,7 +1,7 @@
-"""Closed for a while: the gateway answers with a page of its own. It looks at files to know it, and is not reloaded.
+"""Maintenance mode: the gateway answers with its own page. It detects the mode by files, without a reload.
 
-The directory is all there is to know: what it says outlives reloads of the app, restarts of the gateway and a Portico
-that was killed. Only `off` and a stop remove it.
+The directory is the whole state: it survives reloads of the app, restarts of the gateway and a killed
+Portico. Only `off` and a stop remove it.
 """
 
 from __future__ import annotations
@@ -24,24 +24,22 @@ from portico.protocol.status import Maintenance
 
 MESSAGE = "This site is being worked on and will be back soon."
 MOST_ADDRESSES = 256
-"""A file each: an office's /24 is fine, a provider's is a mistake."""
+"""One file per address: an office's /24 is fine, a provider's network is a mistake."""
 
 
 def close(runtime: str, message: str, allow: str) -> Maintenance:
-    """Close the site, or change the message and the admitted addresses of a closed one; returns what `state` says then.
+    """Close the site, or change the message and the admitted addresses of a closed one; returns the new `state`.
 
-    `allow` are addresses and small ranges, separated by commas. Raises PorticoError for what is none.
+    `allow` are addresses and small ranges, separated by commas. Raises PorticoError for anything else.
     """
     directory, let_in = Path(maintenance(runtime)), frozenset(_addresses(allow))
     message = " ".join(message.split()) or MESSAGE
     allowed = directory / "allowed"
     for path in (directory, allowed):
         path.mkdir(exist_ok=True)
-        path.chmod(
-            0o755
-        )  # the gateway's workers may be another user; the runtime directory lets in nobody else
+        path.chmod(0o755)  # the gateway's workers may be another user; the runtime directory admits no others
     _write(directory / "message.html", html.escape(message))
-    # Within a page that is read for commands (SSI), "<" must not be itself in JSON either.
+    # In a page that is parsed for SSI commands, "<" must be escaped in JSON, too.
     _write(directory / "message.json", json.dumps(message, ensure_ascii=False)[1:-1].replace("<", "\\u003c"))
     for address in let_in:
         _write(allowed / address, "")
@@ -53,12 +51,12 @@ def close(runtime: str, message: str, allow: str) -> Maintenance:
     closed = Maintenance(message, tuple(allow.split(",")) if allow else (), since)
     _write(
         directory / "on", json.dumps(msgspec.to_builtins(closed))
-    )  # last: everything else is there when the gateway sees it
+    )  # last, so that everything else exists when the gateway sees it
     return closed
 
 
 def open_again(runtime: str) -> bool:
-    """Open the site; whether it was closed."""
+    """Open the site; returns whether it was closed."""
     was_closed = state(runtime) is not None
     (Path(maintenance(runtime)) / "on").unlink(missing_ok=True)
     shutil.rmtree(maintenance(runtime), ignore_errors=True)
@@ -66,7 +64,7 @@ def open_again(runtime: str) -> bool:
 
 
 def state(runtime: str) -> Maintenance | None:
-    """The message, the admitted addresses and since when (Unix time); None while the site is open."""
+    """The message, the admitted addresses and the start (Unix time); None while the site is open."""
     try:
         return untrusted.read_json(Path(maintenance(runtime)) / "on", Maintenance)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The file that exists while two releases answer: nginx refuses nothing by the routes of one of them (`[guard]`)."""
+"""The flag file while two releases answer: nginx does not refuse requests by the routes of only one (`[guard]`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from portico.plan.paths import mixed
 
 SETTLE_SECONDS = 10.0
-"""After a switch: until then nginx's workers have read the files of the release that serves, where those are others."""
+"""The delay after a switch: by then nginx's workers have read the new release's files, if these differ."""
 
 
 class Mixed:
@@ -19,17 +19,17 @@ class Mixed:
         self._end: asyncio.TimerHandle | None = None
 
     def raise_for(self, runtime: str) -> None:
-        """Before requests go to another release, or to two."""
+        """Set the flag before requests go to another release, or to two."""
         if self._end:
             self._end.cancel()
         Path(mixed(runtime)).touch(mode=0o644)
 
     def lower_soon(self, runtime: str) -> None:
-        """Requests go to one release from now on."""
+        """Clear the flag later: requests go to one release from now on."""
         self._end = self._loop.call_later(SETTLE_SECONDS, self.lower, runtime)
 
     def lower(self, runtime: str) -> None:
-        """At a start, when what was left there means nothing, and at the end."""
+        """Remove the flag at a start, where an old one means nothing, and at the end."""
         if self._end:
             self._end.cancel()
         Path(mixed(runtime)).unlink(missing_ok=True)

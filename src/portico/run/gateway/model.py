@@ -1,4 +1,4 @@
-"""The gateway as a site sees it: a child of its own, or one that several sites share."""
+"""The gateway as a site sees it: its own child process, or a gateway shared with other sites."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ Tell = Callable[[Event], None]
 
 
 class Gateway(Protocol):
-    """Its outcome is an event: GatewayExited, Drained."""
+    """The outcomes are events: GatewayExited, Drained."""
 
     @property
     def pid(self) -> int | None:
-        """Its master, where there is one."""
+        """The pid of its master, if there is one."""
 
     def objections(self, plan: Plan, where: Path) -> tuple[Problem, ...]:
-        """What it has against the files in that directory; blocks while it reads them, in any thread."""
+        """Its errors about the files in that directory; blocks while it reads them, in any thread."""
 
     def refuse_addresses(self, old: Plan, addresses: Collection[Address]) -> None:
-        """Raises PorticoError for each address that it could not begin to listen on."""
+        """Raises PorticoError for each address that it cannot listen on."""
 
     def start(self, plan: Plan) -> None:
-        """Serve the files in force."""
+        """Start with the active files."""
 
     def reload(self, plan: Plan) -> None:
-        """Serve the files in force from now on."""
+        """Switch to the active files."""
 
     def end(self, plan: Plan, mode: StopMode, sockets: list[str]) -> None:
-        """No new request; `sockets` are those of the app, which finishes what it has."""
+        """Accept no new requests; `sockets` are the app's, which finishes its requests."""
 
     def reopen_logs(self) -> None:
-        """Go on in new log files: the old ones were renamed."""
+        """Open new log files: the old ones were renamed."""
 
     def workers(self) -> frozenset[int]:
-        """The pids of its workers, those that are leaving too."""
+        """The pids of its workers, including those that are leaving."""
 
     def bodies(self, plan: Plan, workers: Iterable[int]) -> Bodies:
         """The bodies that these workers have on disk at this moment; blocks, in any thread."""
 
     def say_goodbye(self, plan: Plan) -> None:
-        """Before it ends, notify the sites behind it, so that WebSockets get Close 1001."""
+        """Notify the sites behind it before it ends, so that WebSockets get Close 1001."""
 
     def when_used(self, say: Callable[[Notice], None]) -> Callable[[Notice], None]:
-        """`say`, but that a release serves is said when no worker has the files of before."""
+        """The same as `say`, but reports that a release serves only after no worker uses the old files."""
 
     def hear(self, item: Notice) -> None:
-        """The notices of the site."""
+        """Gets the notices of the site."""
 
     def watchers(self, in_force: Callable[[], Plan]) -> tuple[Watcher, ...]:
-        """What looks after it beside the serving."""
+        """The watchers of the gateway, beside the serving."""
 
     async def leave(self) -> None:
-        """Everything that waits for something is given up."""
+        """Cancel everything that waits."""

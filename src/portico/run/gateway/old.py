@@ -1,7 +1,7 @@
-"""A gateway's old workers: after a reload they stay until their last transfer has ended, so their number has a bound.
+"""Limits a gateway's old workers: after a reload they stay until their last transfer has ended.
 
-A reload starts new workers; those of before take no new connection and finish what they have. That may be a
-download or a WebSocket of hours. When too many are there, or their memory is too much, the oldest is ended.
+A reload starts new workers; the old ones accept no new connections and finish their requests. That may be a
+download or a WebSocket of hours. If they are too many, or use too much memory, the oldest is ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS = 3.0
 LEAVE_SECONDS = 5.0
-"""A worker whose connections were closed has nothing left to do; after this time it must leave at once."""
+"""A worker without connections has nothing left to do; after this time it must exit at once."""
 
 
 class Old(NamedTuple):
@@ -35,7 +35,7 @@ class Old(NamedTuple):
 
 
 def surplus(old: Sequence[Old], bound: OldWorkers) -> list[Old]:
-    """Those to be ended, the oldest first: the others are within the bound. Pure."""
+    """The workers to end, the oldest first; the rest stays within the limits. Pure."""
     kept = sorted(old, key=lambda one: one.started)
     ended: list[Old] = []
     while kept and (len(kept) > bound.most or sum(one.memory for one in kept) > bound.memory):
@@ -49,7 +49,7 @@ async def watch(
     master: Callable[[], int | None],
     say: Callable[[notices.Notice], None],
 ) -> Rounds:
-    """Keep the number of old workers, and their memory, within the plan's bound."""
+    """Keep the number of old workers, and their memory, within the plan's limits."""
     while True:
         if pid := master():
             old = await in_background(lambda: _old(program, pid))

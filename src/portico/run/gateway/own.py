@@ -1,4 +1,4 @@
-"""A gateway of the site's own: started as a child, with listening sockets that Portico keeps."""
+"""A site's own gateway: a child process, with listening sockets that Portico keeps."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class OwnGateway:
         self._close_clients(plan)
 
     async def _drain(self, plan: Plan, child: Child, sockets: list[str]) -> None:
-        """A connection that the kernel has accepted is nginx's to answer: it would be reset with the socket."""
+        """nginx must answer connections that the kernel has accepted: closing the socket would reset them."""
         await self._listening.until_taken()
         self._listening.close()
         child.end(StopMode.DRAIN)
@@ -118,7 +118,7 @@ class OwnGateway:
             await self._tell_when_quiet(plan, child.pid, sockets)
 
     def _close_clients(self, plan: Plan) -> None:
-        """Its workers, old ones too, are shutting down: without connections they exit."""
+        """Its workers, including old ones, are shutting down: they exit once they have no connections."""
         assert self._child is not None
         ports = {address.port for address in plan.listens}
         is_done = [close_clients(pid, ports) for pid in workers(self._child.pid)]
@@ -130,7 +130,7 @@ class OwnGateway:
             self._signal(self._child, self._program.reopen)
 
     def _signal(self, child: Child, number: signal.Signals) -> None:
-        """Sends it, to a program that is still starting when that is up: it would end by the signal, or miss it."""
+        """Send a signal once the program handles it: earlier it would end the program, or be lost."""
         if _hears(child, number):
             child.send(number)
         else:
@@ -147,7 +147,7 @@ class OwnGateway:
         return (Watcher(f"{self._program.name}'s old workers", rounds),)
 
     def hear(self, item: notices.Notice) -> None:
-        """It learns nothing from them."""
+        """Observers of the gateway add nothing here."""
 
     def workers(self) -> frozenset[int]:
         return frozenset() if self._child is None else workers(self._child.pid)
@@ -176,7 +176,7 @@ class OwnGateway:
             self._tell(was.GatewayExited(group.code, self._words.last()))
 
     def when_used(self, say: Callable[[notices.Notice], None]) -> Callable[[notices.Notice], None]:
-        """That a release serves is said when no worker takes connections that has the files of before."""
+        """Reports that a release serves only after no worker with the old files accepts connections."""
 
         def tell(item: notices.Notice) -> None:
             replaced = self._replaced
@@ -194,7 +194,7 @@ class OwnGateway:
         return tell
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        # None of it is waited for: a stop that cannot see whether all is drained has its time.
+        # None of it is awaited: a stop that cannot detect the end of all requests has its timeout.
         task = asyncio.get_running_loop().create_task(guarded(work, self._complain))
         self._work.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._work.discard)
@@ -211,5 +211,5 @@ async def _signal_later(child: Child, number: signal.Signals) -> None:
 
 
 def _hears(child: Child, number: signal.Signals) -> bool:
-    """nginx sets up its handlers first, and looks at what they noted once it has workers."""
+    """nginx installs its signal handlers first, and acts on signals once it has workers."""
     return proc.catches(child.pid, number) and bool(proc.forked_by(child.pid))

@@ -1,4 +1,4 @@
-"""What Portico must know of a web server to run it: its signals, its files, its words."""
+"""The properties of a web server that Portico needs to run it: its signals, files and messages."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from portico.run.processes.child import Signals
 
 @dataclass(frozen=True)
 class CacheFiles:
-    """The answers that it keeps, as files."""
+    """Its cached answers, as files."""
 
     files: Callable[[str, float], Iterator[Path]]
-    """Every file of the cache in that directory that was put there since that Unix time; 0: every file."""
+    """Every file of the cache in that directory written since that Unix time; 0: every file."""
     read: Callable[[Path], CacheEntry | None]
-    """What a file holds; None when nothing is kept in it (any more)."""
+    """The content of a file; None if it holds no cached answer (any more)."""
     drop: Callable[[CacheEntry], bool]
-    """Make the program forget it; whether it was there."""
+    """Make the program forget the answer; returns whether it was there."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """One web server. Its processes are a master, the child of Portico, and the workers of that one."""
+    """One web server. Its processes are a master, which is Portico's child, and the master's workers."""
 
     name: str
-    """As its process is called in a plan (`plan.gateway.kind`)."""
+    """The name of its process in a plan (`plan.gateway.kind`)."""
     ends: Signals
     reload: signal.Signals
-    """Read the files again."""
+    """The signal to reload its files."""
     reopen: signal.Signals
-    """Write to new log files."""
+    """The signal to open new log files."""
     inherits: Callable[[Collection[int]], Mapping[str, str]]
-    """The variables in which it finds the listening sockets that it inherits under these numbers."""
+    """The environment variables that pass it inherited listening sockets under these numbers."""
     objections: Callable[[Plan, Path], tuple[Problem, ...]]
-    """What it has against the files of a plan in that directory, its own words quoted; blocks while it reads them."""
+    """Its errors about a plan's files in that directory, quoted; blocks while it reads them."""
     is_noise: Callable[[str], bool]
-    """Whether nobody needs to see that line of its standard error."""
+    """Whether that line of its standard error can be left out."""
     master: Callable[[str], int | None]
     """The pid of the master that runs in that runtime directory."""
     accepts: Callable[[int], bool]
-    """Whether that worker takes new connections."""
+    """Whether that worker accepts new connections."""
     is_leaving: Callable[[int], bool]
-    """Whether that worker finishes what it has, and then leaves."""
+    """Whether that worker finishes its requests and then exits."""
     sees_seconds: float
-    """How long it may take to see that a file which it looks for at each request is there now, or no longer."""
+    """How long it may take to notice that a file which it checks at each request was created or removed."""
     leftovers: tuple[str, ...]
-    """What a killed one leaves in its runtime directory."""
+    """The files that a killed one leaves in its runtime directory."""
     bodies: Callable[[Iterable[int], Plan], Bodies]
-    """The bodies that these workers of it have on disk at this moment."""
+    """The bodies that these workers have on disk at this moment."""
     cache: CacheFiles

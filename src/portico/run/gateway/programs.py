@@ -1,4 +1,4 @@
-"""The web servers that can be run, one for each kind of gateway (`plan.gateway.kinds`)."""
+"""The supported web servers, one for each kind of gateway (`plan.gateway.kinds`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PROGRAMS = (NGINX,)
 
 
 def program_of(plan: Plan) -> Program:
-    """The one that the plan starts, or that its gateway has started."""
+    """The program that the plan starts, or that its shared gateway has started."""
     return program_named(plan.gateway.name)
 
 

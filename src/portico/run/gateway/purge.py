@@ -1,7 +1,7 @@
-"""`portico purge`: what the gateway keeps of a URL, of many, or of a tag is gone at once.
+"""`portico purge`: deletes cached answers of a URL, of many, or of a tag at once.
 
-An answer that the app was just making when the command came is made of what was before. Such answers are looked for as
-long as a request may take, and dropped as soon as they are there.
+An answer that the app was making when the command came contains old data. Such answers are looked for as
+long as a request may take, and dropped as soon as they are in the cache.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from portico.ticks import WELL, Round, Rounds, tick
 
 LOOK_SECONDS, IDLE_SECONDS = 0.5, 1.0
 _SLACK_SECONDS = 2.0
-"""Times of files are a tick of the kernel behind the clock, and those in the head of an answer have no fractions."""
+"""File times lag behind the clock by a tick of the kernel, and those in the head of an answer have no fractions."""
 
 
 class Purge:
-    """The commands to purge; `watch` is to run beside the serving."""
+    """Runs purge commands; `watch` must run beside the serving."""
 
     def __init__(self, in_force: Callable[[], Plan]) -> None:
         self._in_force = in_force
@@ -34,14 +34,14 @@ class Purge:
         self._lock = threading.Lock()
 
     async def give(self, asked: commands.Purge) -> AsyncGenerator[Purged, None]:
-        """Purge what is `asked` for, one a line. Raises PorticoError for what names nothing."""
+        """Purge what is `asked` for, one item per line. Raises PorticoError for an invalid item."""
         wanted = [meant(what) for what in asked.what.split("\n") if what]
         now = time.time()
         self._recent += [(now, each) for each in wanted]
         yield Purged(await in_background(lambda: self._drop_all(wanted)))
 
     async def watch(self) -> Rounds:
-        """Drop what was under way when a command came, as soon as it is there."""
+        """Drop answers that were in progress at a purge, as soon as they are in the cache."""
         while True:
             await tick(LOOK_SECONDS if self._recent else IDLE_SECONDS)
             forget = time.time() - self._in_force().ladder.drain_seconds - _SLACK_SECONDS
@@ -56,7 +56,7 @@ class Purge:
             return sum(cache.drop(each) for each in found if any(is_meant(each) for is_meant in wanted))
 
     def _drop_late(self) -> Round:
-        """Which files could not be looked at."""
+        """The files that could not be read."""
         recent, wrong = list(self._recent), dict[str, Exception]()
         since = min(at for at, _ in recent) - _SLACK_SECONDS
         plan = self._in_force()

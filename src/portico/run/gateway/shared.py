@@ -1,7 +1,7 @@
-"""A gateway that several sites share, asked over its control socket.
+"""A gateway shared by several sites, used over its control socket.
 
-A site's supervisor tells where its files are; whether they can stand beside those of the other sites, and when it
-reads them, is the gateway's to say (`run.host`).
+A site's supervisor tells it where the files are; the gateway decides whether they fit beside those of the other
+sites, and when it reads them (`run.host`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class SharedGateway:
         return self._ask(TRY, FilesOfSite(self._name, str(where)))
 
     def refuse_addresses(self, old: Plan, addresses: Collection[Address]) -> None:
-        """Nothing to refuse yet: the gateway says so when it is shown the files."""
+        """No check here: the gateway checks the files when it gets them."""
 
     def start(self, plan: Plan) -> None:
         self._use(plan, lambda problems: self._tell(was.GatewayExited(1, "\n".join(map(str, problems)))))
@@ -83,18 +83,18 @@ class SharedGateway:
 
     def reopen_logs(self) -> None:
         if pid := self.pid:
-            with suppress(ProcessLookupError):  # it has ended, and the next one opens them anyway
+            with suppress(ProcessLookupError):  # it has exited, and the next one opens new files anyway
                 os.kill(pid, self._program.reopen)
 
     def bodies(self, plan: Plan, workers: Iterable[int]) -> Bodies:
         return self._program.bodies(workers, plan)
 
     def say_goodbye(self, plan: Plan) -> None:
-        """Nobody ends its workers for one site."""
+        """Its workers are not ended for one site."""
         del plan
 
     def watchers(self, in_force: Callable[[], Plan]) -> tuple[Watcher, ...]:
-        """None: what is shared is looked after by the gateway."""
+        """None: the gateway watches shared parts itself."""
         del in_force
         return ()
 
@@ -107,12 +107,12 @@ class SharedGateway:
             task.cancel()
 
     def hear(self, item: notices.Notice) -> None:
-        """The gateway wants to know when its sites serve."""
+        """Tells the gateway when this site serves."""
         if isinstance(item, notices.Ready):
             self._in_turn(self._tell_ready())
 
     def when_used(self, say: Callable[[notices.Notice], None]) -> Callable[[notices.Notice], None]:
-        """A release serves when the gateway has its files: who hears the notice may try a new domain."""
+        """Reports that a release serves once the gateway has its files: a listener may try a new domain."""
 
         def tell(item: notices.Notice) -> None:
             async def later() -> None:
@@ -152,7 +152,7 @@ class SharedGateway:
         self._complain((failure("the gateway cannot be asked", error, self._gateway),))
 
     def _ask(self, command: Command[Any, Verdict], args: OfSite | FilesOfSite) -> tuple[Problem, ...]:
-        """What the gateway has against it; also that it is not there."""
+        """The gateway's errors; also that it cannot be reached."""
         try:
             return tuple(
                 problem for answer in client.ask(self._gateway, command, args) for problem in answer.problems
@@ -163,7 +163,7 @@ class SharedGateway:
     def _in_turn(
         self, work: Coroutine[Any, Any, None], failed: Callable[[Exception], None] | None = None
     ) -> None:
-        """One question after the other: the last files that were named are those in force."""
+        """One question after the other: the files that were named last are the active ones."""
         before = self._last
 
         async def go() -> None:

@@ -1,4 +1,4 @@
-"""Which of the sites can stand together: their bindings, their addresses, and what the gateway says of all of them."""
+"""Decides which sites fit together: by their bindings, their addresses, and the gateway's check of all files."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Refused = list[tuple[Fragment, tuple[Problem, ...]]]
 def acceptable(
     parts: Collection[Fragment], place: Place, open_already: Collection[Address] | None
 ) -> tuple[list[Fragment], Refused]:
-    """Those that can be served together, and why each of the others cannot; the earlier go before the later.
+    """The sites that can be served together, and the reason for each of the others; earlier sites take precedence.
 
-    `open_already` are the addresses that are ours; None when the service manager may have handed some over, and
-    nobody can say yet.
+    `open_already` are addresses that we hold; None if the service manager may have passed some, which is
+    not known yet.
     """
     fit, conflicting = fitting(parts)
     refused: Refused = [(one, (problem,)) for one, problem in conflicting]
@@ -43,7 +43,7 @@ def acceptable(
 
 
 def conflict(new: Fragment, parts: Iterable[Fragment], pending: Iterable[Bindings]) -> tuple[Problem, ...]:
-    """Why a site's new part cannot stand beside the others, those included that are about to change."""
+    """Why a site's new part does not fit beside the others, including those that are about to change."""
     bindings = BindingTable()
     for other in (*(part.bindings for part in parts), *pending):
         if other.name != new.bindings.name:
@@ -53,7 +53,7 @@ def conflict(new: Fragment, parts: Iterable[Fragment], pending: Iterable[Binding
 
 
 def objections(parts: Sequence[Fragment], place: Place) -> tuple[Problem, ...]:
-    """What the gateway has against these sites, read from a directory beside the files in force; blocks."""
+    """The gateway's errors about these sites, tested in a directory beside the active files; blocks."""
     plan, trial = host_plan(parts, place), Path(place.runtime) / TRIAL
     shutil.rmtree(trial, ignore_errors=True)
     trial.mkdir()
@@ -93,7 +93,7 @@ def _look(known: dict[Address, tuple[Problem, ...]], address: Address, place: Pl
 
 
 def _guilty(parts: Sequence[Fragment], place: Place, problems: tuple[Problem, ...]) -> Fragment:
-    """The site that nginx means: the one whose file it names, else the first without which it has nothing to say."""
+    """The site that nginx's error means: the one whose file it names, else the first whose removal fixes it."""
     words = "\n".join(problem.quote for problem in problems)
     named = [part for part in parts if f"/{hosted_files(part.bindings.name)}/" in words]
     if len(named) == 1:
@@ -104,7 +104,7 @@ def _guilty(parts: Sequence[Fragment], place: Place, problems: tuple[Problem, ..
 
 
 def _first(parts: Sequence[Fragment], is_bad: Callable[[Sequence[Fragment]], bool]) -> Fragment:
-    """The last of the shortest beginning of the list that is bad, by halving."""
+    """The last element of the shortest failing prefix of the list, by bisection."""
     low, high = 0, len(parts)
     while high - low > 1:
         middle = (low + high) // 2

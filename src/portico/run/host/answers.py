@@ -1,4 +1,4 @@
-"""What the control socket of a gateway answers to: its sites' questions, and people's."""
+"""The routes of a gateway's control socket: questions of its sites and of people."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Answers:
         self._trying = asyncio.Lock()
 
     def of(self, known: Sequence[Handler]) -> list[Handler]:
-        """With what any run answers to."""
+        """Includes the routes of every run."""
         by_command = {handler.command: handler for handler in known}
 
         async def status(asked: Args) -> AsyncGenerator[SiteStatus, None]:
@@ -115,12 +115,12 @@ class Answers:
         return any(not hosted.state.is_tried for hosted in self._sites.hosted_sites.values())
 
     async def _start(self, asked: OfSite) -> AsyncGenerator[Notice, None]:
-        """Start a site that does not run, and tell how that went; what was wrong with it may be repaired."""
+        """Start a site that does not run, and report the outcome; its fault may be repaired."""
         sites, hosted = self._sites, self._named(asked)
         name = hosted.desired.name
         with sites.follow() as items:
             if hosted.child is not None and hosted.state.status is Status.STARTING:
-                # It may have begun before the repair: this attempt counts only when it is a good one.
+                # This start may have begun before the repair: its result counts only if it succeeds.
                 end = await _end_of_start(items, name)
                 if not isinstance(end, notices.SiteDown):
                     yield end
@@ -138,7 +138,7 @@ class Answers:
                 yield await _end_of_start(items, name)
 
     async def _halt(self, asked: OfSite) -> AsyncGenerator[Halted, None]:
-        """Do not start it, and do not try it again. One that serves is stopped by itself."""
+        """Do not start the site, and do not retry. A serving site is stopped by its own command."""
         sites, hosted = self._sites, self._named(asked)
         name = hosted.desired.name
         with sites.follow() as items:
@@ -168,7 +168,7 @@ class Answers:
 async def _end_of_start(
     items: Items, name: str
 ) -> notices.SiteServes | notices.SiteDown | notices.SiteStopped | notices.Stopping:
-    """How the start of that site went; also that it, or the gateway, was stopped instead."""
+    """The outcome of that site's start; also that the site or the gateway was stopped."""
     while True:
         item = await items.get()
         if isinstance(item, notices.Stopping):

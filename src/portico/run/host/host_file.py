@@ -1,3 +1,3 @@
-"""The file in a site's runtime directory that names the gateway which serves it."""
+"""The file in a site's runtime directory that names its gateway."""
 
 HOST_FILE = "gateway"

@@ -1,4 +1,4 @@
-"""One site of a gateway: its desired state, and what exists on this machine before its supervisor runs."""
+"""One site of a gateway: its desired state, and its state on this machine before its supervisor runs."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ from portico.run.processes.stderr import Lines
 
 @dataclass(frozen=True)
 class DesiredSite:
-    """A site that is to be served. `argv` starts its supervisor; `plan` is the site without its app's facts, which
-    stands until the supervisor brings them; without one, `problems` say why."""
+    """A site to serve. `argv` starts its supervisor; `plan` is the site without facts about its app, which is used
+    until the supervisor sends them; without a plan, `problems` say why."""
 
     name: str
     origin: str
     argv: tuple[str, ...]
     plan: Plan | None
     runtime: str = ""
-    """Its runtime directory; "" where another site has it."""
+    """Its runtime directory; "" if another site has it."""
     problems: tuple[Problem, ...] = ()
 
 
 @dataclass
 class HostedSite:
-    """A site that was taken in, and its supervisor when one runs."""
+    """An accepted site, and its supervisor if one runs."""
 
     desired: DesiredSite
     state: SiteState = field(default_factory=SiteState)
     child: child.Child | None = None
     words: Lines | None = None
     held: list[str] = field(default_factory=list)
-    """What it said since it was started again."""
+    """Its output since its last start."""
     is_gone: bool = False
-    """It is not wanted any more."""
+    """It is due for removal."""
 
 
 def prepare(desired: DesiredSite, gateway: str) -> Fragment:
-    """Make its directories and put its error pages where nginx looks for them; its part without an app.
+    """Make its directories and put its error pages where nginx looks for them; returns its part without an app.
 
-    Raises PorticoError for a site that cannot be, or that another Portico runs.
+    Raises PorticoError for an invalid site, or one that another Portico runs.
     """
     plan = desired.plan
     if plan is None:
@@ -66,7 +66,7 @@ def prepare(desired: DesiredSite, gateway: str) -> Fragment:
 
 
 def waiting(plan: Plan) -> Fragment:
-    """The fragment of a plan without the app. Raises PorticoError without a certificate to serve with."""
+    """The fragment of a plan without the app. Raises PorticoError without a usable certificate."""
     if plan.tls is None:
         return fragment_of(plan)
     from portico.run.tls.material import choose
@@ -79,7 +79,7 @@ def waiting(plan: Plan) -> Fragment:
 
 
 def show_pages(plan: Plan) -> None:
-    """The error pages of a site whose supervisor does not run. Raises OSError."""
+    """Write the error pages of a site whose supervisor does not run. Raises OSError."""
     if files.link(plan.runtime).exists():
         return  # those of the last run
     number = files.next_number(plan.runtime)
@@ -88,7 +88,7 @@ def show_pages(plan: Plan) -> None:
 
 
 def clear_away(desired: DesiredSite) -> None:
-    """The gateway ends: nothing of what was prepared stays, unless it is another's now."""
+    """Remove the prepared files at the gateway's end, unless another process owns them now."""
     plan = desired.plan
     if plan is None or lock.running(plan.runtime):
         return
@@ -98,7 +98,7 @@ def clear_away(desired: DesiredSite) -> None:
 
 
 def set_booting(desired: DesiredSite, *, on: bool) -> None:
-    """nginx says "starting" while the flag is there, "down" when it is not."""
+    """nginx says "starting" while the flag exists, else "down"."""
     if desired.plan is None:
         return
     flag = Path(desired.plan.booting)
@@ -108,11 +108,11 @@ def set_booting(desired: DesiredSite, *, on: bool) -> None:
         else:
             flag.unlink(missing_ok=True)
     except OSError:
-        pass  # a full disk: the page says "down", which is nearly as true
+        pass  # a full disk: the page says "down", which is almost correct
 
 
 def set_down(desired: DesiredSite) -> None:
-    """Its supervisor has ended: nobody takes what connects to the sockets that it may have left."""
+    """Its supervisor has ended: remove sockets that it may have left, which nobody reads."""
     set_booting(desired, on=False)
     if desired.plan is not None:
         with suppress(OSError):
@@ -120,7 +120,7 @@ def set_down(desired: DesiredSite) -> None:
 
 
 def read_part(where: Path) -> Fragment:
-    """The part of a site whose files are in that directory. Raises PorticoError for what is none."""
+    """The part of a site whose files are in that directory. Raises PorticoError if there is none."""
     try:
         names = read_of([path.name for path in where.iterdir()])
         texts = {name: (where / name).read_text("utf-8") for name in names}

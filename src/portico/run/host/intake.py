@@ -1,4 +1,4 @@
-"""Which sites are taken in: a running site keeps what it has, and a new one that cannot stand beside it is refused."""
+"""Decides which sites are accepted: a running site keeps its part, and a conflicting new site is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portico.values import Address
 
 @dataclass(frozen=True)
 class Taken:
-    """The sites as they are to be; nginx serves a part of each that was not refused."""
+    """The desired sites; nginx serves a part for each that was not refused."""
 
     hosted_sites: dict[str, HostedSite]
     parts: dict[str, Fragment]
@@ -30,7 +30,7 @@ def taken_in(
     now: float,
     only: str = "",
 ) -> Taken:
-    """A site that runs keeps its part: its own reload changes it. With `only`, that one alone is tried again.
+    """A running site keeps its part, which only its own reload changes. With `only`, just that site is retried.
 
     `open_already` as in `acceptable`.
     """
@@ -50,7 +50,7 @@ def taken_in(
             hosted_sites[one.name] = HostedSite(one, state.waiting(state.SiteState(), now))
         except PorticoError as error:
             refused.append((one, error.problems))
-    # Who serves keeps what it has: a newcomer that wants the same is refused, wherever it stands in the list.
+    # A serving site keeps its part: a newcomer with the same addresses is refused, whatever its place in the list.
     first_come = sorted(parts.values(), key=lambda part: hosted_sites[part.bindings.name].child is None)
     fit, more = acceptable(first_come, place, open_already)
     refused += _by_desired(more, hosted_sites)
@@ -66,7 +66,7 @@ def _same_name(one: DesiredSite, other: DesiredSite) -> Problem:
 
 
 def _numbered(one: DesiredSite, hosted_sites: Mapping[str, HostedSite]) -> DesiredSite:
-    """Under a name of its own it can be listed, too."""
+    """Gives it a name of its own, so that it can be listed."""
     number = next(
         number for number in range(2, len(hosted_sites) + 3) if f"{one.name}#{number}" not in hosted_sites
     )

@@ -1,7 +1,7 @@
-"""The sites of a gateway: a supervisor for each, their parts of one nginx, and what they ask of it.
+"""The sites of a gateway: one supervisor each, their parts of one nginx, and their requests to it.
 
-nginx itself is run as that of any site (`run.supervisor.loop`): the gateway is a site without an app, whose plan is
-made of the parts of the others. A part that changes is a reload of that plan: written, tested, switched.
+`run.supervisor.loop` runs nginx as for any site: the gateway is a site without an app, whose plan consists of
+the other sites' parts. A changed part is a reload of that plan: written, tested, switched.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from portico.values import Address
 
 
 class Sites:
-    """What `run.supervisor.loop` is given as `host`; `look` reads again which sites there are to be."""
+    """The `host` argument of `run.supervisor.loop`; `look` reads the list of desired sites again."""
 
     def __init__(self, place: Place, look: Callable[[], Sequence[DesiredSite]]) -> None:
         self.place, self._look = place, look
         self.supervisors = Supervisors(self._tell_ready, self._stop_seconds)
         self.parts: dict[str, Fragment] = {}
         self.pending: dict[str, Bindings] = {}
-        """Files that the gateway accepted for a site, which does not use them yet."""
+        """Files that the gateway accepted for a site, but does not use yet."""
         self._say: SayNews = lambda _: None
         self._ready: notices.Ready | None = None
         self._rereads, self._only = False, ""
@@ -54,13 +54,13 @@ class Sites:
 
     @property
     def hosted_sites(self) -> dict[str, HostedSite]:
-        """Every site that is wanted, refused ones too."""
+        """Every desired site, including refused ones."""
         return self.supervisors.hosted_sites
 
-    # What the loop asks ----------------------------------------------------------------------------------
+    # Calls from the loop ----------------------------------------------------------------------------------
 
     def settle(self, plan: Plan, service: Service) -> Plan:
-        """Take in every site that can be served. Raises UsageError when none can."""
+        """Accept every site that can be served. Raises UsageError if none can."""
         del plan
         taken = self._taken_in(None if service.taken else ())
         self.supervisors.hosted_sites, self.parts = taken.hosted_sites, taken.parts
@@ -103,13 +103,13 @@ class Sites:
         return Answers(self).of(handlers)
 
     def tell(self, event: Event) -> None:
-        """A reload that a person asks for reads again which sites there are."""
+        """A reload by a user: reads the list of sites again."""
         if isinstance(event, was.ReloadAsked):
             self._rereads, self._only = True, ""
         self.driver.tell(event)
 
     def tell_about(self, name: str, event: Event) -> None:
-        """The same where only this site is meant: others that do not run are left alone."""
+        """The same for one site: other sites that do not run are left alone."""
         if not self._rereads:
             self._rereads, self._only = True, name
         elif self._only != name:
@@ -117,7 +117,7 @@ class Sites:
         self.driver.tell(event)
 
     def replan(self, path: str, old: Plan, _: Begin) -> Plan:
-        """The plan of the sites as they are now; called in a thread of its own. Raises PorticoError."""
+        """The plan of the current sites; called in its own thread. Raises PorticoError."""
         if path:
             raise PorticoError(
                 Problem("", "a gateway has no release", "reload one of its sites: --site NAME")
@@ -129,45 +129,45 @@ class Sites:
         return self.planned()
 
     def watch(self) -> Rounds:
-        """Start what is due, for ever."""
+        """Start due sites, forever."""
         return self.supervisors.watch()
 
     async def leave(self) -> None:
-        """nginx has left: the sites finish what they have."""
+        """nginx has exited: the sites finish their requests."""
         await self.supervisors.leave()
 
     def serves(self, name: str) -> None:
-        """Its supervisor says that it answers through nginx."""
+        """Its supervisor reports that it answers through nginx."""
         self.supervisors.serves(name, self.urls(name))
 
     def urls(self, name: str) -> tuple[str, ...]:
-        """Where people find the site, as far as that is known."""
+        """The site's addresses, as far as they are known."""
         if name in self.parts:
             return self.parts[name].bindings.urls
         plan = self.hosted_sites[name].desired.plan
         return plan.urls if plan else ()
 
     def follow(self) -> AbstractContextManager[Items]:
-        """The notices from now on."""
+        """Gets the notices from now on."""
         return self._broadcast.follow()
 
     def _stop_seconds(self) -> float:
         longest = max((one.bindings.request_seconds for one in self.parts.values()), default=0.0)
         return Ladder.of(longest).stop_seconds
 
-    # Which sites there are ------------------------------------------------------------------------------
+    # The list of sites -----------------------------------------------------------------------------------
 
     def _taken_in(self, open_already: Collection[Address] | None) -> Taken:
         before, now = Taken(self.hosted_sites, self.parts), self.supervisors.now()
         return taken_in(self._look(), before, self.place, open_already, now, self._only)
 
     def _reconcile(self) -> None:
-        """nginx serves the sites that were read again: start what is new, stop what is not wanted any more."""
+        """nginx serves the new list: start new sites, stop removed ones."""
         if self._next is None:
             return
         taken, self._next = self._next, None
         hosted_sites, parts = taken.hosted_sites, taken.parts
-        # What a site did since they were read again counts: it was started, it changed its part.
+        # Changes since the list was read count: a site was started, or changed its part.
         hosted_sites |= {
             name: one
             for name, one in self.hosted_sites.items()
@@ -198,10 +198,10 @@ class Sites:
             ready, self._ready = self._ready, None
             self._say(ready)
 
-    # A part that changes --------------------------------------------------------------------------------
+    # Changes of a part -----------------------------------------------------------------------------------
 
     async def use(self, name: str, part: Fragment) -> tuple[Problem, ...]:
-        """Have nginx serve this part of the site; what is in the way, then nothing has changed."""
+        """Let nginx serve this part of the site; returns the problems, and then nothing has changed."""
         before = self.parts.get(name)
         if part == before or name not in self.hosted_sites:
             return ()
@@ -216,21 +216,21 @@ class Sites:
         return problems
 
     async def left(self, name: str) -> None:
-        """A site is being stopped: its pages stay, for the domains that it has now."""
+        """A site is stopping: its error pages stay, for its current domains."""
         hosted = self.hosted_sites[name]
         fresh = await in_background(lambda: [one for one in self._look() if one.name == name and one.plan])
         for desired in (*fresh, hosted.desired):
             try:
                 part = waiting(desired.plan) if desired.plan else None
             except PorticoError:
-                continue  # its certificate is none by now
+                continue  # its certificate is no longer usable
             if part and not conflict(part, self.parts.values(), self.pending.values()):
                 hosted.desired = desired
                 await self.use(name, part)
                 return
 
     async def reloaded(self, tell: Callable[[Event], None]) -> tuple[Problem, ...]:
-        """Ask for a reload, and what was in its way."""
+        """Request a reload; returns the problems."""
         with self._broadcast.follow() as items:
             tell(was.ReloadAsked())
             async for item in until_reloaded(items):
@@ -238,7 +238,7 @@ class Sites:
                     return item.problems
         return ()
 
-    # What it tells --------------------------------------------------------------------------------------
+    # Status ------------------------------------------------------------------------------------------------
 
     async def status(self) -> tuple[SiteRow, ...]:
         return await in_background(lambda: tuple(map(self._status_of, list(self.hosted_sites.values()))))

@@ -1,4 +1,4 @@
-"""Where a site of a gateway is in its life. Pure: what happened and when gives the next."""
+"""The state of a gateway's site. Pure: an event and its time give the next state."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from enum import StrEnum
 from portico import backoff
 
 STEADY_SECONDS = 10.0
-"""A site that served this long did not fail "again"."""
+"""A failure after this much serving does not count as repeated."""
 AT_ONCE_SECONDS = 0.05
 SERVED_SECONDS = 2.0
-"""The longest pause of one that served in between."""
+"""The longest delay before a restart if the site served in between."""
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
-"""A start costs a second of CPU; `portico reload` after a repair does not wait."""
+"""The longest delay between starts: a start costs a second of CPU; `portico reload` after a repair does not wait.
+"""
 
 
 class Status(StrEnum):
     REFUSED = "refused"
-    """It cannot be served beside the others, or not at all: its configuration says why."""
+    """It cannot be served beside the others, or not at all: a fault of its configuration."""
     WAITING = "waiting"
-    """It is started when it is due."""
+    """It starts when it is due."""
     STARTING = "starting"
     SERVING = "serving"
     DOWN = "down"
-    """Its supervisor has ended; it is started again when it is due."""
+    """Its supervisor has ended; it restarts when it is due."""
     STOPPED = "stopped"
     """A user stopped it; a reload starts it again."""
     LEAVING = "leaving"
@@ -33,7 +34,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class SiteState:
-    """`since` is when the status began, `due` when the site is to be started, `reason` why it does not serve."""
+    """`since` is the start of the status, `due` the time of the next start, `reason` why it does not serve."""
 
     status: Status = Status.WAITING
     since: float = 0.0
@@ -44,12 +45,12 @@ class SiteState:
 
     @property
     def is_tried(self) -> bool:
-        """Whether it is known how the first start went."""
+        """Whether the outcome of the first start is known."""
         return self.code is not None or self.status not in (Status.WAITING, Status.STARTING)
 
 
 def waiting(state: SiteState, now: float) -> SiteState:
-    """To be started as soon as there is room."""
+    """To be started as soon as there is capacity."""
     return replace(state, status=Status.WAITING, since=now, due=now)
 
 
@@ -66,7 +67,7 @@ def refused(state: SiteState, reason: str, now: float) -> SiteState:
 
 
 def stopped(state: SiteState, now: float) -> SiteState:
-    """It did not run, and is not started again until a user asks for it."""
+    """It does not run, and is not started again until a user asks for it."""
     return replace(state, status=Status.STOPPED, since=now, due=None, failures=0, reason="")
 
 
@@ -86,7 +87,7 @@ def ended(state: SiteState, code: int, words: str, now: float) -> SiteState:
 
 
 def pause_after(failures: int, served: float | None) -> float:
-    """One that cannot start is tried less and less often; one that `served`, soon: those seconds count as a pause."""
+    """The delay grows for a site that cannot start; one that `served` restarts soon: that time counts as delay."""
     if failures <= 1 and served is not None:
         return AT_ONCE_SECONDS
     pause = backoff.pause(failures, first=FIRST_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS)

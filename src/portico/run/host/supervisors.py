@@ -1,4 +1,6 @@
-"""A supervisor for each site, as a child process: started when it is due, listened to, ended, started again."""
+"""One supervisor per site, as a child process: starts those that are due, reads their output, ends and restarts
+them.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,15 @@ from portico.run.processes.table import Processes
 from portico.ticks import WELL, Rounds
 
 AT_ONCE = 4
-"""Supervisors that start at the same time: importing an app takes a core for a second."""
+"""How many supervisors start at the same time: importing an app uses a core for a second."""
 _ENDS = child.Signals(drain=signal.SIGTERM, hurry=signal.SIGTERM)
-"""To a Portico, a second SIGTERM says to hurry."""
+"""A second SIGTERM tells a Portico to hurry."""
 
 
 class Supervisors:
-    """Of the hosted sites, which are changed by who decides which sites there are (`run.host.sites`).
+    """The supervisors of the hosted sites; `run.host.sites` decides about the list of sites.
 
-    `tried` is called when it is known of one more how its start went; `stop_seconds` is what one has to leave.
+    `tried` is called when the outcome of a site's start is known; `stop_seconds` is the time limit for a stop.
     """
 
     def __init__(self, tried: Callable[[], None], stop_seconds: Callable[[], float]) -> None:
@@ -41,16 +43,16 @@ class Supervisors:
         self._wake = asyncio.Event()
 
     def join(self, processes: Processes, broadcast: Broadcast) -> None:
-        """The loop runs."""
+        """Called when the loop runs."""
         self._processes, self._broadcast = processes, broadcast
         self._start_due()
 
     def now(self) -> float:
-        """The machine's time; a thread that plans, and a start that has no loop yet, see the same."""
+        """The machine's time; the same for a planning thread, and for a start without a loop."""
         return time.monotonic()
 
     async def watch(self) -> Rounds:
-        """Start what is due, for ever."""
+        """Start due sites, forever."""
         while True:
             self._start_due()
             yield WELL
@@ -64,11 +66,11 @@ class Supervisors:
                 pass
 
     def wake(self) -> None:
-        """Sites have changed: look again what is due."""
+        """Sites have changed: check again which are due."""
         self._wake.set()
 
     def serves(self, name: str, urls: tuple[str, ...]) -> None:
-        """Its supervisor says that it answers through nginx."""
+        """Its supervisor reports that it answers through nginx."""
         hosted = self.hosted_sites.get(name)
         if hosted is None or hosted.child is None or hosted.state.status is not Status.STARTING:
             return
@@ -89,7 +91,7 @@ class Supervisors:
             self._tried()
 
     def send_away(self, hosted: HostedSite) -> None:
-        """It runs, and is not wanted any more."""
+        """Stop a running site that was removed."""
         assert hosted.child is not None
         hosted.is_gone = True
         hosted.state = state.leaving(hosted.state, self.now())
@@ -97,7 +99,7 @@ class Supervisors:
         asyncio.get_running_loop().call_later(self._stop_seconds(), hosted.child.end, StopMode.KILL)
 
     async def leave(self) -> None:
-        """nginx has left: the sites finish what they have. A signal hurries them."""
+        """nginx has exited: the sites finish their requests. A signal hurries them."""
         loop, seconds = asyncio.get_running_loop(), self._stop_seconds()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end_all, StopMode.HURRY)
@@ -144,7 +146,7 @@ class Supervisors:
                 cwd=".",
                 env={
                     variable: os.environ[variable] for variable in of_tools(os.environ)
-                },  # it says so itself
+                },  # it reports that itself
                 signals=_ENDS,
                 reads_stderr=True,
                 stdout=1,
@@ -156,7 +158,7 @@ class Supervisors:
             hosted.words.follow(hosted.child.stderr)
 
     def _hear(self, hosted: HostedSite, line: str) -> None:
-        """What a site says that is tried again is held back: its traceback was shown the first time."""
+        """The output of a retried site is held back: its traceback was shown the first time."""
         if hosted.state.status is Status.STARTING and hosted.state.failures:
             hosted.held.append(line)
         else:
@@ -195,7 +197,7 @@ class Supervisors:
         self._tried()
 
     def _show_pages(self, hosted: HostedSite) -> None:
-        """A supervisor that left cleanly took the site's error pages along."""
+        """Restore the error pages: a supervisor that exited cleanly removed them."""
         plan = hosted.desired.plan
         try:
             if plan:

@@ -1,7 +1,7 @@
-"""The bodies that nginx has on disk at this moment: uploads under way, and answers that wait for slow clients.
+"""The bodies that nginx has on disk at this moment: current uploads, and answers for slow clients.
 
-nginx takes the name of such a file away as soon as it is open, so the directory is empty; the kernel still knows which
-open files of nginx's workers were made there, and how large they are.
+nginx unlinks such a file as soon as it is open, so the directory is empty. The kernel still knows which
+open files of nginx's workers were made there, and their size.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ANSWERS = ("uwsgi", "proxy", "fastcgi", "scgi")
 
 
 def bodies(workers: Iterable[int], temporary: str) -> Bodies:
-    """How many there are and their bytes so far; `workers` are nginx's, `temporary` their directory of bodies."""
+    """Their number and their bytes so far; `workers` are nginx's, `temporary` is the directory for bodies."""
     found = [one for pid in workers for one in _open_files(pid, f"{temporary}/")]
     return Bodies(
         uploads=_sum(size for kind, size in found if kind == "client_body"),
@@ -31,15 +31,15 @@ def _sum(sizes: Iterable[int]) -> BodyFiles:
 
 
 def _open_files(pid: int, directory: str) -> Iterator[tuple[str, int]]:
-    """The kind and size of each file below the directory that the process has open."""
+    """The kind and size of each open file of the process below the directory."""
     try:
         descriptors = list((PROC / str(pid) / "fd").iterdir())
     except OSError:
-        return  # it has ended, or belongs to another user
+        return  # it has exited, or belongs to another user
     for descriptor in descriptors:
         try:
             path = str(descriptor.readlink())
             if path.startswith(directory):
                 yield Path(path).relative_to(directory).parts[0], os.stat(descriptor).st_size  # noqa: PTH116  of what was opened
         except OSError:
-            pass  # closed in this moment
+            pass  # closed just now

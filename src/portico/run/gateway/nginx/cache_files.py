@@ -1,8 +1,8 @@
-"""The answers that nginx keeps, as files: what is in one, and how one is made to be gone.
+"""The answers in nginx's cache as files: their contents, and how to delete one.
 
-nginx has no order for it. It takes a file that is missing, or of a version it does not know, for an answer it has not:
-a small file of no version is put in the place of the old one, whose version is taken away, too. Neither a client that
-is just being sent the old one nor nginx's own bookkeeping is disturbed.
+nginx has no command for that. It treats a missing file, or one with an unknown version, as not cached: a small
+file without a version replaces the old one, and the old one's version is cleared. This disturbs neither a client
+that is receiving the old answer nor nginx's own bookkeeping.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from portico.place import untrusted
 from portico.run.gateway.cached import CacheEntry
 
 _HEADER = struct.Struct("@NlllllIHHH")
-"""ngx_http_file_cache_header_t, its beginning: version, times (valid, updating, error, modified, date), sum, parts of
-a second, where the head of the answer begins, where its body."""
+"""The beginning of ngx_http_file_cache_header_t: version, times (valid, updating, error, modified, date), checksum,
+milliseconds, and the offsets of the answer's head and body."""
 _VERSION = 5
 _NO_VERSION = bytes(struct.calcsize("@N"))
 _KEY = b"\nKEY: "
@@ -26,11 +26,11 @@ _TAGS = re.compile(rb"^(?:surrogate-key|cache-tag)[ \t]*:[ \t]*(.*?)[ \t]*\r?$",
 _NUMBERS = re.compile(rb"^x-portico:[ \t]*(\d{1,15}|-) (\d{1,15}) ", re.IGNORECASE | re.MULTILINE)
 _FIRST_READ = 4096
 _UNKNOWN_SECONDS = 2.0
-"""How long an answer is taken to have been under way when nobody says it."""
+"""How long an answer is assumed to have taken if that is unknown."""
 
 
 def read(path: Path) -> CacheEntry | None:
-    """What a file holds; None when nothing is kept in it (any more)."""
+    """The content of a file; None if it holds no cached answer (any more)."""
     try:
         with (
             untrusted.folder(path.parent.parent) as top,
@@ -54,12 +54,12 @@ def read(path: Path) -> CacheEntry | None:
 
 
 def _name(path: Path) -> str:
-    """What a kept answer is called below the directory of the cache, which nginx's user may write to."""
+    """The path of a cached answer below the cache directory, to which nginx's user may write."""
     return f"{path.parent.name}/{path.name}"
 
 
 def _under_way(head: bytes) -> float:
-    """How long the answer was under way, in seconds: what the worker says, and the part of a second nobody says."""
+    """How long the answer took, in seconds: the worker's figure, plus the missing part of a second."""
     found = _NUMBERS.search(head)
     if not found:
         return _UNKNOWN_SECONDS
@@ -68,7 +68,7 @@ def _under_way(head: bytes) -> float:
 
 
 def files(directory: str, since: float = 0.0) -> Iterator[Path]:
-    """Every file of the cache; with `since`, only what was put there at that Unix time or later."""
+    """Every file of the cache; with `since`, only those written at that Unix time or later."""
     try:
         folders = [Path(entry.path) for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)]
     except OSError:
@@ -84,11 +84,11 @@ def files(directory: str, since: float = 0.0) -> Iterator[Path]:
                     ):
                         yield Path(entry.path)
         except OSError:
-            continue  # nginx took it away meanwhile
+            continue  # nginx removed it
 
 
 def drop(entry: CacheEntry) -> bool:
-    """Make nginx forget it; whether it was there. Only a file of the user whose directory the cache is."""
+    """Make nginx forget the answer; returns whether it was there. Only for files of the cache directory's owner."""
     try:
         with untrusted.folder(entry.path.parent.parent) as top:
             owner = os.fstat(top).st_uid
@@ -105,7 +105,7 @@ def drop(entry: CacheEntry) -> bool:
 def _forget(file: int, folder: int, name: str) -> None:
     found, start = os.fstat(file), os.read(file, _FIRST_READ)
     begin = _HEADER.unpack_from(start)[8] if len(start) >= _HEADER.size else 0
-    # A worker of nginx may have it open, and looks at no other before a second is over.
+    # A worker of nginx may have it open, and looks for no other file within a second.
     os.pwrite(file, _NO_VERSION, 0)
     draft = f"{name}.gone"
     untrusted.remove(folder, draft)

@@ -1,4 +1,4 @@
-"""What nginx has against its files, asked without serving them."""
+"""nginx's errors about its files, found without serving them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from portico.plan.blame import objection
 from portico.plan.model import Plan
 
 TEST_SECONDS = 30.0
-"""nginx -t resolves the names of upstream servers: a silent resolver must not hold a reload forever."""
+"""nginx -t resolves the names of upstream servers: an unresponsive resolver must not block a reload forever."""
 VARIABLE = "NGINX"
-"""Where nginx finds inherited sockets: it uses it itself when it replaces its own program,
+"""The variable with inherited sockets, which nginx itself uses when it replaces its binary,
 https://nginx.org/en/docs/control.html#upgrade"""
 
 
 def objections(plan: Plan, where: Path) -> tuple[Problem, ...]:
-    """Those against the files of the plan in that directory; blocks while nginx reads them."""
+    """The errors about the plan's files in that directory; blocks while nginx reads them."""
     argv = (*plan.gateway.at(str(where)), "-t")
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""nginx, as a program that Portico runs."""
+"""nginx as a program that Portico runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NGINX = Program(
     master=workers.master,
     accepts=workers.accepts,
     is_leaving=workers.is_leaving,
-    sees_seconds=1.1,  # it remembers for a second, of its clock, that there is none
+    sees_seconds=1.1,  # it caches for one second of its clock that the file is missing
     leftovers=(workers.PID_FILE,),
     bodies=lambda pids, plan: bodies(pids, temporary(plan.state)),
     cache=CacheFiles(cache_files.files, cache_files.read, cache_files.drop),

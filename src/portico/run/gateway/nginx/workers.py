@@ -1,4 +1,4 @@
-"""nginx's processes: where its master's number is, and what its workers say of themselves."""
+"""nginx's processes: the pid of its master, and the state of its workers by their titles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 PID_FILE = "nginx.pid"
 _LEAVING = b"shutting down"
-"""nginx writes it into the title of a worker that is leaving."""
+"""The text in the title of a worker that is leaving."""
 
 
 def master(runtime: str) -> int | None:
@@ -18,13 +18,13 @@ def master(runtime: str) -> int | None:
 
 
 def accepts(worker: int) -> bool:
-    """Whether it takes new connections."""
+    """Whether the worker accepts new connections."""
     title = _title(worker)
     return bool(title) and _LEAVING not in title
 
 
 def is_leaving(worker: int) -> bool:
-    """Whether it finishes what it has."""
+    """Whether the worker only finishes its requests."""
     return _LEAVING in _title(worker)
 
 
