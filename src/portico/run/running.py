@@ -1,4 +1,4 @@
-"""A running site, as observers see it: what is in force, which plans are on their way, which processes run."""
+"""A running site as observers see it: the active plan, the plans of other releases, the processes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ SayNews = Callable[[notices.Notice], None]
 
 
 class Running(Protocol):
-    """`supervisor.effects.Effects` is one. A module that needs more of it says so in a protocol of its own."""
+    """`supervisor.effects.Effects` is one. A module that needs more of it declares its own protocol."""
 
     @property
     def in_force(self) -> Plan:
-        """The plan that nginx serves by."""
+        """The plan that nginx uses."""
 
     @property
     def plans(self) -> Mapping[int, Plan]:
-        """By the number of the release: those that serve, are tried, or are kept for a rollback."""
+        """By release number: releases that serve, are being checked, or are kept for a rollback."""
 
     def pids(self) -> dict[int, int]:
         """The first process of each release, and nginx under 0."""

@@ -1,4 +1,4 @@
-"""The message of an action that failed: where, what, and what to do about it."""
+"""The message for a failed action: where, what, and what to do about it."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ _NO_THREAD = "can't start new thread"
 
 
 def undone(action: Action, error: Exception, program: str, where: str = "") -> Problem:
-    """The problem that such an error is; `program` is the gateway, `where` counts when the error names no path."""
+    """The problem for such an error; `program` is the gateway, `where` is used if the error names no path."""
     return failure(WHAT.get(type(action), type(action).__name__).format(program=program), error, where)
 
 
 def failure(what: str, error: Exception, where: str = "") -> Problem:
-    """The same of something else that failed, in words."""
+    """The same for another failure, given as text."""
     if isinstance(error, OSError):
         reason = os.strerror(error.errno).lower() if error.errno else str(error)
         return Problem(str(error.filename or where), f"{what}: {reason}", _HINTS.get(error.errno or 0, ""))

@@ -39,7 +39,7 @@ def close_clients(worker: int, ports: Collection[int]) -> bool:
 
 
 def _shut_down(copy: socket.socket, ports: Collection[int]) -> None:
-    """Whether it is neither a listening socket, which workers share, nor a connection opened by the worker itself."""
+    """Whether it is neither a listening socket, which workers share, nor opened by the worker itself."""
     if copy.family not in _FAMILIES or copy.type != socket.SOCK_STREAM:
         return
     if copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) or copy.getsockname()[1] not in ports:

@@ -63,7 +63,7 @@ def use_keys(plan: Plan, number: int) -> None:
 
 
 def write_server(plan: Plan, number: int) -> None:
-    """Write the app server's files before the rest of the plan is known (`run.supervisor.ahead`). Raises OSError."""
+    """Write the app server's files before the whole plan is known (`run.supervisor.ahead`). Raises OSError."""
     fresh, named = directory(plan.runtime, number), _of_the_server(plan)
     fresh.mkdir(exist_ok=True)
     write_files([file for file in plan.files if file.path in named], fresh)

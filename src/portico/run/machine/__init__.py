@@ -1,4 +1,4 @@
-"""The supervisor, pure: given what happened and when, what is so now and what is to be done.
+"""The supervisor as a pure function: given an event and its time, it returns the next state and the actions.
 
 No I/O and no clock: `step` is a function, and its tests are histories (events in, actions out). `loop`
 turns the world into events and performs the actions.
@@ -20,14 +20,14 @@ way_back = undone.way_back
 
 
 def step(state: State, event: Event, now: float) -> Step:
-    """The next state and what to do, in order. `now` is a monotonic time in seconds."""
+    """The next state and the actions, in order. `now` is a monotonic time in seconds."""
     if state.phase is Phase.ENDED:
         return state, ()
     return HANDLERS[type(event)](state, event, now)
 
 
 def wake_at(state: State) -> float | None:
-    """When the machine wants its next Tick."""
+    """The time of the machine's next Tick."""
     mending = state.mending.due if state.mending else None
     dues = [mending, state.gateway.due, *(release.process.due for release in state.releases)]
     return min((due for due in dues if due is not None), default=None)

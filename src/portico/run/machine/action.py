@@ -1,4 +1,4 @@
-"""What to do: what the machine decides and the loop performs. Values only."""
+"""Actions: the machine decides on them and the loop performs them. Values only."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from portico.protocol.notices import Notice
 
 
 class StopMode(StrEnum):
-    """How a process is asked to leave; each is stronger than the one before it."""
+    """How a process is asked to exit; each mode is stronger than the previous one."""
 
     DRAIN = "drain"
-    """stop accepting, finish what is in hand, leave."""
+    """Stop accepting, finish the requests in progress, and exit."""
     HURRY = "hurry"
-    """leave now, politely."""
+    """Exit now, cleanly."""
     CLOSE = "close"
-    """close the clients' connections, so that each unfinished request is logged, and leave."""
+    """Close the clients' connections, so that nginx logs each unfinished request, and exit."""
     KILL = "kill"
-    """the whole process group, at once."""
+    """Kill the whole process group at once."""
 
 
 class SetBooting(Struct, frozen=True):
-    """Raise or lower the flag that makes nginx say "starting" instead of "down"."""
+    """Set or remove the flag that makes nginx say "starting" instead of "down"."""
 
     on: bool
 
 
 class CheckFiles(Struct, frozen=True):
-    """Write the files to a fresh directory and let nginx read them: FilesAccepted or FilesRefused."""
+    """Write the files to a new directory and let nginx test them: FilesAccepted or FilesRefused."""
 
     number: int
 
@@ -53,7 +53,7 @@ class EndAppServer(Struct, frozen=True):
 class AskAppServer(Struct, frozen=True):
     """Ask until `answers` good ones came in a row: AppServerWell, and AppServerAnswered for each bad one.
 
-    Where one is enough, an error of the app's own ends the asking, too: AppServerAnswered with `is_up`.
+    If one is enough, an error by the app itself also ends the asking: AppServerAnswered with `is_up`.
     """
 
     number: int
@@ -61,7 +61,7 @@ class AskAppServer(Struct, frozen=True):
 
 
 class MakeLive(Struct, frozen=True):
-    """Put this release's socket on the paths nginx connects to, and the canary's on `tenths` of them."""
+    """Link this release's socket to the paths nginx connects to, and the canary's socket to `tenths` of them."""
 
     number: int
     canary: int = 0
@@ -73,13 +73,13 @@ class TakeDown(Struct, frozen=True):
 
 
 class EmptyQueue(Struct, frozen=True):
-    """Hang up on the requests that wait at the socket of a release whose server has ended: nobody will read them."""
+    """Close the connections that wait at the socket of a release whose server has ended: nothing will read them."""
 
     number: int
 
 
 class WatchQueue(Struct, frozen=True):
-    """Tell when nothing waits at this release's socket any more: QueueEmpty."""
+    """Report when nothing waits at this release's socket any more: QueueEmpty."""
 
     number: int
 
@@ -99,13 +99,13 @@ class ReloadGateway(Struct, frozen=True):
 
 
 class EndGateway(Struct, frozen=True):
-    """Stop listening and end nginx, if it runs."""
+    """Stop listening and stop nginx, if it runs."""
 
     mode: StopMode
 
 
 class SayGoodbye(Struct, frozen=True):
-    """Tell the sites behind nginx that it leaves: clients of WebSockets get Close 1001 before they are cut off."""
+    """Tell the sites behind nginx that it will exit: clients of WebSockets get Close 1001 before the cut."""
 
 
 class AskGateway(Struct, frozen=True):
@@ -115,7 +115,7 @@ class AskGateway(Struct, frozen=True):
 
 
 class MakePlan(Struct, frozen=True):
-    """Ask for a new plan: Planned or PlanRefused. `path` is where the code is; empty: where it was."""
+    """Make a new plan: Planned or PlanRefused. `path` is the directory of the code; empty: unchanged."""
 
     number: int
     path: str = ""
@@ -126,7 +126,7 @@ class Say(Struct, frozen=True):
 
 
 class Exit(Struct, frozen=True):
-    """Everything has left; a failure carries its problems."""
+    """Everything has exited; a failure carries its problems."""
 
     code: int
     problems: tuple[Problem, ...] = ()

@@ -1,4 +1,4 @@
-"""Timeouts that have passed."""
+"""Handles expired timeouts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BY_SIGKILL = -9
 LOOPING = 3
 """After this many crashes in a row nginx no longer says "starting"."""
 STATUS = "status "
-"""So begins what nginx answered; anything else says that there was no answer."""
+"""The prefix of an answer by nginx; anything else means that there was no answer."""
 
 
 def tick(state: State, _: was.Tick, now: float) -> Step:
@@ -29,7 +29,7 @@ def tick(state: State, _: was.Tick, now: float) -> Step:
         state, more = _gateway_due(state, now)
         actions.extend(more)
     for number in [release.number for release in state.releases]:
-        # Looked up again each time: what was due first may have changed or ended the others.
+        # Looked up again each time: the first timeout may have changed or ended the others.
         release = state.release(number)
         if release is not None and release.process.is_due(now):
             state, more = _release_due(state, release, now)
@@ -93,7 +93,7 @@ def _kill(state: State, release: Release, now: float) -> Step:
 
 
 def _given_up(state: State, release: Release, now: float) -> Step:
-    """It was killed and does not end: the machine proceeds as if it had."""
+    """It was killed and does not exit: the machine proceeds as if it had."""
     notice = do.Say(notices.Trouble(unkillable(SERVER)))
     exited = was.AppServerExited(release.number, BY_SIGKILL)
     return then(state, (notice,), lambda s, t: crash.app_server_exited(s, exited, t), now)
@@ -109,6 +109,6 @@ def _too_late(state: State, release: Release, now: float) -> Step:
         return stop.fail(state, UNHEALTHY, problems, now)
     if release.number != state.live:
         return reload.drop(state, release.number, UNHEALTHY, problems, now)
-    # A restart that hangs: ended like a crash, its exit brings the next attempt.
+    # A restart that hangs is ended like a crash; its exit causes the next attempt.
     state, actions = _kill(state, release, now)
     return state, (do.Say(notices.Stuck(SERVER, release.process.answer)), *actions)

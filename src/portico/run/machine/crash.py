@@ -1,4 +1,4 @@
-"""A process ended by itself: before anything serves that is the end, afterwards it is started again."""
+"""A process exited by itself. Before anything serves, the run ends; afterwards the process is restarted."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from portico.run.machine.words import (
 )
 
 STEADY_SECONDS = 10.0
-"""A process that was well this long did not crash "again" (systemd's StartLimitIntervalSec is the same)."""
+"""A crash after this long does not count as repeated (systemd's StartLimitIntervalSec is the same)."""
 FIRST_PAUSE_SECONDS = 0.05
-"""Before the first restart: long enough for nginx's orphaned workers to close a listening socket that is theirs alone
-(`run.sockets.listening`), which would otherwise cost the new master 500 ms (it retries a failed bind at that pace)."""
+"""The delay before the first restart: nginx's orphaned workers need it to close a listening socket of their own
+(`run.sockets.listening`), which would otherwise cost the new master 500 ms (it retries a failed bind every 500 ms).
+"""
 SECOND_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 SERVED_SECONDS = 2.0
-"""The longest pause of one that was well in between, the time it was well included: each start serves somebody, so
-what it costs is spent on clients who are served."""
+"""The longest delay for a process that served in between, including the time it served: each start serves clients,
+so its cost is justified."""
 DOWN_SECONDS = 1.0
-"""A pause this long is not waited through in the backlog: clients get the "down" page at once."""
+"""During a delay this long clients do not wait in the backlog: they get the "down" page at once."""
 
 _REPLACED = (Status.STANDBY, Status.DRAINING, Status.LEAVING)
 
@@ -41,7 +42,7 @@ def app_server_exited(state: State, event: was.AppServerExited, now: float) -> S
     if release is None:
         return state, ()
     if release.process.status is Status.RESTING:
-        return state, ()  # told already
+        return state, ()  # reported already
     if state.phase is Phase.STARTING:
         state = state.without(release)
         return stop.fail(state, exit_code(event), (died_booting(event.code),), now)
@@ -60,12 +61,12 @@ def _live_died(state: State, release: Release, event: was.AppServerExited, now: 
     if event.cannot_load and _due_in(process, now) < DOWN_SECONDS:
         process = replace(
             process, due=now + DOWN_SECONDS
-        )  # no worker can load it: nobody is to wait for the next try
+        )  # no worker can load it: clients do not wait for the next attempt
     pause = _due_in(process, now)
     actions: tuple[Action, ...] = (do.Say(notices.Restarting(SERVER, event.code, pause, process.crashes)),)
     state = state.having(replace(release, process=process))
     if pause >= DOWN_SECONDS and state.canary is not None:
-        # The canary is well and this one is not: the share becomes everything.
+        # The canary works and this release does not: the canary gets all requests.
         return then(state, (*actions, do.EmptyQueue(release.number)), reload.promote, now)
     if pause >= DOWN_SECONDS and state.standby is not None:
         return then(state, (*actions, do.EmptyQueue(release.number)), reload.take_over, now)
@@ -76,7 +77,7 @@ def _live_died(state: State, release: Release, event: was.AppServerExited, now: 
 
 
 def _canary_died(state: State, canary: Release, code: int, now: float) -> Step:
-    """Its share goes back to the live release; those it had in hand are tried there once (GET) or lost."""
+    """Its share goes back to the live release; its requests in progress are retried there once (GET) or lost."""
     state = state.having(canary.to(Status.ABSENT, now))
     back = reload.make_live(state)
     return then(state, (back,), lambda s, t: reload.drop(s, canary.number, FAILED, (died(code),), t), now)
@@ -108,7 +109,7 @@ def _due_in(process: ProcessState, now: float) -> float:
 
 
 def _pause(crashes: int, served: float | None) -> float:
-    """Before the next start, which ends the pauses of one that cannot start; what it `served` counts as a pause."""
+    """The delay before the next start, for a process that cannot start; the time it `served` counts as delay."""
     if crashes <= 1:
         return FIRST_PAUSE_SECONDS
     pause = backoff.pause(crashes - 1, first=SECOND_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS)

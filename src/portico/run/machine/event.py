@@ -1,7 +1,7 @@
-"""What happened: the input of the machine. Values only.
+"""Events: the input of the machine. Values only.
 
-Structs here and in `action` and `notices`, because they are many: as dataclasses, which write and compile their
-methods at import, they made every start 20 ms later.
+The classes here and in `action` and `notices` are Structs because there are many: dataclasses, which generate and
+compile their methods at import, delayed every start by 20 ms.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from portico.run.machine.state import Timeouts
 
 
 class Begin(Struct, frozen=True):
-    """Everything that can be checked beforehand was checked; start release `number`.
+    """Every check before the start has passed; start release `number`.
 
-    `clients_wait`: the listening sockets were handed over, and there may be clients in their queues.
+    `clients_wait`: the listening sockets were passed to us, and clients may wait in their queues.
     """
 
     number: int
@@ -24,7 +24,7 @@ class Begin(Struct, frozen=True):
 
 
 class FilesAccepted(Struct, frozen=True):
-    """nginx reads this release's files without a complaint."""
+    """nginx accepts this release's files."""
 
     number: int
 
@@ -37,7 +37,7 @@ class FilesRefused(Struct, frozen=True):
 class AppServerExited(Struct, frozen=True):
     """A release's first process ended; `code` is negative when a signal ended it.
 
-    `cannot_load`: by this code it says that its workers could not load the app.
+    `cannot_load`: the exit code says that its workers could not load the app.
     """
 
     number: int
@@ -46,22 +46,22 @@ class AppServerExited(Struct, frozen=True):
 
 
 class GatewayExited(Struct, frozen=True):
-    """nginx's master ended; `words` is what it wrote to its standard error last."""
+    """nginx's master exited; `words` is the end of its standard error."""
 
     code: int
     words: str = ""
 
 
 class AppServerWell(Struct, frozen=True):
-    """The release answered as often in a row as it was asked to."""
+    """The release gave the required number of good answers in a row."""
 
     number: int
 
 
 class AppServerAnswered(Struct, frozen=True):
-    """The release gave an answer that does not count as well.
+    """The release gave an answer that does not count as good.
 
-    `is_up`: the app itself answered, with an error: it runs, and fails. `hint` is what may help, empty for nothing.
+    `is_up`: the app itself answered with an error: it runs, and fails. `hint` is advice, or empty.
     """
 
     number: int
@@ -71,7 +71,7 @@ class AppServerAnswered(Struct, frozen=True):
 
 
 class GatewayWell(Struct, frozen=True):
-    """The app answered through nginx, on the address people use."""
+    """The app answered through nginx, on the public address."""
 
 
 class GatewayAnswered(Struct, frozen=True):
@@ -79,28 +79,28 @@ class GatewayAnswered(Struct, frozen=True):
 
 
 class ReloadAsked(Struct, frozen=True):
-    """Serve new code: from the directory `path`, or from where it was; `tenths` of the requests first, or all."""
+    """Serve new code from the directory `path`, or from the same place; `tenths` of the requests first, or all."""
 
     path: str = ""
     tenths: int = 0
 
 
 class PromoteAsked(Struct, frozen=True):
-    """The canary gets everything."""
+    """The canary gets all requests."""
 
 
 class AbortAsked(Struct, frozen=True):
-    """The canary leaves."""
+    """End the canary."""
 
 
 class RollbackAsked(Struct, frozen=True):
-    """The release before this one gets everything again."""
+    """The previous release gets all requests again."""
 
 
 class Planned(Struct, frozen=True):
-    """There is a new plan; `gateway_changed` when it has other nginx files than the one in force.
+    """There is a new plan; `gateway_changed` if its nginx files differ from the active ones.
 
-    `rules_changed`: the access rules are among them.
+    `rules_changed`: the access rules differ, too.
     """
 
     number: int
@@ -116,13 +116,13 @@ class PlanRefused(Struct, frozen=True):
 
 
 class StopAsked(Struct, frozen=True):
-    """Leave, and exit with `code`; asked again, hurry."""
+    """Stop, and exit with `code`; a second one hurries."""
 
     code: int
 
 
 class Lost(Struct, frozen=True):
-    """What everything here needs is gone; it cannot be made again."""
+    """Something that the whole run needs is gone, and cannot be made again."""
 
     problems: tuple[Problem, ...]
 
@@ -134,18 +134,18 @@ class QueueEmpty(Struct, frozen=True):
 
 
 class Drained(Struct, frozen=True):
-    """While stopping: no request is in progress, what is left are idle connections."""
+    """While stopping: no request is in progress; only idle connections are left."""
 
 
 class NotDone(Struct, frozen=True):
-    """An action failed: the disk, the kernel or a fault of ours prevented it."""
+    """An action failed: because of the disk, the kernel or a fault of Portico."""
 
     action: Action
     problem: Problem
 
 
 class Tick(Struct, frozen=True):
-    """It is the time that `wake_at` asked for."""
+    """The time of `wake_at` has come."""
 
 
 Event = (

@@ -1,4 +1,4 @@
-"""A new release beside the one that serves: it must prove itself, then it is switched to, or dropped."""
+"""A new release beside the serving one: it is checked, then it replaces the old one, or is dropped."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def reload_asked(state: State, event: was.ReloadAsked, now: float) -> Step:
         return state, ()
     request = ReloadRequest(event.path, event.tenths)
     if request == ReloadRequest() and state.request is not None:
-        request = state.request  # what waits already serves the newest code, too
+        request = state.request  # a waiting request already serves the newest code, too
     return reload_if_asked(replace(state, request=request), now)
 
 
 def reload_if_asked(state: State, now: float) -> Step:
-    """One reload at a time; those asked for meanwhile are one more, the last of them. A canary makes way for it."""
+    """One reload at a time; of all requested meanwhile, only the last one follows. A canary makes way for it."""
     request = state.request
     if request is None or state.phase is not Phase.SERVING or state.trial is not None:
         return state, ()
@@ -70,21 +70,25 @@ def plan_refused(state: State, event: was.PlanRefused, now: float) -> Step:
 
 
 def proved(state: State, trial: Release, well: Release, now: float) -> Step:
-    """The new release is well: clients get it, or a share of them when it is a canary."""
-    if trial.tenths and trial.rules_changed:  # since it was planned, another release has taken over
+    """The new release is healthy: clients get it, or a canary gets its share."""
+    if trial.tenths and trial.rules_changed:  # another release has taken over since it was planned
         return drop(state.having(well), trial.number, FAILED, (_OTHER_RULES,), now)
     state = state.having(well)
     took = now - trial.began
     live = state.release(state.live)
     if not trial.tenths or live is None or live.process.status is not Status.WELL:
-        return switch(state, well, took, now)  # a share beside one that is down would be all or nothing
+        return switch(
+            state, well, took, now
+        )  # beside a release that is down, a share would be all or nothing
     state = state.having(well.to(Status.CANARY, now))
     notice = notices.CanaryServes(trial.number, trial.tenths, took)
     return state, (make_live(state), do.Say(notice))
 
 
 def switch(state: State, new: Release, took: float, now: float) -> Step:
-    """Clients get the new release from now on; the old one is kept on standby, in the place of the one before it."""
+    """Clients get the new release from now on; the old one becomes the standby release and replaces the previous
+    one.
+    """
     number, old = new.number, state.release(state.live)
     state, actions = drain_standby(state.with_live(new), now)
     actions = (do.UseFiles(number), make_live(state), do.SetBooting(on=False), *actions)
@@ -102,7 +106,7 @@ def switch(state: State, new: Release, took: float, now: float) -> Step:
 
 
 def make_live(state: State) -> Action:
-    """Requests to the live release, and the canary's share to the canary; to nobody while the live one is down."""
+    """Requests go to the live release, and the canary's share to the canary; to none while the live one is down."""
     canary, live = state.canary, state.release(state.live)
     if live is None or not live.process.is_running:
         return do.TakeDown()
@@ -110,7 +114,7 @@ def make_live(state: State) -> Action:
 
 
 def drain(state: State, old: Release, now: float) -> Step:
-    """Not every server reads its queue to the end when it stops, so it is stopped when the queue is empty."""
+    """Not every server reads its queue to the end when it stops, so it is stopped once the queue is empty."""
     state = state.having(old.to(Status.DRAINING, now, old.timeouts.stop_seconds))
     return state, (do.WatchQueue(old.number),)
 
@@ -120,7 +124,7 @@ def drain_standby(state: State, now: float) -> Step:
 
 
 def drop(state: State, number: int, code: int, problems: tuple[Problem, ...], now: float) -> Step:
-    """A reload failed: the old release serves on."""
+    """A reload failed: the old release keeps serving."""
     release = state.release(number)
     if release is None or state.phase is not Phase.SERVING:
         return state, ()
@@ -139,7 +143,7 @@ def _give_up(state: State, release: Release, now: float) -> Step:
     )
 
 
-# The ways back ---------------------------------------------------------------------------------------------
+# Promotion, abort and rollback ---------------------------------------------------------------------------
 
 
 def promote_asked(state: State, _: was.PromoteAsked, now: float) -> Step:
@@ -149,7 +153,7 @@ def promote_asked(state: State, _: was.PromoteAsked, now: float) -> Step:
 
 
 def promote(state: State, now: float) -> Step:
-    """The canary, which must be there, gets everything."""
+    """The canary, which must exist, gets all requests."""
     canary = state.canary
     assert canary is not None
     return switch(state.having(canary.to(Status.WELL, now)), canary, 0.0, now)
@@ -164,7 +168,7 @@ def abort_asked(state: State, _: was.AbortAsked, now: float) -> Step:
 
 
 def end_canary(state: State, why: str, now: float) -> Step:
-    """All requests go to the live release again; the canary finishes what it has."""
+    """All requests go to the live release again; the canary finishes its requests."""
     canary = state.canary
     if canary is None:
         return state, ()
@@ -173,7 +177,7 @@ def end_canary(state: State, why: str, now: float) -> Step:
 
 
 def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
-    """Back to what served before: from a canary to the live one, else to the one that is kept on standby."""
+    """Back to the previous release: from a canary to the live one, else to the standby release."""
     if state.phase is Phase.SERVING and state.canary is not None:
         return end_canary(state, "", now)
     standby, bad = state.standby, state.release(state.live)
@@ -204,12 +208,12 @@ def _back(state: State, standby: Release, bad: Release, now: float) -> Step:
 
 
 def take_over(state: State, now: float) -> Step:
-    """The live release has ended and cannot be started: the standby one, which must be there, gets everything."""
+    """The live release has ended and cannot be started: the standby one, which must exist, gets all requests."""
     standby, bad, trial = state.standby, state.release(state.live), state.trial
     assert standby is not None
     assert bad is not None
     state, actions = _back(state, standby, bad, now)
-    if trial is not None and bad.gateway_changed:  # it was compared with the files of the one that ended
+    if trial is not None and bad.gateway_changed:  # it was compared with the files of the release that ended
         rules = trial.rules_changed or bad.rules_changed
         state = state.having(replace(trial, gateway_changed=True, rules_changed=rules))
     notice = do.Say(notices.TookOver(standby.number, bad.number))

@@ -1,4 +1,6 @@
-"""From nothing to serving: the server boots while nginx reads its files; ready is an answer through nginx."""
+"""From the start to serving: the server boots while nginx reads its files; the site is ready once nginx passes an
+answer.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ from portico.run.machine.state import Phase, ProcessState, Release, State, Statu
 from portico.run.machine.words import SERVER
 
 QUEUE_SECONDS = 10.0
-"""Clients that came before the start wait this long for the app; later ones get the page of a starting site."""
+"""Clients that connected before the start wait this long for the app; later ones get the "starting" page."""
 SWITCH_ANSWERS = 3
-"""Good answers in a row before a new release replaces one that serves; at first start there is nothing
+"""Good answers in a row before a new release replaces a serving one. At the first start there is nothing
 to lose, so one is enough."""
 
 
@@ -24,7 +26,7 @@ def begin(state: State, event: was.Begin, now: float) -> Step:
     number = event.number
     process = ProcessState().to(Status.BOOTING, now, state.timeouts.start_seconds)
     state = replace(state, phase=Phase.STARTING, began=now, newest=number, clients_wait=event.clients_wait)
-    # The server boots while nginx reads its files and says "starting": the two do not wait for each other.
+    # The server boots while nginx reads its files and says "starting": neither waits for the other.
     return state.having(Release(number, process, state.timeouts)), (
         do.Say(notices.Starting(number)),
         do.SetBooting(on=True),
@@ -39,7 +41,7 @@ def files_accepted(state: State, event: was.FilesAccepted, now: float) -> Step:
     if release is None or state.phase is Phase.STOPPING:
         return state, ()
     if state.phase is Phase.STARTING:
-        # What was handed over with a queue has clients in it: they rather wait for the app than read "starting".
+        # Clients wait in the queues of inherited sockets: they wait for the app and do not get the "starting" page.
         state = replace(state, gateway=state.gateway.to(Status.RESTING, now, QUEUE_SECONDS))
         is_time = state.live or not state.clients_wait
         return then(state, (do.UseFiles(event.number),), _open if is_time else _hold, now)
@@ -67,7 +69,7 @@ def app_server_well(state: State, event: was.AppServerWell, now: float) -> Step:
 
 
 def _up(state: State, release: Release, now: float) -> Step:
-    """It answers: clients get it, unless another one serves and it has to prove itself."""
+    """The release answers: clients get it, unless another one serves and it must be checked first."""
     down_since = release.process.down_since
     well = replace(release, process=replace(release.process.to(Status.WELL, now), down_since=None))
     if state.phase is Phase.SERVING and release.number != state.live:
@@ -84,7 +86,7 @@ def _hold(state: State, _: float) -> Step:
 
 
 def _open(state: State, now: float) -> Step:
-    """Start nginx, if it was not started yet, and ask through it."""
+    """Start nginx, if it does not run yet, and ask through it."""
     if state.phase is not Phase.STARTING or state.gateway.status is not Status.RESTING:
         return _ask_gateway(state, now)
     state = replace(state, gateway=state.gateway.to(Status.BOOTING, now))
@@ -92,7 +94,7 @@ def _open(state: State, now: float) -> Step:
 
 
 def _ask_gateway(state: State, now: float) -> Step:
-    """Ask through nginx as soon as both sides are there."""
+    """Ask through nginx as soon as both sides run."""
     if state.phase is not Phase.STARTING or not state.live or state.gateway.status is not Status.BOOTING:
         return state, ()
     due = now + state.timeouts.start_seconds
@@ -112,13 +114,13 @@ def gateway_well(state: State, _: was.GatewayWell, now: float) -> Step:
 
 
 def serve(state: State, now: float) -> Step:
-    """nginx is there for clients, for the first time."""
+    """nginx serves clients for the first time."""
     state = replace(state, phase=Phase.SERVING, gateway=state.gateway.to(Status.WELL, now))
     return then(state, (do.Say(notices.Ready(now - state.began)),), reload.reload_if_asked, now)
 
 
 def app_server_answered(state: State, event: was.AppServerAnswered, now: float) -> Step:
-    """An app that answers with an error is up. Nothing better can be served unless another release serves."""
+    """An app that answers with an error is up. Only another serving release would be better."""
     release = state.release(event.number)
     if release is None:
         return state, ()

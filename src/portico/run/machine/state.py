@@ -1,4 +1,4 @@
-"""What the supervisor knows: one immutable value, and the words for where a process is in its life."""
+"""The supervisor's knowledge: one immutable value, and the names for the stages in a process's life."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from portico.run.machine import action as do
 from portico.run.machine.action import Action
 
 DROP_SECONDS = 5.0
-"""What is ended because it failed has nothing to finish: killed after this long."""
+"""A failed process has nothing to finish: it is killed after this time."""
 KILLED_SECONDS = 5.0
-"""What was killed and has not ended by then (it waits for a disk that does not answer) is not waited for."""
+"""A killed process that has not exited by then (it waits for a disk that does not answer) is not waited for."""
 
 
 class Phase(StrEnum):
@@ -25,7 +25,7 @@ class Phase(StrEnum):
 
 
 class Status(StrEnum):
-    """Where one process, or one release of the app, is in its life."""
+    """The stage in the life of a process, or of a release of the app."""
 
     ABSENT = "absent"
     PLANNING = "planning"
@@ -33,13 +33,13 @@ class Status(StrEnum):
     BOOTING = "booting"
     WELL = "well"
     RESTING = "resting"
-    """It crashed; it is started again when it is due."""
+    """It crashed; it restarts when it is due."""
     CANARY = "canary"
-    """It is well, and gets a share of the requests."""
+    """It is healthy, and gets a share of the requests."""
     STANDBY = "standby"
-    """Replaced, and kept running for a while so that a rollback finds it."""
+    """It was replaced, and stays for a while for a rollback."""
     DRAINING = "draining"
-    """Replaced, still taking what reached its socket; told to leave when nothing waits there any more."""
+    """It was replaced, and still serves its socket's queue; it is stopped once nothing waits there."""
     LEAVING = "leaving"
 
 
@@ -50,36 +50,36 @@ _RUNNING = frozenset(
 
 
 class StopStage(StrEnum):
-    """How far a stop has got when nginx takes too long."""
+    """The progress of a stop when nginx takes too long."""
 
     NONE = "none"
     NOTIFIED = "notified"
     """The app servers are stopping: WebSockets get Close 1001 while nginx still passes it on."""
     CLOSED = "closed"
-    """nginx's connections were closed: it is killed next."""
+    """nginx's connections were closed: the next step kills it."""
     KILLED = "killed"
-    """If it does not end now, nobody waits for it."""
+    """If it does not exit now, the stop no longer waits."""
 
 
 GOODBYE_SECONDS = 1.0
-"""What clients of WebSockets get to answer Close 1001 before nginx closes their connections."""
+"""The time that clients of WebSockets have to answer Close 1001 before nginx closes their connections."""
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """What a release's plan says of time."""
+    """The times in a release's plan."""
 
     start_seconds: float
-    """What it may take to become well."""
+    """The time limit to become healthy."""
     stop_seconds: float
-    """What it may take to leave."""
+    """The time limit to stop."""
     standby_seconds: float
-    """So long the release that it replaced is kept for a rollback."""
+    """How long the replaced release is kept for a rollback."""
 
 
 @dataclass(frozen=True)
 class ReloadRequest:
-    """A reload that was asked for and has not begun: see event.ReloadAsked."""
+    """A requested reload that has not begun: see event.ReloadAsked."""
 
     path: str = ""
     tenths: int = 0
@@ -87,7 +87,7 @@ class ReloadRequest:
 
 @dataclass(frozen=True)
 class ProcessState:
-    """What is known of nginx or of one release of the app.
+    """The state of nginx or of one release of the app.
 
     `due` is when the status times out, `since` when it began, `down_since` when service was lost.
     """
@@ -99,7 +99,7 @@ class ProcessState:
     down_since: float | None = None
     answer: str = ""
     hint: str = ""
-    """What may help against the answer."""
+    """Advice about the answer."""
 
     @property
     def is_running(self) -> bool:
@@ -117,14 +117,14 @@ class Release:
     number: int
     process: ProcessState
     timeouts: Timeouts
-    """Of its plan; while that is made, of the release that serves."""
+    """From its plan; while that is made, from the serving release."""
     gateway_changed: bool = False
     rules_changed: bool = False
-    """Its access rules differ from those of the release that served when it was planned."""
+    """Its access rules differ from those of the serving release when it was planned."""
     began: float = 0.0
-    """When it was asked for."""
+    """When it was requested."""
     tenths: int = 0
-    """What it gets as a canary; 0 when it is to get everything at once."""
+    """The share as a canary; 0 if it gets all requests at once."""
     fails: bool = False
     """It is up, and answered its health path with an error."""
     was_dropped: bool = False
@@ -140,7 +140,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Mending:
-    """What nginx should have could not be put in place: tried again when it is due."""
+    """The files for nginx could not be installed: tried again when it is due."""
 
     since: float
     due: float
@@ -149,14 +149,14 @@ class Mending:
 
 @dataclass(frozen=True)
 class State:
-    """Everything the supervisor knows. `live` is the release clients get, 0 for none yet."""
+    """The supervisor's whole state. `live` is the release that clients get, 0 for none yet."""
 
     timeouts: Timeouts
-    """Of the release that clients get; before there is one, of the first."""
+    """From the release that clients get; before there is one, from the first."""
     program: str
-    """What the gateway's process is called."""
+    """The name of the gateway's process."""
     serves_pages: bool = False
-    """No app is run here: while no server elsewhere answers well, the gateway still serves a page that says so."""
+    """No app runs here: if no server elsewhere answers well, the gateway still serves a page that says so."""
     goodbye_seconds: float = GOODBYE_SECONDS
     phase: Phase = Phase.IDLE
     began: float = 0.0
@@ -165,7 +165,7 @@ class State:
     live: int = 0
     newest: int = 0
     clients_wait: bool = False
-    """As event.Begin says."""
+    """As in event.Begin."""
     request: ReloadRequest | None = None
     hurried: bool = False
     stop_by: float = 0.0
@@ -178,7 +178,7 @@ class State:
 
     @property
     def trial(self) -> Release | None:
-        """The release a reload is trying, if one is."""
+        """The release that a reload is checking, if any."""
         return next((g for g in self.releases if g.number != self.live and g.is_trial), None)
 
     @property
@@ -193,7 +193,7 @@ class State:
         return next((g for g in self.releases if g.process.status is status), None)
 
     def with_live(self, release: Release) -> State:
-        """Clients get that one."""
+        """Whether clients get this release."""
         return replace(self, live=release.number, timeouts=release.timeouts)
 
     def having(self, release: Release) -> State:
@@ -208,6 +208,6 @@ Step = tuple[State, tuple[Action, ...]]
 
 
 def then(state: State, actions: Iterable[Action], follow: Callable[[State, float], Step], now: float) -> Step:
-    """Those actions, and what follows from the state they lead to."""
+    """These actions, and those that follow from the new state."""
     state, more = follow(state, now)
     return state, (*actions, *more)

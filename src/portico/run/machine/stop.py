@@ -1,4 +1,4 @@
-"""Leaving: nginx first, then the app; a failed start has nothing to finish."""
+"""Stopping: nginx first, then the app; a failed start has nothing to finish."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from portico.run.machine.state import (
 from portico.run.machine.words import unkillable
 
 LAST_SECONDS = 1.0
-"""What is left to an app server when nginx used up the whole time for stopping: nobody waits for its answers."""
+"""The time for an app server if nginx used up the whole stop time: no client waits for its answers."""
 CLOSE_SECONDS = 2.0
-"""So long before the end nginx's requests are given up, after `State.goodbye_seconds`."""
+"""nginx's requests are cut off this long before the end, after `State.goodbye_seconds`."""
 
 
 def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
@@ -34,13 +34,13 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
         return _hurry(state, now)
     if state.phase is not Phase.SERVING:
         return fail(state, event.code, (), now)
-    # nginx first: it stops accepting and finishes what it has, and only then nobody needs the app any more.
+    # nginx first: it stops accepting and finishes its requests; only then the app is no longer needed.
     seconds = state.timeouts.stop_seconds
     state = replace(state, phase=Phase.STOPPING, exit=do.Exit(event.code), stop_by=now + seconds)
     state, actions = _end_trial(state, now)
     actions = (do.Say(notices.Stopping(seconds)), *actions)
     if not state.gateway.is_running:
-        # Nobody is to wait any more for an nginx that will not come.
+        # Clients must not wait for an nginx that will not start.
         actions += (do.EndGateway(StopMode.DRAIN),)
         return then(replace(state, gateway=ProcessState()), actions, end_app_servers, now)
     left = max(0.0, seconds - CLOSE_SECONDS - state.goodbye_seconds)
@@ -49,7 +49,9 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
 
 
 def gateway_late(state: State, now: float) -> Step:
-    """nginx has requests that take too long: goodbye to WebSockets, then it closes all, then it is killed."""
+    """nginx has requests that take too long: WebSockets get a Close, then all connections are closed, then it is
+    killed.
+    """
     if state.stop_stage is StopStage.NONE:
         return _say_goodbye(state, now)
     if state.stop_stage is StopStage.NOTIFIED:
@@ -96,13 +98,13 @@ def drained(state: State, _: was.Drained, now: float) -> Step:
     if state.phase is not Phase.STOPPING or state.gateway.status is not Status.LEAVING:
         return state, ()
     if state.stop_stage is not StopStage.NONE:
-        return state, ()  # its connections are being closed: it logs each of them and leaves by itself
+        return state, ()  # its connections are being closed: it logs each of them and exits by itself
     gateway = state.gateway.to(Status.LEAVING, now, DROP_SECONDS)
     return replace(state, gateway=gateway, stop_stage=StopStage.CLOSED), (do.EndGateway(StopMode.HURRY),)
 
 
 def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> Step:
-    """Nothing serves yet, so nothing is finished: end everything and exit."""
+    """Nothing serves yet, so there is nothing to finish: end everything and exit."""
     state = replace(state, phase=Phase.STOPPING, exit=do.Exit(code, problems), stop_stage=StopStage.CLOSED)
     actions: tuple[Action, ...] = ()
     if state.gateway.is_running:
@@ -112,21 +114,21 @@ def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> 
         if release.process.is_running:
             state = state.having(release.to(Status.LEAVING, now, DROP_SECONDS))
             actions += (do.EndAppServer(release.number, StopMode.HURRY),)
-        else:  # one that is still being planned has no server
+        else:  # a release that is still being planned has no server
             state = state.without(release)
             actions += (do.Forget(release.number),)
     return then(state, actions, _finish, now)
 
 
 def lost(state: State, event: was.Lost, now: float) -> Step:
-    """Nobody can be answered any more: end everything, with words."""
+    """No client can get an answer any more: end everything, with a message."""
     if state.phase is Phase.STOPPING:
         return state, ()
     return fail(state, FAILED, event.problems, now)
 
 
 def end_app_servers(state: State, now: float) -> Step:
-    """nginx is gone: the app servers may leave."""
+    """nginx has exited: the app servers may stop."""
     return then(*_end_servers(state, now), _finish, now)
 
 
@@ -137,7 +139,7 @@ def _end_servers(state: State, now: float) -> Step:
             state = state.without(release)
             actions.append(do.Forget(release.number))
         elif release.process.status is not Status.LEAVING:
-            # What nginx took too long for, the server does not get again.
+            # The server does not get the time that nginx used.
             seconds = max(LAST_SECONDS, state.stop_by - now)
             state = state.having(release.to(Status.LEAVING, now, seconds))
             actions.append(do.EndAppServer(release.number, StopMode.DRAIN))

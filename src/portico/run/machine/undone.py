@@ -1,4 +1,4 @@
-"""An action failed: the machine no longer waits for it, and the previous state, if there is one, keeps serving."""
+"""An action failed: the machine stops waiting for it, and the previous state, if there is one, keeps serving."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from portico.run.machine.state import Mending, Phase, ProcessState, State, Statu
 CANNOT_START = 127
 """The exit code a shell reports for a program that it cannot start."""
 AGAIN_SECONDS = 2.0
-"""Between attempts to give nginx what it should have: a disk that was full has room again, a limit is raised."""
+"""The delay between attempts to install nginx's files: a full disk may have space again, or a limit is raised."""
 SWITCHING = (do.UseFiles, do.MakeLive, do.ReloadGateway)
-"""What brings another release in front of clients."""
+"""The actions that bring another release in front of clients."""
 
 
 def not_done(state: State, event: was.NotDone, now: float) -> Step:
-    """The event that the action would have ended with, if anybody waits for one; else only words."""
+    """The event that the action would have ended with, if the machine waits for one; else only a notice."""
     return HANDLERS[type(event.action)](state, event, now)
 
 
 def way_back(before: State, after: State, event: was.NotDone, now: float) -> Step | None:
-    """The step that began in `before` is undone: the old release keeps serving. None where there is no such way.
+    """Undoes the step that began in `before`: the old release keeps serving. None if that is impossible.
 
-    `after` is the state that the step led to. What is left of the step must not be done.
+    `after` is the state after the step. The rest of the step must not be performed.
     """
     number, old = _newcomer(before, after), after.release(before.live)
     is_switch = isinstance(event.action, SWITCHING) and before.phase is after.phase is Phase.SERVING
@@ -44,7 +44,7 @@ def way_back(before: State, after: State, event: was.NotDone, now: float) -> Ste
 
 
 def _newcomer(before: State, after: State) -> int:
-    """The release that was to get requests; 0 for none."""
+    """The release that should have got requests; 0 for none."""
     if after.live != before.live:
         return after.live
     is_new = after.canary is not None and before.canary is None
@@ -52,7 +52,7 @@ def _newcomer(before: State, after: State) -> int:
 
 
 def mend(state: State, now: float) -> Step:
-    """Try again; when that went well, say so the next time."""
+    """Try again; report success once."""
     mending = state.mending
     if mending is None or state.phase is not Phase.SERVING:
         return replace(state, mending=None), ()
@@ -69,7 +69,7 @@ def mend(state: State, now: float) -> Step:
 
 
 def _unfinished(state: State, event: was.NotDone, now: float) -> Step:
-    """Nginx has not got what it should have: that ends a start; later it is tried until it works, and said once."""
+    """nginx has not got its files: that ends a start; later it is retried until it works, and reported once."""
     if state.phase is Phase.STARTING:
         return stop.fail(state, FAILED, (event.problem,), now)
     if state.phase is not Phase.SERVING:
@@ -81,12 +81,12 @@ def _unfinished(state: State, event: was.NotDone, now: float) -> Step:
 
 
 def _say(state: State, event: was.NotDone, _: float) -> Step:
-    """Nobody waits for it, or the time for it ends by itself (`State.releases`, `due`)."""
+    """Nothing waits for it, or its timeout ends by itself (`State.releases`, `due`)."""
     return state, (do.Say(notices.Trouble(event.problem)),)
 
 
 def _unsaid(state: State, event: was.NotDone, now: float) -> Step:
-    """What cannot be said cannot be complained about."""
+    """A notice that failed cannot be reported."""
     del event, now
     return state, ()
 
@@ -130,7 +130,7 @@ def _no_gateway(state: State, event: was.NotDone, now: float) -> Step:
 
 
 def _no_gateway_answer(state: State, event: was.NotDone, now: float) -> Step:
-    """A start has its time for it; later it is asked again."""
+    """A start has its timeout; later the question is asked again."""
     if state.phase is Phase.SERVING:
         return _unfinished(state, event, now)
     return start.gateway_answered(state, was.GatewayAnswered(str(event.problem)), now)
@@ -156,4 +156,4 @@ HANDLERS: Mapping[type[Action], Callable[[State, Any, float], Step]] = {
     do.MakePlan: _no_plan,
     do.Say: _unsaid,
 }
-"""Every action but Exit, which is not performed."""
+"""Every action except Exit, which is not performed."""

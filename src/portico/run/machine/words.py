@@ -1,4 +1,4 @@
-"""What a failure is called."""
+"""The names of failures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def silent_gateway(state: State) -> Problem:
 
 
 def not_through(program: str) -> str:
-    """What is wrong where the app is well and the gateway, that program, has no answer of it."""
+    """The problem of a healthy app whose gateway (`program`) gets no answer from it."""
     return f"the app is healthy, but does not answer through {program}"
 
 

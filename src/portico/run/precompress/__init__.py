@@ -1,3 +1,3 @@
-"""Compressed copies of static files, made beside the serving: a child of low priority does the work (`program`), the
-supervisor starts it and takes away the copy of a file that has changed (`watcher`).
+"""Makes compressed copies of static files beside the serving: a child with low priority compresses (`program`), the
+supervisor starts it and removes the copy of a changed file (`watcher`).
 """

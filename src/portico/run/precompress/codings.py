@@ -1,4 +1,4 @@
-"""The codings at their best: slow, which does not matter ahead of time."""
+"""The codings at their highest compression: slow, which does not matter ahead of time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import zstandard
 from portico.plan.precompress import CODINGS, MOST_ZOPFLI_BYTES
 
 _ZSTD_LEVEL = 19
-"""Above, a browser would need more memory to unpack (RFC 9659 allows it a window of 8 MiB)."""
+"""With a larger window a browser would need more memory (RFC 9659 allows it 8 MiB)."""
 
 
 def _gzip(content: bytes) -> bytes:
@@ -34,12 +34,12 @@ def _zstd(content: bytes) -> bytes:
 
 ENCODE: Mapping[str, Callable[[bytes], bytes]] = {"br": _br, "zstd": _zstd, "gzip": _gzip}
 SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
-"""What a build calls the copies that it makes itself."""
+"""The suffixes of copies that a build makes itself."""
 assert tuple(ENCODE) == CODINGS
 
 
 def holds(coding: str, packed: bytes, content: bytes) -> bool:
-    """Whether a copy that another program made is one of these bytes; unpacks no more than their length."""
+    """Whether a copy by another program contains exactly these bytes; unpacks no more than their length."""
     try:
         if coding == "br":
             return _unpacked_br(packed, len(content)) == content

@@ -1,4 +1,4 @@
-"""The child: reads a job, compresses, puts copies where nginx finds them, says what it did, and ends.
+"""The child process: reads a job, compresses, puts copies where nginx finds them, reports, and exits.
 
 python -m portico.run.precompress.program PARENT < job
 """
@@ -29,12 +29,12 @@ from portico.run.processes import prctl
 
 _SPEAKING = threading.Lock()
 _IS_ANOTHER = list[int]()
-"""The user we became, if we did."""
+"""The user of this process after a change, if any."""
 _IDLE_CLASS, _WHO_PROCESS, _IOPRIO_SET = 3 << 13, 1, {"x86_64": 251, "aarch64": 30}
 
 
 def main(parent: int) -> None:
-    """Do the job of the process with that number, and end with it: what is written is whole or not there."""
+    """Do the job of the process with that number, and end with it; every file is written whole or not at all."""
     prctl.end_with(parent, signal.SIGKILL)
     _step_back()
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
@@ -49,7 +49,7 @@ def _work(job: Job) -> None:
         todo += [(folder, name, at) for name, at in found.files.items() if folder.known.get(name) != at]
         _say(Seen(folder.root, found.folders, found.left_out, found.too_large))
     _say(Found(len(todo), sum(at[1] for _, _, at in todo)))
-    todo.sort(key=lambda item: item[2][1])  # the small ones are done in no time
+    todo.sort(key=lambda item: item[2][1])  # small files are done quickly
     with ThreadPoolExecutor(job.threads) as pool:
         for _ in pool.map(lambda item: _pack(store, *item), todo):
             pass
@@ -57,9 +57,9 @@ def _work(job: Job) -> None:
 
 
 def _pack(store: Store, folder: Folder, name: str, at: Stamp) -> None:
-    """Copies of one file. One that changes meanwhile gets none: the supervisor finds that it is not as `at` says.
+    """Copies of one file. A file that changes meanwhile gets none: the supervisor sees that it differs from `at`.
 
-    One that cannot be read gets none until something else changes.
+    An unreadable file gets none until something else changes.
     """
     try:
         content = _read(Path(folder.folder, name), at)
@@ -77,11 +77,11 @@ def _pack(store: Store, folder: Folder, name: str, at: Stamp) -> None:
         sizes = {coding: len(copy) for coding, copy in copies.items()}
         _say(Done(folder.root, name, at, sizes, was_kept))
     except OSError as error:
-        sys.stderr.write(f"{folder.folder}/{name}: {error.strerror}\n")  # read by the supervisor
+        sys.stderr.write(f"{folder.folder}/{name}: {error.strerror}\n")  # the supervisor reads it
 
 
 def _read(path: Path, at: Stamp) -> bytes | None:
-    """The bytes of that very file, None when it is another by now."""
+    """The bytes of that very file, None if it was replaced."""
     with _opened(path) as file:
         if stamp(os.fstat(file.fileno())) != at:
             return None
@@ -91,9 +91,9 @@ def _read(path: Path, at: Stamp) -> bytes | None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """A file of the app's, which may put a link or a FIFO there. Raises OSError.
+    """Opens a file of the app, which may be a link or a FIFO. Raises OSError.
 
-    As nginx's user we may read more than the app may: no step of the way may be a link then, as with nginx itself.
+    nginx's user may read more than the app may: so no part of the path may be a link, as in nginx itself.
     """
     if not _IS_ANOTHER:
         with open(path, "rb", opener=untrusted.opened) as file:
@@ -104,14 +104,14 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _packed(path: Path, content: bytes) -> dict[str, bytes]:
-    """Each coding's bytes; none where the coding does not help."""
+    """The bytes of each coding; none if the coding does not help."""
     made = {coding: _theirs(path, coding, content) or encode(content) for coding, encode in ENCODE.items()}
     helps = kept(len(content), {coding: len(copy) for coding, copy in made.items()})
     return {coding: copy if coding in helps else b"" for coding, copy in made.items()}
 
 
 def _theirs(path: Path, coding: str, content: bytes) -> bytes:
-    """The copy that a build has put beside the file, if it really is one."""
+    """The copy that a build has put beside the file, if it matches the file."""
     beside = path.with_name(path.name + SUFFIXES[coding])
     try:
         with _opened(beside) as file:
@@ -124,7 +124,7 @@ def _theirs(path: Path, coding: str, content: bytes) -> bytes:
 
 
 def _publish(folder: Folder, name: str, at: Stamp, copies: dict[str, bytes]) -> None:
-    """Put the copies where nginx looks, with the file's own time: Last-Modified and ETag come from it."""
+    """Put the copies where nginx looks, with the file's own time, from which Last-Modified and ETag are made."""
     for coding in ENCODE:
         path = Path(f"{folder.root}/{coding}{folder.url}{name}")
         if coding in copies:
@@ -135,7 +135,7 @@ def _publish(folder: Folder, name: str, at: Stamp, copies: dict[str, bytes]) -> 
 
 
 def _make_parents(path: Path, top: Path) -> None:
-    """Directories that nginx's user may pass, whatever our umask."""
+    """Make directories that nginx's user can enter, independent of our umask."""
     if path in (top, path.parent):
         return
     _make_parents(path.parent, top)
@@ -145,9 +145,9 @@ def _make_parents(path: Path, top: Path) -> None:
 
 
 def _become_owner(directory: Path, parent: int) -> None:
-    """As root: nginx's user, whose that directory is. What it may not read must not come out in a copy.
+    """Root becomes nginx's user, who owns that directory: a copy must not contain what nginx's user may not read.
 
-    The system ends us with the supervisor (PR_SET_PDEATHSIG) no longer when the user changes: that is asked for again.
+    A change of the user clears PR_SET_PDEATHSIG, which ends this process with the supervisor: it is set again.
     """
     owner = directory.stat().st_uid
     if os.geteuid() != 0 or owner == 0:
@@ -166,12 +166,12 @@ def _say(word: Word) -> None:
 
 
 def _step_back() -> None:
-    """Only time and disk that nobody else wants: SCHED_IDLE (sched(7)) and the idle class (ioprio_set(2))."""
+    """Use only idle CPU time and disk time: SCHED_IDLE (sched(7)) and the idle class (ioprio_set(2))."""
     os.nice(19)
     try:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     except (OSError, AttributeError):
-        pass  # a sandbox forbids it: being nice is enough
+        pass  # a sandbox forbids it: nice is enough
     number = _IOPRIO_SET.get(os.uname().machine)
     if number is not None:
         ctypes.CDLL(None).syscall(number, _WHO_PROCESS, 0, _IDLE_CLASS)

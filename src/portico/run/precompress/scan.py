@@ -1,4 +1,4 @@
-"""Looks through a folder for files that are worth compressing."""
+"""Scans a folder for files worth compressing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portico.run.precompress.words import Stamp
 
 @dataclass
 class Scan:
-    """Files by their path below the folder; directories by their whole path, with what `changed_at` says of them."""
+    """Files by their path below the folder; directories by their whole path, with the result of `changed_at`."""
 
     files: dict[str, Stamp] = field(default_factory=dict)
     folders: dict[str, int] = field(default_factory=dict)
@@ -23,9 +23,9 @@ class Scan:
 
 
 def scan(folder: str) -> Scan:
-    """What is there. Links are not followed and hidden files left out, as nginx does; no file is read."""
+    """The entries of a folder. As nginx does, it follows no links and skips hidden files; it reads no file."""
     found, seen = Scan(), 0
-    with suppress(PermissionError):  # whoever compares may be somebody else, who is let in
+    with suppress(PermissionError):  # the comparing process may be another user, who has access
         found.folders[folder] = changed_at(folder)
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and _is_text(name))
@@ -44,7 +44,7 @@ def scan(folder: str) -> Scan:
 
 
 def changed_at(folder: str) -> int:
-    """When something was last added to a directory, removed or renamed (nanoseconds); 0 when it is not there.
+    """When an entry of a directory was last added, removed or renamed (nanoseconds); 0 if it does not exist.
 
     Raises PermissionError.
     """

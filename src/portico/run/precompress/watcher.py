@@ -1,7 +1,7 @@
-"""The supervisor's side of the compressed copies: starts the child, and takes away the copy of a file that changed.
+"""The supervisor's part in compressed copies: it starts the child, and removes the copy of a file that changed.
 
-nginx sends a copy without a look at the file it was made from, so each of those files is looked at here: a stat every
-two seconds, or so seldom that it takes a hundredth of the time.
+nginx sends a copy without checking its original, so each original is checked here: a stat every
+two seconds, or less often, so that it takes at most a hundredth of the time.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS = 2.0
 _SHARE = 100
-"""A look may take a hundredth of the time."""
+"""The share of time for checks."""
 _TURN_SECONDS = 1.0
-"""For the site to serve, before anything is compressed, and for other folders after a reload."""
+"""The delay before compression, so that the site starts to serve first; also for new folders after a reload."""
 _SHOW_SECONDS = 0.2
-"""Between two notices of the progress."""
+"""The interval between notices of the progress."""
 _STORE = "store"
 _LONGEST_LINE = 64 << 20
-"""Every directory of a folder is in one."""
+"""The parent of all directories with copies of a folder."""
 _MOST_THREADS = 4
 _MOST_LINES = 3
 
 
 @dataclass
 class Tree:
-    """The copies of one folder: which files have been looked at, and the bytes of their copies by coding."""
+    """The copies of one folder: the checked files, and the bytes of their copies by coding."""
 
     precompressed: Precompressed
     files: dict[str, Stamp] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Tree:
     too_large: list[str] = field(default_factory=list)
 
     def forget(self, name: str) -> None:
-        """Take its copies away: nginx sends the file itself."""
+        """Remove its copies: nginx sends the file itself."""
         root = Path(self.precompressed.root)
         with suppress(OSError), untrusted.folder(root.parent) as copies:  # nginx's user may write there
             for coding in CODINGS:
@@ -75,10 +75,10 @@ class Copies:
         self._running, self._say, self._is_serving = running, say, is_serving
         self._trees: dict[str, Tree] = {}
         self._progress, self._shown, self._needs_work = notices.Precompressing(0, 0, 0, 0), 0.0, False
-        _clear(self._parents(), ())  # a file may have changed while nobody looked
+        _clear(self._parents(), ())  # a file may have changed while Portico did not run
 
     async def watch(self) -> Rounds:
-        """Make them, for ever; `look` is to run beside it."""
+        """Make copies, forever; `look` must run beside it."""
         while not self._is_serving():
             await tick(_TURN_SECONDS)
         while True:
@@ -114,7 +114,7 @@ class Copies:
         }
 
     def _adopt(self) -> None:
-        """Adopt the folders of the current plans and drop the others. New ones need work."""
+        """Adopt the folders of the current plans and drop the others. New ones need compression."""
         plans = (*self._running.plans.values(), self._running.in_force)
         wanted = {copy.root: copy for plan in plans for copy in plan.precompressed}
         if wanted.keys() == self._trees.keys():
@@ -123,10 +123,10 @@ class Copies:
         self._trees = {root: self._trees.get(root) or Tree(copy) for root, copy in wanted.items()}
         _clear({Path(root).parent for root in wanted}, wanted)
 
-    # Looking -------------------------------------------------------------------------------------------
+    # Checks --------------------------------------------------------------------------------------------
 
     async def look(self) -> Rounds:
-        """Look for files that changed, for ever."""
+        """Check for changed files, forever."""
         while True:
             began, wrong = time.monotonic(), dict[str, Exception]()
             changed = await in_background(self._look) if self._has_files() else []
@@ -136,7 +136,7 @@ class Copies:
                     tree.folders.pop(path, None)
                 for name, was in names:
                     try:
-                        if tree.files.get(name) == was:  # not made anew meanwhile
+                        if tree.files.get(name) == was:  # not compressed again since
                             tree.forget(name)
                     except OSError as error:  # nginx keeps sending that copy: try again
                         wrong[f"{tree.precompressed.folder}/{name}"] = error
@@ -150,10 +150,10 @@ class Copies:
     def _look(self) -> list[tuple[Tree, list[tuple[str, Stamp]], list[str]]]:
         return [(tree, *_changed(tree)) for tree in list(self._trees.values())]
 
-    # Working -------------------------------------------------------------------------------------------
+    # Compression ---------------------------------------------------------------------------------------
 
     async def _pass(self) -> None:
-        """Let the child look through all folders and compress what is new."""
+        """Let the child scan all folders and compress new files."""
         job = self._job()
         if job is None:
             return
@@ -232,13 +232,13 @@ class Copies:
 
 
 def _of_files(lines: list[str]) -> str:
-    """Which files, each with why."""
+    """The failed files, each with the reason."""
     more = [f"and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
     return "\n".join(lines[:_MOST_LINES] + more)
 
 
 def _of_child(lines: list[str], code: int) -> str:
-    """Why the child ended; of a traceback its last line."""
+    """Why the child exited; the last line of a traceback."""
     if code < 0:
         memory = ": the kernel does this when memory runs out" if -code == signal.SIGKILL else ""
         return f"{signal.Signals(-code).name} ended the program that compresses{memory}"
@@ -246,7 +246,7 @@ def _of_child(lines: list[str], code: int) -> str:
 
 
 def _changed(tree: Tree) -> tuple[list[tuple[str, Stamp]], list[str]]:
-    """Files that are not what they were, with what they were; directories likewise."""
+    """Files that have changed, with their former state; directories likewise."""
     files = [
         (name, was)
         for name, was in list(tree.files.items())
@@ -270,7 +270,7 @@ def _stamp(path: str) -> Stamp | None:
 
 
 def _clear(parents: Iterable[Path], keep: Mapping[str, Precompressed] | tuple[()]) -> None:
-    """Take away copies that no plan has any more: out of nginx's sight at once, off the disk a little later."""
+    """Remove copies that no plan uses: hide them from nginx at once, delete them a little later."""
     kept = {*keep, *(str(parent / _STORE) for parent in parents if _is_of_its_owner(parent / _STORE))}
     gone = []
     for path in (path for parent in parents if parent.is_dir() for path in list(parent.iterdir())):
@@ -289,7 +289,7 @@ def _clear(parents: Iterable[Path], keep: Mapping[str, Precompressed] | tuple[()
 
 
 def _is_of_its_owner(store: Path) -> bool:
-    """The user who makes copies owns the directory above, and cannot use a store that another user left there."""
+    """The user who makes copies owns the parent directory, and cannot use a store that another user left there."""
     try:
         return store.lstat().st_uid == store.parent.stat().st_uid
     except OSError:

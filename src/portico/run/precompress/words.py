@@ -1,16 +1,16 @@
-"""What the supervisor and its child say to each other, one JSON value a line."""
+"""The messages between the supervisor and its child, one JSON value per line."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 Stamp = tuple[int, int, int, int]
-"""Tells whether a file is the one that was read: inode, size, and both times in nanoseconds. The time of the last
-change of the inode (ctime) gives away files whose content was replaced and whose mtime was set back."""
+"""Identifies the file that was read: inode, size, and both times in nanoseconds. The time of the last
+inode change (ctime) reveals files with new content whose mtime was set back."""
 
 
 class Folder(Struct, frozen=True):
-    """A folder whose files get copies at `root`/CODING`url`NAME; `known` are those that have theirs already."""
+    """A folder whose files get copies at `root`/CODING`url`NAME; `known` are files that have copies already."""
 
     url: str
     folder: str
@@ -19,7 +19,7 @@ class Folder(Struct, frozen=True):
 
 
 class Job(Struct, frozen=True):
-    """What is to be done. `store` is where results are kept by content."""
+    """The job. `store` is the directory of results by content."""
 
     store: str
     threads: int
@@ -27,28 +27,29 @@ class Job(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True, tag=True):
-    """Files that are new or have changed, and their bytes together."""
+    """New or changed files, and their total bytes."""
 
     files: int
     bytes: int
 
 
 class Done(Struct, frozen=True, tag=True):
-    """One file: the bytes of each copy by coding, none when it does not become smaller."""
+    """One file: the bytes of each copy by coding; none if it does not become smaller."""
 
     root: str
     name: str
     stamp: Stamp
     copies: dict[str, int]
     was_kept: bool
-    """The result of an earlier run was taken."""
+    """Whether a stored result was used."""
 
 
 class Seen(Struct, frozen=True, tag=True):
-    """The directories of a folder and when something was last added to them, removed or renamed (nanoseconds).
+    """The directories of a folder and when an entry was last added, removed or renamed (nanoseconds).
 
-    The folder itself is among them when it is not there, with 0.
-    `left_out` are files that were not looked at because there are too many; `too_large` those that are never tried.
+    A missing folder is listed with 0.
+    `left_out` is the number of files that were not checked because there are too many; `too_large` those never
+    tried.
     """
 
     root: str

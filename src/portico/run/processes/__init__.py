@@ -1,1 +1,1 @@
-"""Children: started, watched, written down for the next start after a kill, ended with all their descendants."""
+"""Child processes: started, watched, recorded for the next start after a kill, ended with all their descendants."""

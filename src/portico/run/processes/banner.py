@@ -1,7 +1,7 @@
-"""An app server that says much of itself when it starts: Portico reads its standard error and shows what is left.
+"""Filters the startup messages of an app server: Portico reads its standard error and shows the rest.
 
-It is one that opens its standard error anew once it serves (`link.under_uwsgi.direct`): what the app writes then needs
-nobody.
+Only for a server that reopens its standard error once it serves (`link.under_uwsgi.direct`): then the app's output
+does not pass through Portico.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ def is_read(plan: Plan) -> bool:
 
 
 class Banners:
-    """Those of all releases, by their number."""
+    """The readers of all releases, by their number."""
 
     def __init__(self, say: Callable[[notices.Notice], None]) -> None:
         self._say = say
         self._lines: dict[int, Lines] = {}
 
     def follow(self, number: int, plan: Plan, child: Child) -> None:
-        """Show what it says from now on, without the lines of its banner."""
+        """Show its output from now on, without the lines of its banner."""
         if child.stderr is None:
             return
         is_banner = re.compile(plan.app_server.banner).match
@@ -41,6 +41,6 @@ class Banners:
         self._lines[number].follow(child.stderr)
 
     def ended(self, number: int) -> None:
-        """Show what it said last, before anybody says that it ended."""
+        """Show its last output before its end is reported."""
         if lines := self._lines.get(number):
             lines.last()

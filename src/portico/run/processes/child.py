@@ -1,9 +1,10 @@
-"""Start a program as a child that cannot outlive Portico, and end it with all its descendants.
+"""Starts a program as a child that cannot outlive Portico, and ends it with all its descendants.
 
-Each child leads a process group of its own: Ctrl-C in the terminal does not reach it, and what it leaves behind
-(nginx's workers after a kill -9 of their master) is found and ended by the group's number. All stay in one session:
-the kernel schedules each session as one group (sched(7), autogroup), and nginx and an app that pass a request on from
-one group to another spend a tenth more CPU on it.
+Each child leads its own process group: Ctrl-C in the terminal does not reach it, and its orphans
+(nginx's workers after a kill -9 of their master) are found and ended by the group's number. All stay in one
+session:
+the kernel schedules each session as one group (sched(7), autogroup), and if nginx and the app were in different
+groups, passing a request would cost a tenth more CPU.
 """
 
 from __future__ import annotations
@@ -23,29 +24,29 @@ from portico.run.processes import exec_shim, proc
 from portico.run.processes.exec_shim import LISTENER_FD
 
 UNKNOWN = 255
-"""The exit code of a child that other code collected, as asyncio has it."""
+"""The exit code of a child that other code collected, as in asyncio."""
 
 
 @dataclass(frozen=True)
 class Signals:
-    """What each way to stop is called in a program's own language."""
+    """The signals of a program for each stop mode."""
 
     drain: signal.Signals
     hurry: signal.Signals
 
 
 APP_SERVER = Signals(drain=signal.SIGTERM, hurry=signal.SIGQUIT)
-"""Gunicorn's words; uWSGI with die-on-term understands both, too."""
+"""Gunicorn's signals; uWSGI with die-on-term understands both, too."""
 
 
 @dataclass
 class Child:
-    """A started program. `code` is set once it ended; its group may still have members then."""
+    """A started program. `code` is set once it has exited; its group may still have members then."""
 
     name: str
     pid: int
     started: int
-    """In clock ticks since boot, as `proc` reads it: with the pid it names this process and no other."""
+    """In clock ticks since boot, as `proc` reads it: together with the pid it identifies the process."""
     signals: Signals
     process: subprocess.Popen[bytes] = field(repr=False)
     code: int | None = None
@@ -56,7 +57,7 @@ class Child:
         return self.process.stderr
 
     def end(self, mode: StopMode) -> None:
-        """Ask it to leave. A dead leader cannot pass the word on, so the rest of its group is asked then."""
+        """Ask it to exit. A dead leader cannot forward the signal, so the rest of its group gets it."""
         if mode is StopMode.KILL:
             self._signal_group(signal.SIGKILL)
         elif self.code is not None:
@@ -66,7 +67,7 @@ class Child:
             os.kill(self.pid, number)  # not reaped yet, so the pid is still ours
 
     def send(self, number: signal.Signals) -> None:
-        """Send it that, unless it has ended."""
+        """Send it a signal, unless it has exited."""
         if self.code is None:
             os.kill(self.pid, number)
 
@@ -80,10 +81,10 @@ class Child:
             pass
 
     def reap(self) -> bool:
-        """Collect what ended of the group; True when the leader was among it.
+        """Reap exited members of the group; True if the leader was among them.
 
-        `adopt_orphans` makes us the parent of every member whose own parent is gone, and a group's number
-        stays taken while one member is not collected: so none is missed and no stranger is hit.
+        `adopt_orphans` makes us the parent of every orphaned member, and a group's number
+        stays in use until every member is reaped: so none is missed, and no other process is hit.
         """
         had_ended = self.code is not None
         while not self.group_is_gone:
@@ -91,7 +92,7 @@ class Child:
                 pid, status = os.waitpid(-self.pid, os.WNOHANG)
             except ChildProcessError:
                 self.group_is_gone = True
-                if self.code is None:  # other code collected it, so its exit code is unknown
+                if self.code is None:  # other code reaped it, so its exit code is unknown
                     self.code = self.process.returncode = UNKNOWN
                 break
             if pid == 0:
@@ -114,13 +115,13 @@ def start(
     reads_stderr: bool = False,
     stdout: int = 2,
 ) -> Child:
-    """Start a program; must be called from the main thread. Raises OSError when it cannot be started.
+    """Start a program; must be called from the main thread. Raises OSError if it cannot be started.
 
-    Its standard output joins its standard error on ours, because our standard output is for results; `stdout` 1 is
-    for a program whose output is results, too.
-    `user` is who it runs as, empty for ourselves. PWD is `cwd`: Gunicorn would take ours for its own directory where
+    Its standard output goes to our standard error, because our standard output is for results; `stdout` 1 is
+    for a program whose output is a result, too.
+    `user` is its user, empty for ours. PWD is `cwd`: otherwise Gunicorn would use our PWD for its own directory if
     both are the same place, and through a link in it load the code of another release later.
-    `reads_stderr` gives us a pipe instead. `keeps` are descriptors that it inherits under their own numbers.
+    `reads_stderr` gives us a pipe. `keeps` are descriptors that it inherits under their own numbers.
     """
     _keep_listener_fd_taken()
     socket_fd = exec_shim.NO_LISTENER if listener is None else listener.fileno()
@@ -144,21 +145,21 @@ def start(
     finally:
         os.close(report)
     _await_program(process, failed, argv[0])
-    entry = proc.entry(process.pid)  # not reaped yet, so it is there even if it failed at once
+    entry = proc.entry(process.pid)  # not reaped yet, so the entry exists even if it failed at once
     return Child(name, process.pid, entry.started if entry else 0, signals, process)
 
 
 def _await_program(process: subprocess.Popen[bytes], failed: int, program: str) -> None:
-    """The shim has become the program: its end of the pipe is closed. Raises OSError where it could not."""
+    """Wait until the shim has become the program, which closes the pipe. Raises OSError if that failed."""
     with open(failed, "rb") as reports:
         number = reports.read()
     if number:
-        with process:  # closes its pipe and collects it
+        with process:  # closes its pipe and reaps it
             raise OSError(int(number), os.strerror(int(number)), program)
 
 
 def _keep_listener_fd_taken() -> None:
-    """Nothing of ours may sit where the child's socket goes: subprocess's own error pipe, for one."""
+    """No descriptor of ours may occupy the number of the child's socket; subprocess's error pipe could."""
     while (fd := os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)) <= LISTENER_FD:
         pass  # stays open on purpose
     os.close(fd)

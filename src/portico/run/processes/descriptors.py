@@ -1,4 +1,4 @@
-"""How many files Portico, and everything it starts, may have open."""
+"""The limit of open files for Portico and its children."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import resource
 from typing import Final
 
 _MOST: Final = 65536
-"""Some containers allow a billion, and programs that walk through all numbers below their limit take minutes then."""
+"""Some containers allow a billion; programs that loop over all numbers below their limit then take minutes."""
 
 
 def raise_limit() -> None:
     """Raise the soft limit to the hard one.
 
-    Login shells and systemd leave it at 1024, so that a worker with 1000 open event streams could accept nothing more.
-    nginx raises that of its workers by itself (`worker_rlimit_nofile`).
+    Login shells and systemd set it to 1024, so a worker with 1000 open event streams could accept no more
+    connections.
+    nginx raises the limit of its workers itself (`worker_rlimit_nofile`).
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST if hard == resource.RLIM_INFINITY else min(hard, _MOST)

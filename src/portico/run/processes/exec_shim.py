@@ -1,11 +1,12 @@
-"""What a child does between its fork and its program: it ties its life to its parent's, and takes its socket.
+"""Runs in a child between fork and exec: it ties the child's life to its parent's, and installs its socket.
 
 python -I -S exec_shim.py PARENT SIGNAL REPORT LISTENER PROGRAM ARGUMENT ...
 
-`subprocess` calls that `preexec_fn`, and calls it unsafe in a process with threads: the child of a fork has none of
-them, but has every lock that one of them held. A Python of its own has no such past; it costs 10 ms, and is gone when
-the program runs. REPORT is a descriptor: it is closed when the program runs, and gets the error number where it cannot
-be started. LISTENER is the descriptor of the socket.
+`subprocess` offers `preexec_fn` for that, and calls it unsafe in a process with threads: a forked child has none of
+the threads, but every lock that one of them held. A new Python process has no such locks; it costs 10 ms, and is
+replaced by the program. REPORT is a descriptor: it is closed when the program runs, and gets the error number if
+the
+program cannot be started. LISTENER is the descriptor of the socket.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ import os
 import sys
 
 LISTENER_FD = 3
-"""Where a server finds the socket it inherits (Gunicorn: bind = "fd://3"), as systemd would pass it."""
+"""The number of the inherited socket for a server (Gunicorn: bind = "fd://3"), as systemd would pass it."""
 NO_LISTENER = -1
 _IGNORED_BY_PYTHON = (13, 25)
-"""SIGPIPE and SIGXFSZ: the program would inherit that. (The `signal` module takes 2 ms to import.)"""
+"""SIGPIPE and SIGXFSZ: the program would inherit that they are ignored. (The `signal` module takes 2 ms to import.)
+"""
 
 
 def command(parent: int, number: int, report: int, listener: int, argv: tuple[str, ...]) -> list[str]:
-    """What to start in place of that program. `number` is the signal that it gets when its parent ends."""
+    """The arguments that start a program through the shim. `number` is its signal when its parent exits."""
     words = map(str, (parent, int(number), report, listener))
     return [sys.executable, "-I", "-S", __file__, *words, *argv]
 
@@ -50,16 +52,16 @@ def main(words: list[str]) -> None:
 
 
 def _let_work_go_on() -> None:
-    """SCHED_BATCH (sched(7)): a program that wakes up waits for the one at work, and does not take its core.
+    """SCHED_BATCH (sched(7)): a program that wakes up waits for the running one, and does not take its core.
 
-    Each request wakes nginx twice and the app once. On full cores nginx otherwise interrupts the app in the middle of
-    nearly every request: a fifth more CPU for each, and no answer comes earlier. Nothing changes on idle cores.
+    Each request wakes nginx twice and the app once. On busy cores nginx otherwise interrupts the app during
+    nearly every request: a fifth more CPU per request, and no answer comes earlier. Idle cores see no change.
     """
     try:
         if os.sched_getscheduler(0) == os.SCHED_OTHER:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     except OSError:
-        pass  # a sandbox forbids it: it works as it is
+        pass  # a sandbox forbids it: the program works without it
 
 
 if __name__ == "__main__":

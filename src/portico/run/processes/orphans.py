@@ -1,4 +1,4 @@
-"""What a Portico that was killed left behind: written down while it runs, ended by the next one."""
+"""Orphans of a killed Portico: recorded while it runs, ended by the next start."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from portico.run.processes.child import Child
 
 NAME = "children.json"
 PATIENCE_SECONDS = 0.5
-"""Whoever was told to leave when Portico died (PR_SET_PDEATHSIG) has had the time that this start needed to get here,
-and may finish for this long; the new start must be serving within two seconds, on busy cores, too."""
+"""A process that was told to exit when Portico died (PR_SET_PDEATHSIG) has had the time of this start so far,
+and gets this much more; the new start must be serving within two seconds, even on busy cores."""
 KILLED_SECONDS = 5.0
-"""The kernel needs a moment to end what was killed, on busy cores seconds."""
+"""The kernel needs a moment to end killed processes; on busy cores it needs seconds."""
 _LAST_SIGNAL = 64
 
 
 @dataclass(frozen=True)
 class Left:
-    """A process group: its leader's pid, when that started in ticks of `boot`, the signal it drains on."""
+    """A process group: its leader's pid, its start in ticks of `boot`, and its signal to drain."""
 
     pid: Annotated[int, Meta(gt=1, le=1 << 22)]
     started: int
@@ -40,10 +40,10 @@ class Left:
 
 
 def record(runtime: str, children: Iterable[Child]) -> None:
-    """Write down who must be gone before another Portico may start here."""
+    """Record the groups that must be gone before another Portico may start here."""
     boot = proc.boot_id()
     left = [Left(child.pid, child.started, int(child.signals.drain), boot) for child in children]
-    with suppress(FileNotFoundError):  # the runtime directory is gone, and this run is ending for it
+    with suppress(FileNotFoundError):  # the runtime directory is gone, and this run is ending because of it
         atomic.write(Path(runtime) / NAME, json.dumps([asdict(one) for one in left]).encode())
 
 
@@ -52,12 +52,12 @@ def forget(runtime: str) -> None:
 
 
 def end(runtime: str) -> None:
-    """End what an earlier Portico left. Only processes that are provably its own are touched.
+    """End the orphans of an earlier Portico. Only processes that are provably its own are touched.
 
-    Raises PorticoError when one of them cannot be ended.
+    Raises PorticoError if one of them cannot be ended.
     """
     ours = _read(Path(runtime) / NAME)
-    # The kernel told the leaders when Portico died; not those that gained privileges by file capabilities,
+    # The kernel signalled the leaders when Portico died; but not those that gained privileges by file capabilities,
     # and not the members of a group whose leader was killed as well.
     for left in ours:
         _signal(_leader_or_all(left), left.drain)
@@ -79,7 +79,7 @@ def _read(path: Path) -> list[Left]:
     try:
         return untrusted.own(path, list[Left])
     except (OSError, ValueError):
-        return []  # cut short by a full disk, or another user's; the port check names whoever is still there
+        return []  # cut short by a full disk, or another user's; the port check names processes that are left
 
 
 def _all_alive(ours: list[Left]) -> list[int]:

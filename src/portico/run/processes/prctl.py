@@ -1,4 +1,4 @@
-"""prctl(2): with whom a process ends, and whose children come to it."""
+"""prctl(2): ends a process with its parent, and adopts orphans."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 def end_with(parent: int, number: int) -> None:
-    """The kernel sends this process that signal when `parent` ends; where it has ended, so does this process.
+    """The kernel sends this process that signal when `parent` exits; if it has exited already, so does this
+    process.
 
     The signal belongs to the thread of the parent that started this process, and is lost when the user changes.
     """
@@ -20,5 +21,5 @@ def end_with(parent: int, number: int) -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parent dies, as PID 1 is anyway."""
+    """Become the parent of orphaned descendants, as PID 1 is anyway."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)

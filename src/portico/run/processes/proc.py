@@ -1,4 +1,4 @@
-"""Look at processes through /proc: whether one is still the one that we started, and the members of its group."""
+"""Reads /proc: whether a process is still the one that we started, and the members of its group."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Entry:
-    """One process. `started` is in clock ticks since boot: unlike a time of day it never jumps."""
+    """One process. `started` is in clock ticks since boot: unlike the time of day it never jumps."""
 
     pid: int
     state: str
@@ -26,12 +26,12 @@ class Entry:
 
 
 def entry(pid: int) -> Entry | None:
-    """The process of that pid, None when there is none."""
+    """The process with that pid, None if there is none."""
     try:
         text = (PROC / str(pid) / "stat").read_text("utf-8", "replace")
     except OSError:
         return None
-    # The name, in parentheses, may itself hold spaces and parentheses (proc_pid_stat(5)).
+    # The name in parentheses may itself contain spaces and parentheses (proc_pid_stat(5)).
     fields = text.rpartition(")")[2].split()
     return Entry(pid, state=fields[0], parent=int(fields[1]), group=int(fields[2]), started=int(fields[19]))
 
@@ -44,27 +44,29 @@ def entries() -> Iterator[Entry]:
 
 
 def group_of(leader: int) -> list[Entry]:
-    """Everything alive in the process group of that leader."""
+    """Every live process in the process group of that leader."""
     return [found for found in entries() if found.group == leader and found.is_alive]
 
 
 def children_of(parents: Collection[int]) -> list[Entry]:
-    """Everything alive that these processes started themselves."""
+    """Every live child of these processes."""
     return [found for found in entries() if found.parent in parents and found.is_alive]
 
 
 def forked_by(parent: int) -> list[Entry]:
-    """The same for one parent whose main thread starts them, as nginx and Gunicorn do: others are not looked at."""
+    """The same for one parent whose main thread starts them, as in nginx and Gunicorn; children of other threads
+    are missed.
+    """
     try:
         pids = (PROC / str(parent) / "task" / str(parent) / "children").read_text("ascii").split()
-    except OSError:  # gone, or a kernel without CONFIG_PROC_CHILDREN
+    except OSError:  # exited, or a kernel without CONFIG_PROC_CHILDREN
         return children_of({parent})
     found = (entry(int(pid)) for pid in pids)
     return [one for one in found if one is not None and one.is_alive]
 
 
 def cpu_seconds(pid: int) -> float:
-    """How long it has had a processor so far; 0 for one that is gone."""
+    """Its CPU time so far; 0 if it has exited."""
     try:
         text = (PROC / str(pid) / "stat").read_text("utf-8", "replace")
     except OSError:
@@ -74,7 +76,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def catches(pid: int, number: int) -> bool:
-    """Whether the process has a handler for that signal; yes where the system does not tell."""
+    """Whether the process handles that signal; True if the system does not tell."""
     try:
         lines = (PROC / str(pid) / "status").read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -84,7 +86,7 @@ def catches(pid: int, number: int) -> bool:
 
 
 def boot_id() -> str:
-    """Names this boot of the machine: pids of an earlier one mean nothing."""
+    """Identifies this boot of the machine: pids of an earlier boot mean nothing."""
     return (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
@@ -98,7 +100,7 @@ def command(pid: int) -> str:
 
 
 def memory(pid: int) -> int:
-    """Bytes in memory; pages that several processes share are divided among them (PSS), so that a sum is true."""
+    """Bytes in memory; shared pages are divided among their processes (PSS), so that a sum is correct."""
     try:
         for line in (PROC / str(pid) / "smaps_rollup").read_text("ascii", "replace").splitlines():
             if line.startswith("Pss:"):
@@ -116,7 +118,7 @@ def _resident(pid: int) -> int:
 
 
 def wakes(pid: int) -> int:
-    """How often the process went to sleep so far: unchanged, it did nothing in between."""
+    """How often the process went to sleep so far: if unchanged, it did nothing in between."""
     try:
         lines = (PROC / str(pid) / "status").read_text("utf-8", "replace").splitlines()
     except OSError:

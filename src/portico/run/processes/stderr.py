@@ -1,4 +1,4 @@
-"""Read a child's standard error line by line, and remember the last ones."""
+"""Reads a child's standard error line by line, and remembers the last lines."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import IO
 
 KEPT_LINES = 20
 _LONGEST_LINE = 1 << 16
-"""Bytes; a longer one is heard in pieces, so that a program without line ends fills no memory."""
+"""In bytes; a longer line is read in pieces, so that a program without line ends fills no memory."""
 
 
 class Lines:
-    """The lines of one stream after another: each start of a program brings a new one."""
+    """The lines of successive streams: each start of a program opens a new one."""
 
     def __init__(self, heard: Callable[[str], None]) -> None:
         self._heard = heard
@@ -31,7 +31,7 @@ class Lines:
             asyncio.get_running_loop().add_reader(pipe.fileno(), self._read)
 
     def last(self) -> str:
-        """What was written last, read to the end."""
+        """The last output, read to the end."""
         while self._read():
             pass
         return "\n".join(self._kept)

@@ -1,4 +1,4 @@
-"""The processes of one running site: started, written down for the next start after a kill, collected, ended."""
+"""The processes of one running site: started, recorded for the next start after a kill, reaped, ended."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from portico.run.processes import orphans
 from portico.run.processes.child import Child
 
 KILLED_SECONDS = 5.0
-"""The kernel needs a moment to end what was killed, on busy cores seconds."""
+"""The kernel needs a moment to end killed processes; on busy cores it needs seconds."""
 
 
 class Processes:
-    """`runtime` is where they are written down; `stop_seconds` what descendants of a dead leader have to leave."""
+    """`runtime` is the directory of the record; `stop_seconds` is how long orphaned descendants may take."""
 
     def __init__(self, runtime: str, stop_seconds: Callable[[], float]) -> None:
         self._runtime, self._stop_seconds = runtime, stop_seconds
@@ -25,14 +25,14 @@ class Processes:
         self._groups: list[tuple[Child, Callable[[Child], None]]] = []
 
     def start(self, name: str, argv: tuple[str, ...], ended: Callable[[Child], None], **how: Any) -> Child:
-        """Start a program; `ended` is called when it has, unless everything is being killed. Raises OSError."""
+        """Start a program; `ended` is called at its end, unless everything is being killed. Raises OSError."""
         started = children.start(name, argv, **how)
         self._groups.append((started, ended))
         try:
             self._record()
         except OSError:
-            # The kernel tells it to leave when Portico is killed, record or not. So the first start on a disk that is
-            # full is refused, but a site that serves gets its server again.
+            # The kernel tells it to exit when Portico is killed, recorded or not. So the first start on a full
+            # disk is refused, but a serving site gets its server again.
             if not self._was_recorded:
                 self._groups[-1] = (started, _nobody)
                 started.end(StopMode.KILL)
@@ -40,14 +40,14 @@ class Processes:
         return started
 
     def adopt(self, started: Child, ended: Callable[[Child], None]) -> None:
-        """Look after a program that was started before; `ended` as in `start`."""
+        """Adopt a program that was started before; `ended` as in `start`."""
         self._groups = [(group, told) for group, told in self._groups if group is not started]
         self._groups.append((started, ended))
-        with suppress(OSError):  # whoever started it wrote it down
+        with suppress(OSError):  # the process that started it has recorded it
             self._record()
 
     def reap(self) -> None:
-        """Collect what ended, call whoever waits for it, and end its descendants."""
+        """Reap exited processes, call their `ended`, and end their descendants."""
         for group, ended in list(self._groups):
             if group.reap():
                 self._see_off(group)
@@ -55,7 +55,7 @@ class Processes:
         alive = [(group, ended) for group, ended in self._groups if not group.group_is_gone]
         if len(alive) < len(self._groups):
             self._groups = alive
-            with suppress(OSError):  # on a full disk; a record that names more than there are does no harm
+            with suppress(OSError):  # on a full disk; a record with too many processes does no harm
                 self._record()
 
     def _see_off(self, group: Child) -> None:
@@ -64,7 +64,7 @@ class Processes:
             asyncio.get_running_loop().call_later(self._stop_seconds(), group.end, StopMode.KILL)
 
     async def kill_all(self) -> None:
-        """End whatever is left, and report no more ends."""
+        """End the remaining processes without calling their `ended`."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + KILLED_SECONDS
         self._groups = [(group, _nobody) for group, _ in self._groups]
@@ -84,4 +84,4 @@ class Processes:
 
 
 def _nobody(_: Child) -> None:
-    """The handler of an end that everybody expects."""
+    """The handler for an expected end."""

@@ -253,7 +253,7 @@ class _Compared(NamedTuple):
 
 
 def _compared(titles: tuple[str, str, str], rows: list[_Compared], width: int) -> list[str]:
-    """A table as wide as the terminal. In a narrow one, a changed value takes four lines and any other takes one."""
+    """A table as wide as the terminal. In a narrow one, a changed value takes four lines, any other one."""
     named = min(max((len(visible(row.name)) for row in rows), default=0), width // 4)
     room = (width - named - 5) // 3
     if width < _NARROW:
