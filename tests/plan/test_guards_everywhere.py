@@ -32,11 +32,12 @@ EXCEPT = {
     r"@portico_(upgraded|closed|page)(_\d+)?|@portico_unlisted_mixed": {
         "deny"
     },  # asked where the request came from
+    r"@portico_inspected(_\w+)?": ALL,  # behind the guards of the location that hands its requests on
     r"@portico_spa": {"deny", "password"},  # shown in place of a 404 of the app's
     r"\^~ /-/download/ > .*": {"deny", "password"},  # the app has answered, and names the file
     r"(=|\^~) /-/errors/.*": {"deny", "password"},  # pages of refusals
     r"= /-/health/app": ALL,  # Portico asks
-    r"= (/shop)?/-/challenge": ALL,  # no answer of the app's: a browser leaves the solution of a puzzle there
+    r"= (/shop)?/-/challenge(/puzzle)?": ALL,  # no answer of the app's: a browser leaves the solution of a puzzle there
     r"\^~ /\.well-known/acme-challenge/": {"deny", "password"},  # certificate authorities ask
 }
 """Locations that lack guards by right."""
