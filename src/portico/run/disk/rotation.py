@@ -1,8 +1,7 @@
 """Rotates the log files before they fill the disk: access.log becomes access.log.1, and no line is lost.
 
 A file is renamed, then nginx is told to reopen its logs (SIGUSR1). Until then its workers write to the renamed
-file;
-before they switch, they flush their buffers to it. The app's workers check the name at each line.
+file; before they switch, they flush their buffers to it. The app's workers check the name at each line.
 """
 
 from __future__ import annotations
@@ -97,8 +96,7 @@ def put_aside(path: Path, keep: int, size: int = 0) -> None:
     """Rename access.log.1 to .2 and so on, delete the oldest, and rename the file itself to .1.
 
     All of them together take at most twice what `keep` and `size` allow, however much was written between looks:
-    older
-    files are deleted. The newest always stays.
+    older files are deleted. The newest always stays.
     """
     numbered = [path.with_name(f"{path.name}.{number}") for number in range(1, keep + 1)]
     numbered[-1].unlink(missing_ok=True)

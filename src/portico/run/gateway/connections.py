@@ -1,10 +1,9 @@
 """Closes clients' connections to a gateway's workers, so that these workers can exit.
 
-A worker that is shutting down stays while it has a connection. nginx limits that time
-(`worker_shutdown_timeout`), but each worker keeps the value it started with, and it cannot be changed
-later. So Portico closes them from outside: it shuts down a copy of the worker's socket (`pidfd_getfd`), and nginx
-sees
-a closed connection: it logs the request and frees its resources. A killed worker would log nothing.
+A worker that is shutting down stays while it has a connection. nginx limits that time (`worker_shutdown_timeout`),
+but each worker keeps the value it started with, and it cannot be changed later. So Portico closes them from
+outside: it shuts down a copy of the worker's socket (`pidfd_getfd`), and nginx sees a closed connection: it logs
+the request and frees its resources. A killed worker would log nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The supervisor's part in compressed copies: it starts the child, and removes the copy of a file that changed.
 
-nginx sends a copy without checking its original, so each original is checked here: a stat every
-two seconds, or less often, so that it takes at most a hundredth of the time.
+nginx sends a copy without checking its original, so each original is checked here: a stat every two seconds, or
+less often, so that it takes at most a hundredth of the time.
 """
 
 from __future__ import annotations

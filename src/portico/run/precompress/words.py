@@ -47,9 +47,8 @@ class Done(Struct, frozen=True, tag=True):
 class Seen(Struct, frozen=True, tag=True):
     """The directories of a folder and when an entry was last added, removed or renamed (nanoseconds).
 
-    A missing folder is listed with 0.
-    `left_out` is the number of files that were not checked because there are too many; `too_large` those never
-    tried.
+    A missing folder is listed with 0. `left_out` is the number of files that were not checked because there are too
+    many; `too_large` those never tried.
     """
 
     root: str

@@ -1,10 +1,9 @@
 """Starts a program as a child that cannot outlive Portico, and ends it with all its descendants.
 
-Each child leads its own process group: Ctrl-C in the terminal does not reach it, and its orphans
-(nginx's workers after a kill -9 of their master) are found and ended by the group's number. All stay in one
-session:
-the kernel schedules each session as one group (sched(7), autogroup), and if nginx and the app were in different
-groups, passing a request would cost a tenth more CPU.
+Each child leads its own process group: Ctrl-C in the terminal does not reach it, and its orphans (nginx's workers
+after a kill -9 of their master) are found and ended by the group's number. All stay in one session: the kernel
+schedules each session as one group (sched(7), autogroup), and if nginx and the app were in different groups,
+passing a request would cost a tenth more CPU.
 """
 
 from __future__ import annotations
@@ -83,8 +82,8 @@ class Child:
     def reap(self) -> bool:
         """Reap exited members of the group; True if the leader was among them.
 
-        `adopt_orphans` makes us the parent of every orphaned member, and a group's number
-        stays in use until every member is reaped: so none is missed, and no other process is hit.
+        `adopt_orphans` makes us the parent of every orphaned member, and a group's number stays in use until every
+        member is reaped: so none is missed, and no other process is hit.
         """
         had_ended = self.code is not None
         while not self.group_is_gone:
@@ -117,11 +116,11 @@ def start(
 ) -> Child:
     """Start a program; must be called from the main thread. Raises OSError if it cannot be started.
 
-    Its standard output goes to our standard error, because our standard output is for results; `stdout` 1 is
-    for a program whose output is a result, too.
-    `user` is its user, empty for ours. PWD is `cwd`: otherwise Gunicorn would use our PWD for its own directory if
-    both are the same place, and through a link in it load the code of another release later.
-    `reads_stderr` gives us a pipe. `keeps` are descriptors that it inherits under their own numbers.
+    Its standard output goes to our standard error, because our standard output is for results; `stdout` 1 is for a
+    program whose output is a result, too. `user` is its user, empty for ours. PWD is `cwd`: otherwise Gunicorn
+    would use our PWD for its own directory if both are the same place, and through a link in it load the code of
+    another release later. `reads_stderr` gives us a pipe. `keeps` are descriptors that it inherits under their own
+    numbers.
     """
     _keep_listener_fd_taken()
     socket_fd = exec_shim.NO_LISTENER if listener is None else listener.fileno()

@@ -5,8 +5,7 @@ python -I -S exec_shim.py PARENT SIGNAL REPORT LISTENER PROGRAM ARGUMENT ...
 `subprocess` offers `preexec_fn` for that, and calls it unsafe in a process with threads: a forked child has none of
 the threads, but every lock that one of them held. A new Python process has no such locks; it costs 10 ms, and is
 replaced by the program. REPORT is a descriptor: it is closed when the program runs, and gets the error number if
-the
-program cannot be started. LISTENER is the descriptor of the socket.
+the program cannot be started. LISTENER is the descriptor of the socket.
 """
 
 from __future__ import annotations

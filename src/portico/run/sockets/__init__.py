@@ -1,1 +1,1 @@
-"""The sockets of a site: taken, kept, handed over, switched, and whether anything is under way on them."""
+"""The sockets of a site: opened, kept, inherited, switched, and checked for requests in progress."""

@@ -1,9 +1,9 @@
-"""How a listening socket is closed without losing a connection that the kernel has taken already.
+"""Closes a listening socket without losing a connection that the kernel has already accepted.
 
-A client whose connection waits in the kernel's queue believes that it is connected, and has sent its request. When the
-socket is closed, the kernel resets the connection, and nobody may repeat a POST. listen(fd, 0) refuses nothing on
-Linux. So a filter at the socket drops what begins a connection, the server takes what waits, and then the socket is
-closed: a client whose packet was dropped sends it again, and is refused, as it is after any stop.
+A client in the kernel's queue believes that it is connected, and has sent its request. If the socket is closed, the
+kernel resets the connection, and a POST must not be repeated. listen(fd, 0) refuses nothing on Linux. So a filter
+on the socket drops new connections, the server accepts the waiting ones, and then the socket is closed: a client
+whose packet was dropped sends it again, and is refused, as after any stop.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from contextlib import suppress
 from pathlib import Path
 
 QUEUE_SECONDS = 5.0
-"""A server that takes nothing for so long does not answer either."""
+"""A server that accepts nothing for this long does not answer either."""
 HALF_OPEN_SECONDS = 1.0
-"""A client far away has acknowledged by then; of those that never do (a SYN flood) there may be many."""
+"""A distant client has acknowledged by then; there may be many that never do (a SYN flood)."""
 _POLL_SECONDS = 0.01
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
-"""The same numbers on every architecture that Python has wheels for."""
+"""The same numbers on every architecture that has Python wheels."""
 _PROGRAM = (
     (0x30, 0, 0, 13),  # the flags of the TCP header
     (0x54, 0, 0, 0x12),  # SYN and ACK
@@ -33,29 +33,29 @@ _PROGRAM = (
 )
 """Classic BPF, as in socket(7); it needs no rights."""
 _TCP_INFO_SIZE, _UNACKED = 104, 24
-"""Of a listening socket, `tcpi_unacked` is how many connections wait."""
+"""For a listening socket, `tcpi_unacked` is the number of waiting connections."""
 _SYN_RECEIVED = b"03"
 """The st column of /proc/net/tcp."""
 
 
 def refuse(listener: socket.socket) -> None:
-    """No new connection gets as far as the queue of this socket, of which nobody else need have a copy."""
+    """Stop new connections before this socket's queue. No other process needs to have a copy of the socket."""
     code = b"".join(struct.pack("HBBI", *one) for one in _PROGRAM)
     buffer = ctypes.create_string_buffer(code, len(code))
-    with suppress(OSError):  # forbidden (seccomp): then it is closed as it is
+    with suppress(OSError):  # forbidden (seccomp): then the socket is closed without it
         listener.setsockopt(
             socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_PROGRAM), ctypes.addressof(buffer))
         )
 
 
 def accept_again(listener: socket.socket) -> None:
-    """Take the filter away: the socket lives longer than we do."""
+    """Remove the filter: the socket outlives this process."""
     with suppress(OSError):  # it has none
         listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
 async def until_taken(listeners: Collection[socket.socket]) -> None:
-    """Return once nobody waits at these sockets, which `refuse` new connections."""
+    """Return once no connection waits at these sockets, which `refuse` new connections."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     while (passed := loop.time() - began) < QUEUE_SECONDS:
@@ -69,7 +69,7 @@ def _waits(listener: socket.socket) -> bool:
     try:
         info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
     except OSError:
-        return False  # it was closed meanwhile
+        return False  # the socket was closed
     return bool(struct.unpack_from("I", info, _UNACKED)[0])
 
 
@@ -82,7 +82,7 @@ def _ports(listeners: Collection[socket.socket]) -> set[int]:
 
 
 def _half_open(ports: Collection[int]) -> bool:
-    """Whether a client at one of these ports has not acknowledged yet that it is connected."""
+    """Whether a client at one of these ports has not yet acknowledged its connection."""
     endings = tuple(b":%04X" % port for port in ports)
     for name in ("tcp", "tcp6"):
         try:

@@ -1,4 +1,6 @@
-"""Is anything still in progress? Read from the kernel: it needs no server's help and costs no request anything."""
+"""Checks whether requests are in progress. It reads the kernel's tables: no server takes part, and no request is
+slower.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,10 @@ from pathlib import Path
 from portico.run.processes import proc
 
 IDLE_SECONDS = 2.0
-"""Longer than the pauses of an upload that is alive."""
+"""Longer than the pauses of an active upload."""
 POLL_SECONDS = 0.25
 SETTLE_SECONDS = 0.1
-"""A connect that looked the live path up just before the switch has arrived in the old queue by then."""
+"""By then a connect that resolved the live path just before the switch has arrived in the old queue."""
 QUEUED, ACCEPTED = "02", "03"
 """The St column of /proc/net/unix."""
 
@@ -21,7 +23,7 @@ QUEUED, ACCEPTED = "02", "03"
 async def until_drained(
     master: int, sockets: Iterable[str], is_busy: Callable[[], bool] = lambda: False
 ) -> None:
-    """Return once nginx has not moved for a while and no request is with the app.
+    """Return once nginx has been idle for a while and no request is with the app.
 
     nginx waits for idle keep-alive connections as long as `keepalive_min_timeout` says, which protects
     clients during a reload and only delays the end of everything when stopping.
@@ -36,7 +38,7 @@ async def until_drained(
 
 
 def has_asked(master: int, listens: frozenset[int]) -> bool:
-    """Whether nginx has a TCP connection that it opened itself: a request that a server elsewhere has in hand."""
+    """Whether nginx has a TCP connection that it opened itself: a request in progress at a server elsewhere."""
     import psutil
 
     for entry in proc.group_of(master):
@@ -67,7 +69,7 @@ def has_connection(workers: Collection[int], address: str) -> bool:
 
 
 def _addresses(address: str) -> set[tuple[str, int]]:
-    """Where a name leads; nowhere when that cannot be found out."""
+    """The addresses of a name; none if it cannot be resolved."""
     host, _, port = address.rpartition(":")
     try:
         found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
@@ -86,7 +88,7 @@ async def until_read(path: str) -> None:
 def _waits(path: str) -> bool:
     try:
         return bool(requests(frozenset({path}), QUEUED))
-    except OSError:  # no descriptor left: nobody knows, and the next look may
+    except OSError:  # no descriptor is free: the state is unknown, and the next look may work
         return True
 
 
@@ -96,14 +98,14 @@ def requests(sockets: frozenset[str], *states: str) -> int:
 
 
 def has_requests(runtimes: Collection[str]) -> bool:
-    """Whether an app of one of the sites in these runtime directories has a request, or one waits for it."""
+    """Whether an app of the sites in these runtime directories has a request in progress or waiting."""
     starts = tuple(f"{runtime}/app" for runtime in runtimes)
     return any(path.startswith(starts) and state in (QUEUED, ACCEPTED) for path, state in _connections())
 
 
 def _connections() -> Iterator[tuple[str, str]]:
-    """The path of each unix socket that has one, and its state."""
-    # Anybody may name a socket: only a line feed ends a line.
+    """The path and state of each unix socket that has a path."""
+    # Any process may name a socket: only a line feed ends a line.
     for line in Path("/proc/net/unix").read_bytes().decode("utf-8", "surrogateescape").split("\n")[1:]:
         row = line.split(maxsplit=7)
         if len(row) == 8:

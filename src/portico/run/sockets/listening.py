@@ -1,7 +1,7 @@
-"""The sockets clients connect to: Portico binds and keeps them, and nginx inherits them.
+"""The sockets for clients: Portico binds and keeps them, and nginx inherits them.
 
-So they outlive any one nginx: while a killed master is replaced, clients wait in the kernel's queue instead of being
-refused. It is told their numbers, and matches them to its own configuration by address.
+So they outlive each nginx: while a killed master is replaced, clients wait in the kernel's queue and are not
+refused. nginx gets their numbers, and matches them to its own configuration by address.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class Listening:
     def __init__(self, held: dict[Address, socket.socket], service: Service, *, is_handed_over: bool) -> None:
         self._held, self._service, self.is_closed = held, service, False
         self.is_handed_over = is_handed_over
-        """Whether clients may be waiting since before we were started."""
+        """Whether clients may have been waiting since before our start."""
         for address, listener in held.items():
-            listener.setblocking(False)  # nginx makes its own so, and takes inherited ones as they are
-            closing.accept_again(listener)  # who had it before may have been killed while it stopped
+            listener.setblocking(False)  # nginx makes its own so, and uses inherited ones unchanged
+            closing.accept_again(listener)  # the previous owner may have been killed while it stopped
             service.store(name(address), listener)
 
     @classmethod
     def open(cls, plan: Plan, service: Service) -> tuple[Self, list[Problem]]:
-        """Bind what the service manager did not hand over, and say which of its sockets were not wanted.
+        """Bind the sockets that the service manager did not pass, and report unused ones.
 
         Raises PorticoError for each address that nginx could not bind.
         """
@@ -57,17 +57,17 @@ class Listening:
         return cls(held, service, is_handed_over=is_handed_over), refused
 
     def descriptors(self) -> tuple[int, ...]:
-        """What nginx inherits, under the same numbers."""
+        """The sockets for nginx, under the same numbers."""
         return tuple(listener.fileno() for listener in self._held.values())
 
     def leave(self, addresses: Iterable[Address]) -> None:
-        """Close what is not among the addresses: the kernel must not take connections that nobody reads."""
+        """Close sockets of other addresses: the kernel must not accept connections that nobody reads."""
         for address in set(self._held) - set(addresses):
             self._held.pop(address).close()
             self._service.forget(name(address))
 
     async def complete(self, addresses: Iterable[Address], master: int) -> None:
-        """Take copies of the sockets that nginx bound itself, as for an address that a reload brought."""
+        """Take copies of the sockets that nginx bound itself, as for a new address after a reload."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + COMPLETE_SECONDS
         try:
@@ -79,24 +79,24 @@ class Listening:
                     self._held[address] = listener
                     self._service.store(name(address), listener)
         except OSError:
-            pass  # nginx is gone, or the system forbids it (seccomp, setcap): then the socket is nginx's alone
+            pass  # nginx has exited, or the system forbids it (seccomp, setcap): then only nginx has the socket
 
     async def until_taken(self) -> None:
-        """Refuse new clients, and return when nginx has accepted those whom the kernel had accepted."""
+        """Refuse new clients, and return once nginx has accepted all connections that the kernel had accepted."""
         listeners = [*self._held.values()]
         for listener in listeners:
             closing.refuse(listener)
         await closing.until_taken(listeners)
 
     def close(self) -> None:
-        """New clients are refused from now on, unless nginx or the service manager still has a copy."""
+        """Refuse new clients from now on, unless nginx or the service manager still has a copy."""
         self.is_closed = True
         if self._service.keeps:
-            return  # they are the next start's: until we end nobody takes a connection that might be in vain
+            return  # the next start uses them; until our exit no connection is accepted that might get no answer
         self.give_up()
 
     def give_up(self) -> None:
-        """At our end: what the service manager keeps takes connections again, for the next start."""
+        """At our exit: the service manager's copies accept connections again, for the next start."""
         for listener in self._held.values():
             closing.accept_again(listener)
             listener.close()
@@ -104,14 +104,14 @@ class Listening:
 
 
 def name(address: Address) -> str:
-    """What the service manager calls the socket; a colon would end its name."""
+    """The socket's name for the service manager; a colon would end the name."""
     return f"listen-{address.host}-{address.port}".replace(":", "_")
 
 
 def _fitting(
     wanted: Collection[Address], service: Service
 ) -> tuple[dict[Address, socket.socket], list[Problem]]:
-    """Of the sockets that were handed over those the plan has a use for; the others are closed with a word."""
+    """The inherited sockets that the plan uses; the others are closed with a message."""
     held: dict[Address, socket.socket] = {}
     refused: list[Problem] = []
     for stored in service.taken:
@@ -122,13 +122,13 @@ def _fitting(
         elif stored.socket and address:
             held[address] = stored.socket
         if why or (address and stored.name != name(address)):
-            # What is held is stored again, under the name that a reload knows it by.
+            # A held socket is stored again, under the name that a reload uses.
             service.forget(stored.name)
     return held, refused
 
 
 def _unfit(listener: socket.socket | None, address: Address | None, wanted: Collection[Address]) -> str:
-    """Why the plan has no use for it, empty when it has."""
+    """Why the plan does not use it; empty if it does."""
     if listener is None or address is None:
         return "it is not a TCP socket"
     if address not in wanted:
@@ -148,7 +148,7 @@ def _refused(stored: Stored, address: Address | None, why: str) -> Problem:
 
 
 def _address(listener: socket.socket | None) -> Address | None:
-    """Where it listens; None for what is not TCP."""
+    """The address of the socket; None if it is not TCP."""
     families = (socket.AF_INET, socket.AF_INET6)
     if listener is None or listener.family not in families or listener.type != socket.SOCK_STREAM:
         return None
@@ -156,11 +156,11 @@ def _address(listener: socket.socket | None) -> Address | None:
     try:
         return Address.parse(f"[{host.partition('%')[0]}]:{port}")
     except ValueError:
-        return None  # bound to no port
+        return None  # not bound to a port
 
 
 def _copies(pid: int, wanted: set[Address]) -> dict[Address, socket.socket]:
-    """Copies of another process's listening sockets at these addresses. Raises OSError when we may not."""
+    """Copies of another process's listening sockets at these addresses. Raises OSError if that is forbidden."""
     found: dict[Address, socket.socket] = {}
     process = os.pidfd_open(pid)
     try:
@@ -177,7 +177,7 @@ def _copies(pid: int, wanted: set[Address]) -> dict[Address, socket.socket]:
 
 
 def copied_socket(process: int, fd: int, path: str) -> socket.socket | None:
-    """A copy of another process's socket; None for what is no socket, or closed meanwhile. Raises OSError."""
+    """A copy of another process's socket; None if it is no socket, or was closed. Raises OSError."""
     try:
         if not os.readlink(path).startswith("socket:"):  # noqa: PTH115  it is no path
             return None

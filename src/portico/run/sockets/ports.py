@@ -1,4 +1,4 @@
-"""Are the addresses free that nginx is to listen on? Asked before anything starts, answered with a name; and taken."""
+"""Checks that nginx's addresses are free before anything starts, names the process that has one, and binds them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def check(addresses: Iterable[Address], program: str) -> None:
 
 
 def bind(addresses: Iterable[Address], program: str, backlog: int = 1) -> dict[Address, socket.socket]:
-    """Listening sockets for all of them, as nginx itself would make them.
+    """Listening sockets for all of them, made as nginx would make them.
 
-    An address that only nginx may bind, by a right of its own file (setcap), is not among them. Raises PorticoError
-    for each address that nginx could not bind either; nothing is bound then.
+    An address that only nginx may bind, by a capability of its file (setcap), is left out. Raises PorticoError
+    for each address that nginx could not bind either; then nothing is bound.
     """
     listeners: dict[Address, socket.socket] = {}
     problems: list[Problem] = []
@@ -71,7 +71,7 @@ def _bound(address: Address, backlog: int) -> socket.socket:
     family = socket.AF_INET6 if address.is_v6 else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # As nginx does: a connection that lingers in TIME_WAIT is no reason to refuse.
+        # As in nginx: a connection in TIME_WAIT is no reason to refuse.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if address.is_v6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -84,7 +84,7 @@ def _bound(address: Address, backlog: int) -> socket.socket:
 
 
 def _owner(port: int) -> str:
-    """Who listens there, as far as we may see."""
+    """The process that listens there, as far as we may see."""
     import psutil  # type: ignore[import-untyped, unused-ignore]  # 20 ms that only this error costs
 
     try:
@@ -97,7 +97,7 @@ def _owner(port: int) -> str:
 
 
 def _site_at(port: int) -> str:
-    """The name of a site of this user that serves at that port, "" for none."""
+    """The name of this user's site that serves on that port, "" if there is none."""
     for directory in runtime_directories():
         with suppress(OSError):
             running = lock.running(str(directory))
@@ -129,10 +129,11 @@ def _forbidden(where: str, address: Address, program: str) -> Problem:
 
 
 def _may_use_low_ports(program: str) -> bool:
-    """Whether the file itself carries the capability (setcap), so that it may do what we may not."""
+    """Whether the file has the capability (setcap), so that it may do what we may not."""
     try:
         capabilities = os.getxattr(program, "security.capability")
     except OSError:
         return False
-    # struct vfs_cap_data: a magic number, then the permitted set's lower half, little-endian (capabilities(7)).
+    # struct vfs_cap_data: a magic number, then the lower half of the permitted set, little-endian
+    # (capabilities(7)).
     return bool(int.from_bytes(capabilities[4:8], "little") & 1 << _CAP_NET_BIND_SERVICE)

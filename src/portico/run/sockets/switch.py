@@ -1,9 +1,9 @@
-"""The sockets: one for each release, and the live path that is switched between them by rename(2).
+"""The sockets of releases, and the live path, which rename(2) switches between them.
 
 Portico binds and keeps every listening socket, so its backlog survives the server behind it. The live path is
 a second, hard link to a release's socket: the release's own path stays valid (Gunicorn unlinks the path
-it was bound to when it ends, and fails when it is gone), and a release can be asked before it is live. A
-third link, `.keep`, is Portico's alone: from it the other two can be made again.
+it was bound to when it exits, and fails if that is gone), and a release can be asked before it is live. A
+third link, `.keep`, belongs to Portico alone: the other two can be made again from it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from portico.plan.model import Plan
 from portico.plan.paths import canary_aliases, live_flag, socket_aliases
 
 MODE = 0o660
-"""nginx's workers come in by group; nobody else does."""
+"""nginx's workers have access by group; nobody else has."""
 
 
 def listen(plan: Plan, number: int) -> socket.socket:
@@ -28,7 +28,7 @@ def listen(plan: Plan, number: int) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(str(path))
-        # Before listen(), nobody can connect: no moment with a wider mode counts.
+        # Before listen() nobody can connect, so a wider mode does not matter for that moment.
         path.chmod(MODE)
         if plan.socket_group:
             shutil.chown(path, group=plan.socket_group)
@@ -41,7 +41,7 @@ def listen(plan: Plan, number: int) -> socket.socket:
 
 
 def restore(plan: Plan, number: int) -> None:
-    """Make the release's own path valid again, after a server that ended took it along."""
+    """Restore the release's own path after its server removed it at its exit."""
     path = Path(plan.release_socket(number))
     if not path.exists():
         os.link(_keep(path), path)
@@ -50,7 +50,7 @@ def restore(plan: Plan, number: int) -> None:
 def make_live(plan: Plan, number: int, canary: int = 0, tenths: int = 0) -> None:
     """Requests go to this release from now on, `tenths` of them to that canary.
 
-    Atomic for each path and so for each request: nginx looks one of them up at every connect.
+    Atomic per path and so per request: nginx resolves one of them at every connect.
     """
     of_the_canary = canary_aliases(plan.socket, tenths)
     drafts = {
@@ -58,10 +58,10 @@ def make_live(plan: Plan, number: int, canary: int = 0, tenths: int = 0) -> None
             _keep(Path(plan.release_socket(canary if path in of_the_canary else number))), path
         )
         for path, _ in socket_aliases(plan.socket)
-    }  # what can fail comes first: either all paths lead to it or none
+    }  # steps that can fail come first: either all paths lead to it or none
     for live, draft in drafts.items():
         draft.replace(live)
-        draft.unlink(missing_ok=True)  # rename(2) leaves it when both names were already the same socket
+        draft.unlink(missing_ok=True)  # rename(2) leaves it if both names were already the same socket
     Path(live_flag(plan.runtime)).touch(mode=0o644)
 
 
@@ -73,19 +73,19 @@ def _draft(socket_path: Path, live: str) -> Path:
 
 
 def take_down(plan: Plan) -> None:
-    """Nothing serves: nginx is to find no socket rather than one that nobody reads."""
+    """Nothing serves: nginx must find no socket, so that clients do not wait in one that nobody reads."""
     Path(live_flag(plan.runtime)).unlink(missing_ok=True)
     unlink(plan)
 
 
 def unlink(plan: Plan) -> None:
-    """Nothing is found any more by the rules of this plan."""
+    """Remove all paths under the rules of this plan."""
     for path, _ in socket_aliases(plan.socket):
         Path(path).unlink(missing_ok=True)
 
 
 def hang_up(listener: socket.socket) -> None:
-    """Close the connections that wait at a socket which no server reads any more: nginx answers for them at once."""
+    """Close the connections that wait at a socket that no server reads any more: nginx answers them at once."""
     listener.setblocking(False)  # also for the server that is started at it later: each sets this itself
     with suppress(BlockingIOError):
         while True:
@@ -99,7 +99,7 @@ def forget(plan: Plan, number: int) -> None:
 
 
 def sweep(plan: Plan) -> None:
-    """Remove the sockets of an earlier Portico that could not do it."""
+    """Remove the sockets of an earlier Portico that could not do so."""
     for path in Path(plan.runtime).glob("app*.sock*"):
         path.unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
-"""What systemd and Portico say to each other: sd_notify(3), the watchdog, and sockets handed over (sd_listen_fds(3)).
+"""The interface to systemd: sd_notify(3), the watchdog, and inherited sockets (sd_listen_fds(3)).
 
-Without systemd nothing of this is heard. The whole protocol is a datagram and three variables, less than any library
-for it; the variables are taken out of the environment, because Gunicorn and uWSGI would answer to them as well.
+Without systemd it does nothing. The whole protocol is a datagram and three variables, less than any library
+for it; the variables are removed from the environment, because Gunicorn and uWSGI would react to them as well.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from portico.ticks import WELL, Rounds
 FIRST_FD = 3
 """SD_LISTEN_FDS_START."""
 _ABOVE_FD = 10
-"""Our children find their own socket at 3: what we hold lies above."""
+"""Our children have their own socket at 3: our descriptors are above."""
 TELL_SECONDS = 1.0
-"""The manager's queue holds megabytes; if it is full, serving does not wait for it any longer."""
+"""The manager's queue holds megabytes; if it is full, serving waits for it no longer than this."""
 _VARIABLES = (
     "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID",
     "FDSTORE",
@@ -31,15 +31,15 @@ _VARIABLES = (
 
 
 class Stored(NamedTuple):
-    """A socket that was handed to us, and what the manager calls it."""
+    """An inherited socket, and the manager's name for it."""
 
     name: str
     socket: socket.socket | None
-    """None for what is no socket; it was closed."""
+    """None if the descriptor is no socket; it is closed then."""
 
 
 class Service:
-    """Ourselves as a service of systemd's; `notify` is empty when we are none."""
+    """This process as a systemd service; `notify` is empty if it is none."""
 
     def __init__(self, notify: str, watchdog_seconds: float, taken: Sequence[Stored]) -> None:
         self.taken = tuple(taken)
@@ -48,7 +48,7 @@ class Service:
 
     @classmethod
     def take(cls, environment: MutableMapping[str, str]) -> Service:
-        """Read what the manager says and take it out of the environment."""
+        """Read the manager's variables and remove them from the environment."""
         variables = {name: environment.pop(name, "") for name in _VARIABLES}
         is_watched = (
             variables["WATCHDOG_PID"] in ("", str(os.getpid())) and variables["WATCHDOG_USEC"].isdigit()
@@ -59,9 +59,10 @@ class Service:
         return cls(variables["NOTIFY_SOCKET"], seconds, _taken(count, variables["LISTEN_FDNAMES"].split(":")))
 
     def hear(self, item: Notice) -> None:
-        """Pass a notice on, in the manager's own words.
+        """Send a notice to the manager in its own terms.
 
-        A gateway may reload its nginx before each of its sites was tried: a reload is told only once it was ready.
+        A gateway may reload its nginx before each of its sites was tried: it reports a reload only after it was
+        ready.
         """
         self._is_ready = self._is_ready or isinstance(item, notices.Ready)
         match item:
@@ -81,26 +82,28 @@ class Service:
 
     @property
     def keeps(self) -> bool:
-        """Whether it may have copies of our sockets."""
+        """Whether the manager may keep copies of our sockets."""
         return bool(self._notify or self.taken)
 
     def store(self, name: str, listener: socket.socket) -> None:
-        """Have a copy kept, which the next start is handed (FileDescriptorStoreMax=)."""
+        """Let the manager keep a copy, which the next start inherits (FileDescriptorStoreMax=)."""
         self.tell("FDSTORE=1", f"FDNAME={name}", fds=(listener.fileno(),))
 
     def forget(self, name: str) -> None:
-        """The copies of that name are not needed any more."""
+        """The copies with that name are no longer needed."""
         self.tell("FDSTOREREMOVE=1", f"FDNAME={name}")
 
     async def keep_alive(self) -> Rounds:
-        """Beat at half the watchdog's time, on the loop itself: when that hangs, systemd ends and restarts us."""
+        """Send the watchdog signal at half its interval, from the loop: if the loop hangs, systemd ends and
+        restarts us.
+        """
         while self._notify and self._watchdog_seconds:
             self.tell("WATCHDOG=1")
             yield WELL
             await asyncio.sleep(self._watchdog_seconds / 2)
 
     def tell(self, *lines: str, fds: Sequence[int] = ()) -> None:
-        """One message; a manager that is not there is no reason to stop serving."""
+        """Send one message; an unreachable manager does not stop the serving."""
         if not self._notify:
             return
         address = f"\0{self._notify[1:]}" if self._notify.startswith("@") else self._notify
@@ -122,7 +125,7 @@ def _taken(count: int, names: list[str]) -> list[Stored]:
 
 
 def _moved(fd: int) -> socket.socket | None:
-    """The same socket under a number of ours, which no child inherits by accident."""
+    """The same socket under another number, which no child inherits by accident."""
     moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ABOVE_FD)
     os.close(fd)
     try:

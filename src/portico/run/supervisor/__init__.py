@@ -1,1 +1,1 @@
-"""One running site: events to the machine, its actions performed."""
+"""Runs one site: passes events to the machine, and performs its actions."""

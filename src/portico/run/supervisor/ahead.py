@@ -1,9 +1,9 @@
-"""App servers that begin to import the app while the app is being asked: the time of one import instead of two.
+"""Starts app servers while the app is still being inspected, so that a start takes one import time and not two.
 
-Most of what an app server is started with does not depend on the app's answers. So it is started with what is known
-before, on a guess. When the answers are there and it would be started just so, it stays; else it is ended and started
-again. Until then a worker that cannot load the app waits in silence (`link.ahead`): what is wrong is said once, by who
-was asked. What fails while several import at once is tried again alone, because some apps make their tables then.
+Most arguments of an app server do not depend on the app's facts. So it is started early with those known. If the
+final plan would start it in the same way, it stays; else it is ended and started again. Until then a worker that
+cannot load the app waits silently (`link.ahead`): the inspection reports the error once. An import that fails
+beside others is tried again alone, because some apps create their tables at import.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from portico.run.sockets import switch
 _ENDED_SECONDS = 2.0
 
 Launch = Callable[..., Child]
-"""As `child.start`."""
+"""The same as `child.start`."""
 Begin = Callable[[Plan], Callable[[], bool]]
-"""Begins on a draft of a plan; what it returns ends that again, and says whether there was anything."""
+"""Starts on a draft of a plan; the result ends it again, and returns whether there was anything to end."""
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """An app server that was started before its plan was known; `draft` is what was."""
+    """An app server that was started before its plan was known; `draft` is the plan so far."""
 
     draft: Plan
     child: Child
@@ -45,17 +45,17 @@ class Ahead:
     flag: Path
 
     def suits(self, plan: Plan) -> bool:
-        """Whether it is what the plan would start, and nothing has failed in it."""
+        """Whether the plan would start the same server, and nothing in it has failed."""
         failed = Path(workers(plan.runtime), f"{self.child.pid}-failed.json")
         is_well = self.child.process.poll() is None if self.child.code is None else False
         return is_well and not failed.exists() and _words(self.draft) == _words(plan)
 
     def let_go(self) -> None:
-        """It stays, or it is gone: nobody waits any more."""
+        """It was adopted or has ended: no further waiting."""
         self.flag.unlink(missing_ok=True)
 
     def end(self) -> None:
-        """It has begun nothing that must be finished."""
+        """End it: it has started nothing that must be finished."""
         self.child.end(StopMode.KILL)
         if self.child.stderr:
             self.child.stderr.close()
@@ -64,14 +64,14 @@ class Ahead:
 
 
 def _words(plan: Plan) -> tuple[object, ...]:
-    """Everything that its app server is given."""
+    """Everything that its app server gets."""
     named = {word.removeprefix(f"{CONF}/") for word in plan.server.argv if CONF in word}
     texts = [file.content for file in plan.files if file.path in named]
     return plan.server, texts, plan.socket, plan.socket_group, plan.backlog
 
 
 class Aheads:
-    """Those that were started ahead, by the number of their release."""
+    """The servers that were started ahead, by the number of their release."""
 
     def __init__(self) -> None:
         self._begun: dict[int, Ahead] = {}
@@ -79,7 +79,7 @@ class Aheads:
         """The exit codes after which each is tried again."""
 
     def begin(self, draft: Plan, number: int, launch: Launch) -> None:
-        """Start one, where that can be; it is only a head start."""
+        """Start one if possible; it only saves time."""
         if Feature.AHEAD not in draft.app_server.features:
             return
         flag = Path(draft.runtime) / f"ahead-{number}"
@@ -104,11 +104,11 @@ class Aheads:
             self._begun[number] = Ahead(draft, started, listener, flag)
 
     def take(self, number: int) -> Ahead | None:
-        """That of the release, which is the caller's from now on."""
+        """The server of the release, which the caller owns from now on."""
         return self._begun.pop(number, None)
 
     def adopted(self, number: int, plan: Plan, adopt: Callable[[Child], None]) -> Ahead | None:
-        """That of the release when it is what the plan would start; else it is ended. Both are `adopt`ed."""
+        """The server of the release if the plan would start the same; else it is ended. Both are `adopt`ed."""
         ahead = self.take(number)
         if ahead is None:
             return None
@@ -121,15 +121,15 @@ class Aheads:
         return ahead
 
     def is_tried_again(self, number: int, code: int) -> bool:
-        """Whether an adopted server that ended so is started once more: others imported at the same time."""
+        """Whether to start an adopted server with this exit code once more: others imported at the same time."""
         return code in self._adopted.pop(number, ())
 
     def forget(self, number: int) -> None:
-        """It has answered: what it does from now on is its own."""
+        """It has answered: later failures are its own."""
         self._adopted.pop(number, None)
 
     def end(self, number: int) -> bool:
-        """End that of the release; False when there is none."""
+        """End the server of the release; False if there is none."""
         ahead = self.take(number)
         if ahead is not None:
             ahead.end()
@@ -145,13 +145,13 @@ class Aheads:
 
 
 def begin_first(aheads: Aheads, draft: Plan, number: int) -> None:
-    """Before there is a loop that collects children; `end_first` is its end."""
+    """For the time before a loop reaps children; `end_first` ends it."""
     aheads.begin(draft, number, children.start)
     orphans.record(draft.runtime, aheads.children)
 
 
 def end_first(aheads: Aheads, number: int) -> bool:
-    """End it, and wait until it is gone; False when there is none."""
+    """End it, and wait for its exit; False if there is none."""
     ahead = aheads.take(number)
     if ahead is None:
         return False

@@ -1,4 +1,4 @@
-"""The app servers of a running site: one a release, each with the socket that its requests wait at."""
+"""The app servers of a running site: one per release, each with the socket that its requests wait at."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from portico.run.supervisor.ahead import Aheads
 
 
 class AppServers:
-    """`ended` hears a release's number and its server's exit code; `start_again` starts one once more."""
+    """`ended` gets a release's number and its server's exit code; `start_again` starts one once more."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class AppServers:
         self._listeners: dict[int, socket.socket] = {}
 
     def start(self, plan: Plan, number: int) -> None:
-        """Start that of a release, or adopt the one that was started ahead. Raises OSError."""
+        """Start the server of a release, or adopt the one that was started ahead. Raises OSError."""
         if self._takes_ahead(plan, number):
             return
         self._servers[number] = self._processes.start(
@@ -62,15 +62,15 @@ class AppServers:
         self._aheads.begin(draft, number, partial(self._processes.start, ended=self._ended))
 
     def end_ahead(self, number: int) -> bool:
-        """False when there is none."""
+        """Returns False if there is none."""
         return self._aheads.end(number)
 
     def has_answered(self, number: int) -> None:
-        """What was started ahead is as good as any other from now on."""
+        """A server that was started ahead is a normal one from now on."""
         self._aheads.forget(number)
 
     def hang_up(self, number: int) -> None:
-        """On the requests that wait for a server that has ended."""
+        """Close the requests that wait for a server that has ended."""
         if listener := self._listeners.get(number):
             switch.hang_up(listener)
 
@@ -81,7 +81,7 @@ class AppServers:
             listener.close()
 
     def forget_all(self) -> None:
-        """They are ended elsewhere, and nobody hears of it."""
+        """Forget them: they are ended elsewhere, without an event."""
         self._aheads.end_all()
         self._servers = {}
 

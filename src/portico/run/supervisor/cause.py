@@ -1,4 +1,4 @@
-"""Why an app answers with an error: what it raised, by its own log, and what may help."""
+"""Finds why an app answers with an error: the exception in its own log, and advice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portico.run.machine import event as was
 from portico.run.upstream.health import Answer
 
 _TAIL_BYTES = 1 << 18
-"""Of app.log; what was raised a moment ago stands at its end."""
+"""Of app.log; a recent exception stands at its end."""
 _TRACEBACK = "Traceback (most recent call last)"
 _LONGEST = 300
 _NO_TABLE = re.compile(
@@ -23,9 +23,9 @@ _NO_TABLE = re.compile(
 
 
 def answered(number: int, plan: Plan, answer: Answer) -> was.AppServerAnswered:
-    """The event that an answer which is not well is, with what the app wrote about it, and what may help.
+    """The event for a bad answer, with the app's output about it, and advice.
 
-    When nothing is found, unreadable lines of app.log are reported: the reason may be in them.
+    If nothing is found, unreadable lines of app.log are reported: the reason may be in them.
     """
     reader = entry_reader()
     what = raised(plan.app_log, answer.id, reader) if answer.id else ""
@@ -35,20 +35,20 @@ def answered(number: int, plan: Plan, answer: Answer) -> was.AppServerAnswered:
 
 
 def raised(log: str, name: str, reader: Reader[Entry]) -> str:
-    """The exception that a request called `name` ended with, as its traceback says it; empty when none is found."""
+    """The exception that ended the request called `name`, from its traceback; empty if none is found."""
     lines = (line for line in last_lines(Path(log), _TAIL_BYTES) if name.encode() in line)
     return _last_exception("\n".join(entry.text for entry in reader.read(lines) if entry.id == name))
 
 
 def _last_exception(text: str) -> str:
-    """The line after the frames of the last traceback; what follows it may be notes of several lines."""
+    """The line after the frames of the last traceback; notes of several lines may follow."""
     _, mark, frames = text.rpartition(_TRACEBACK)
     lines = frames.splitlines()[1:] if mark else []
     return next((line for line in lines if line and not line[0].isspace()), "")[:_LONGEST]
 
 
 def remedy(raised: str, command: str) -> str:
-    """What may help against it; `command` is the app's own for its database."""
+    """Advice for the exception; `command` is the app's own for its database."""
     if not _NO_TABLE.search(raised):
         return ""
     if command:

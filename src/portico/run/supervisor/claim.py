@@ -1,4 +1,6 @@
-"""The runtime directory is held before the app is asked: others learn what happens, and nobody else starts here."""
+"""Locks the runtime directory before the app is inspected: other processes see the status, and no second site
+starts.
+"""
 
 from __future__ import annotations
 
@@ -17,34 +19,34 @@ from portico.run.supervisor.ahead import Aheads, begin_first, end_first
 
 
 class Claim:
-    """A claim on a runtime directory: locked, and nobody else starts there. `number` is that of the first release."""
+    """A locked runtime directory, in which no other site starts. `number` is that of the first release."""
 
     def __init__(self, number: int, held: lock.Held, service: Service) -> None:
         self.number, self.service = number, service
         self.aheads = Aheads()
         self.was_asked = False
-        """Whether the control socket was ever there."""
+        """Whether the control socket ever existed."""
         self._held = held
 
     def begin(self, draft: Plan) -> Callable[[], bool]:
-        """Start the app server ahead; what is returned ends it again, and says whether there was one."""
+        """Start the app server ahead; the result ends it again, and returns whether there was one."""
         begin_first(self.aheads, draft, self.number)
         return lambda: end_first(self.aheads, self.number)
 
     def answers(self, plan: Plan) -> None:
-        """The control socket is there: commands can ask it."""
+        """The control socket exists: commands can ask it."""
         self.was_asked = True
         self._held.say(plan)
 
 
 @contextmanager
 def claimed(plan: Plan, stage: str = "") -> Iterator[Claim]:
-    """Make the directories, lock them, and end what a killed Portico left. Raises PorticoError when another one runs.
+    """Make the directories, lock them, and end a killed Portico's orphans. Raises PorticoError if another one runs.
 
-    `stage` is what happens before the control socket can be asked, for `portico status`. Of `plan` only what does not
-    depend on the app's answers counts.
+    `stage` describes the current step for `portico status`, until the control socket answers. Only the parts of
+    `plan` that do not depend on the app's facts are used.
     """
-    service = Service.take(os.environ)  # before any child is started: Gunicorn would answer in our place
+    service = Service.take(os.environ)  # before any child is started: Gunicorn would answer instead
     descriptors.raise_limit()
     directories.make(plan)
     with lock.held(plan, stage) as held:
@@ -64,7 +66,7 @@ def claimed(plan: Plan, stage: str = "") -> Iterator[Claim]:
 
 
 def _tidy(plan: Plan) -> None:
-    """The app was asked in vain: nothing is left that anybody could look at."""
+    """The inspection failed: no files are left that anybody could look at."""
     switch.sweep(plan)
     files.remove(plan)
     (Path(plan.runtime) / lock.NAME).unlink(missing_ok=True)

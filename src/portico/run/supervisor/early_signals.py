@@ -1,6 +1,6 @@
-"""Signals that would end or stop Portico while it starts: nothing listens to them yet, so they do nothing.
+"""Ignores signals that would end or stop Portico during its start, when nothing handles them yet.
 
-This file imports nothing that takes time: it is needed before anything else.
+This file imports nothing slow: it is needed before anything else.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ WITHOUT_MEANING: Mapping[signal.Signals, str] = {
     signal.SIGTTIN: "portico scale NUMBER sets the number of workers",
     signal.SIGTTOU: "portico scale NUMBER sets the number of workers",
 }
-"""What app servers obey, so that people send it to Portico, too; and what to do instead."""
+"""Signals for app servers, which people send to Portico, too; and what to do instead."""
 
 
 def hold() -> None:
-    """Until `signals.listen`. Not SIG_IGN, which every child would inherit."""
+    """Until `signals.listen`. It avoids SIG_IGN, which every child would inherit."""
     for number in (signal.SIGUSR1, *WITHOUT_MEANING):
         signal.signal(number, _nothing)
 
 
 class Ended(BaseException):
-    """A signal ends a start; `code` is what it exits with."""
+    """A signal ends a start; `code` is the exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -33,7 +33,7 @@ class Ended(BaseException):
 
 @contextmanager
 def end_at_once() -> Iterator[None]:
-    """SIGTERM and SIGQUIT end what is going on in good order, as Ctrl-C does. PID 1 would not even notice them."""
+    """SIGTERM and SIGQUIT end the start cleanly, as Ctrl-C does. PID 1 would otherwise ignore them."""
     before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGQUIT)}
     try:
         yield

@@ -1,6 +1,6 @@
-"""Performs the machine's actions, and owns what they need: processes, sockets, questions under way.
+"""Performs the machine's actions, and owns their resources: processes, sockets, questions in progress.
 
-The outcome of an action is an event, later; nothing here decides anything.
+The outcome of an action is a later event; this file makes no decisions.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TEST_LEAVES_SECONDS = 1.0
 
 
 class Effects:
-    """One running site. `tell` takes an event, from the loop's own thread only."""
+    """One running site. `tell` takes an event, only in the loop's own thread."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Effects:
         }
 
     def perform(self, action: Action) -> was.NotDone | None:
-        """Do it, or begin it. What prevents it is returned, or told when it comes later: nothing waits for ever."""
+        """Perform or start an action. An error is returned, or told later as an event: nothing waits forever."""
         try:
             self._perform[type(action)](action)
         except Exception as error:  # noqa: BLE001  whatever it is, the machine decides what becomes of the serving
@@ -128,20 +128,20 @@ class Effects:
 
     def _use_files(self, action: do.UseFiles) -> None:
         plan, number = self.plans[action.number], action.number
-        files.use_servers(plan, number, self.out)  # who went out since they were written
-        files.use_material(plan, number, self._materials.get(number))  # and what was renewed
+        files.use_servers(plan, number, self.out)  # servers that were removed since the files were written
+        files.use_material(plan, number, self._materials.get(number))  # a certificate that was renewed since
         files.use_keys(plan, number)
         files.use(plan.runtime, number)
         self.in_force, self._number_in_force = plan, number
         self._prune()
 
     def _prune(self) -> None:
-        """What nginx uses stays, after a failure too: people look at what was in force."""
-        with suppress(OSError):  # the next time
+        """nginx's files stay, also after a failure: people look at the active configuration."""
+        with suppress(OSError):  # retried the next time
             files.prune(self.in_force.runtime, {*self.plans, self._number_in_force})
 
     async def take_out(self, out: frozenset[str]) -> None:
-        """Send no more requests to these servers of the upstream. Raises PorticoError when nginx will not have it."""
+        """Send no more requests to these servers of the upstream. Raises PorticoError if nginx rejects that."""
         plan, number = self.in_force, self._number_in_force
         trial = self._loop.create_task(in_background(lambda: self._objections(plan, number, out)))
         self._tests = [*(test for test in self._tests if not test.done()), trial]
@@ -152,7 +152,7 @@ class Effects:
         self.out = out
 
     def _objections(self, plan: Plan, number: int, out: frozenset[str]) -> tuple[Problem, ...]:
-        """What nginx has against the list of servers without these."""
+        """nginx's errors about the list of servers without these."""
         with files.servers_trial(plan, number, out) as trial:
             return self.gateway.objections(plan, trial) if trial else ()
 
@@ -163,11 +163,11 @@ class Effects:
 
     @property
     def material(self) -> Material | None:
-        """What HTTPS is served with."""
+        """The current certificate and HSTS."""
         return self._materials.get(self._number_in_force)
 
     async def put_material(self, material: Material) -> None:
-        """Serve HTTPS with that from now on. Raises PorticoError when nginx will not have it, OSError for the disk."""
+        """Use that for HTTPS from now on. Raises PorticoError if nginx rejects it, OSError for the disk."""
         plan, number = self.in_force, self._number_in_force
         trial = self._loop.create_task(in_background(lambda: self._against(plan, number, material)))
         self._tests = [*(test for test in self._tests if not test.done()), trial]
@@ -175,22 +175,22 @@ class Effects:
             raise PorticoError(*problems)
         if (
             is_same := self.in_force.tls == plan.tls
-        ):  # else a reload came between, with a certificate of its own
+        ):  # otherwise a reload came between, with its own certificate
             files.use_material(self.in_force, self._number_in_force, material)
         for other, known in self.plans.items():
-            if known.tls == plan.tls:  # also one that is being tried, or kept on standby for a rollback
+            if known.tls == plan.tls:  # also one that is being checked, or kept on standby for a rollback
                 self._materials[other] = material
         self._materials[number] = material
         if is_same:
             self.gateway.reload(self.in_force)
 
     def _against(self, plan: Plan, number: int, material: Material) -> tuple[Problem, ...]:
-        """What nginx has against that certificate."""
+        """nginx's errors about that certificate."""
         with files.material_trial(plan, number, material) as trial:
             return self.gateway.objections(plan, trial)
 
     def reopen_logs(self) -> None:
-        """Go on in new log files: the old ones were renamed."""
+        """Open new log files: the old ones were renamed."""
         self.gateway.reopen_logs()
 
     def _make_live(self, action: do.MakeLive) -> None:
@@ -215,7 +215,7 @@ class Effects:
     def _watch_queue(self, action: do.WatchQueue) -> None:
         async def watch() -> None:
             plan = self.plans[action.number]
-            if plan.socket != self.in_force.socket:  # nginx's old workers bring requests until they have left
+            if plan.socket != self.in_force.socket:  # nginx's old workers send requests until they exit
                 await asyncio.sleep(SETTLE_SECONDS)
             await drain.until_read(plan.release_socket(action.number))
             self._tell(was.QueueEmpty(action.number))
@@ -243,7 +243,7 @@ class Effects:
             self._servers.start(plan, action.number)
 
     def _begin_ahead(self, number: int, draft: Plan) -> None:
-        if number in self._paths:  # else it was given up meanwhile
+        if number in self._paths:  # otherwise it was given up
             self._servers.begin_ahead(number, draft)
 
     def _start_again(self, number: int) -> None:
@@ -259,7 +259,7 @@ class Effects:
     def _end_server(self, action: do.EndAppServer) -> None:
         if server := self._servers.get(action.number):
             server.end(action.mode)
-        else:  # it was never there
+        else:  # it never existed
             self._tell(was.AppServerExited(action.number, 0))
 
     def _ask_server(self, action: do.AskAppServer) -> None:
@@ -282,7 +282,7 @@ class Effects:
         self._questions[number] = self._beside(action, ask())
 
     async def ask_again(self, number: int) -> None:
-        """Ask the app that failed once more, for `portico status`."""
+        """Ask the failed app once more, for `portico status`."""
         plan = self.plans[number]
         answer = await health.in_time(lambda: health.ask_server(plan.release_socket(number), plan.health))
         self._tell(was.AppServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
@@ -339,7 +339,7 @@ class Effects:
         self._in_background(action, make)
 
     def _in_background(self, action: Action, work: Callable[[], Event]) -> asyncio.Task[None]:
-        """Tell the event that comes of blocking work."""
+        """Tell the event that results from blocking work."""
 
         async def tell() -> None:
             self._tell(await in_background(work))
@@ -354,7 +354,7 @@ class Effects:
         return task
 
     def gateway_workers(self) -> frozenset[int]:
-        """The pids of nginx's workers, those that are leaving too."""
+        """The pids of nginx's workers, including those that are leaving."""
         return self.gateway.workers()
 
     def pids(self) -> dict[int, int]:
@@ -363,9 +363,9 @@ class Effects:
         return nginx | self._servers.pids()
 
     async def leave(self) -> None:
-        """End whatever is left, and remove every trace but the files and the logs."""
+        """End all remaining processes, and remove everything except the files and the logs."""
         if tests := [task for task in self._tests if not task.done()]:
-            # `nginx -t` makes a pid file: it must not appear behind our back.
+            # `nginx -t` makes a pid file: it must not appear after the cleanup.
             await asyncio.wait(tests, timeout=TEST_LEAVES_SECONDS)
         for task in (*self._questions.values(), *self._work):
             task.cancel()
@@ -375,13 +375,13 @@ class Effects:
         await self._processes.kill_all()
         for number in list(self.plans):
             self.perform(do.Forget(number))
-        with suppress(OSError):  # what cannot be removed does no harm: the next start removes it
+        with suppress(OSError):  # a file that stays does no harm: the next start removes it
             switch.sweep(self.in_force)
             Path(self.in_force.booting).unlink(missing_ok=True)
             self._mixed.lower(self.in_force.runtime)
-            if self._has_served:  # a start that failed leaves the door as it found it
+            if self._has_served:  # a failed start changes nothing
                 maintenance.open_again(self.in_force.runtime)
 
 
 _GATEWAY = 0
-"""The key of the question to nginx among those to the releases, which count from 1."""
+"""The key of the question to nginx; the questions to releases have keys from 1."""

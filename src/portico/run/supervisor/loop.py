@@ -1,4 +1,4 @@
-"""Make a plan so, in the foreground, and keep it so: the world becomes events, actions are performed."""
+"""Runs a plan in the foreground and keeps it running: collects events, and performs actions."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def run(
     observer: Observer | None = None,
     claim: Claim | None = None,
 ) -> int:
-    """Serve the plan until told to stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
+    """Serve the plan until a stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
 
-    `say` hears the notices, from this thread. `replan` is called in another one for each reload with the directory
-    of the code ("" for where it was), the plan in force and who begins on a draft of the plan. It returns the plan of
-    the next release or raises PorticoError; without it, a reload serves new code under the same plan. `beside` is
-    started with the serving and cancelled when that has ended; so is the `observer`, which is told everything and adds
-    its own answers to those of the control socket. `claim` is the runtime directory when it is held already.
-    Returns the exit code, 128 + n after signal n. Raises PorticoError when it cannot start; nothing is left
-    running then. Must be called from the main thread.
+    `say` gets the notices, in this thread. `replan` is called in another thread for each reload, with the directory
+    of the code ("" for unchanged), the active plan and the function that starts on a draft of the plan. It returns
+    the plan of the next release or raises PorticoError; without it, a reload serves new code under the same plan.
+    `beside` is started with the serving and cancelled at its end; so is the `observer`, which gets every notice and
+    adds its own answers to those of the control socket. `claim` is the runtime directory if it is locked already.
+    Returns the exit code, 128 + n after signal n. Raises PorticoError if it cannot start; nothing is left running
+    then. Must be called from the main thread.
     """
     with _claimed(plan, claim) as claim:
         service = claim.service
@@ -69,19 +69,19 @@ def run(
             again = replan or (lambda _, old, __: old)
             given = Given(plan, claim, listening, material, tell, again, works, host, observer)
             end = asyncio.run(_serve(given))
-        if end.problems:  # the files stay: people look at what was in force
+        if end.problems:  # the files stay: people look at the active configuration
             problems = end.problems
             if not plan.has_app:
                 problems = tuple(without_app(problem, plan.gateway.name) for problem in problems)
             raise _ERRORS.get(end.code, PorticoError)(*problems)
-        with suppress(OSError):  # it has stopped well, and the next start removes them
+        with suppress(OSError):  # the stop succeeded, and the next start removes them
             files.remove(plan)
     return end.code
 
 
 @contextmanager
 def _claimed(plan: Plan, claim: Claim | None) -> Iterator[Claim]:
-    """The runtime directory, which may be held already; then the plan may want more directories than were known."""
+    """The runtime directory, which may be locked already; the plan may need more directories than known then."""
     if claim is None:
         with claimed(plan) as claim:
             yield claim
@@ -91,7 +91,7 @@ def _claimed(plan: Plan, claim: Claim | None) -> Iterator[Claim]:
 
 
 def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
-    """The sockets clients connect to; a site that shares a gateway's nginx has none."""
+    """The sockets for clients; a site on a shared gateway has none."""
     if plan.shared:
         return Listening({}, service, is_handed_over=False), []
     return Listening.open(plan, service)

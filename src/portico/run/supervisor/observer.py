@@ -1,4 +1,4 @@
-"""Who else has to do with a running site: an observer, which decides nothing, and the host of several sites."""
+"""Other participants in a running site: an observer, which makes no decisions, and the host of several sites."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from portico.run.sockets.systemd import Service
 from portico.ticks import Rounds
 
 AskStatus = Callable[[], Awaitable[SiteStatus]]
-"""Asks how the processes are: what `portico status` tells."""
+"""Queries the state of the processes, for `portico status`."""
 
 
 class Observer(Protocol):
-    """Is told everything, decides nothing, and may answer at the control socket."""
+    """Gets all notices, makes no decisions, and may answer at the control socket."""
 
     def hear(self, item: Notice) -> None:
-        """Each notice, as it comes."""
+        """Gets each notice as it comes."""
 
     def handlers(self) -> list[Handler]:
-        """What it answers at the control socket."""
+        """Its answers at the control socket."""
 
     def watch(
         self, ask_status: AskStatus, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
     ) -> Rounds:
-        """Look until cancelled; `in_force` is the plan that the site runs by, `tell` takes what people should hear."""
+        """Watch until cancelled; `in_force` returns the active plan, `tell` takes notices for people."""
 
 
 class HostHooks(Protocol):
-    """What a run is given that has more to look after than one site: the sites of a gateway."""
+    """The host of a run with more than one site: the sites of a gateway."""
 
     def settle(self, plan: Plan, service: Service) -> Plan:
-        """Nothing runs yet, the runtime directory is ours: the plan that can be made so. Raises PorticoError."""
+        """Called with the runtime directory locked, before anything runs: the plan to run. Raises PorticoError."""
 
     def hears(self, say: SayNews) -> SayNews:
         """Gets the notices in place of `say`."""
@@ -53,13 +53,13 @@ class HostHooks(Protocol):
         broadcast: Broadcast,
         handlers: Sequence[Handler],
     ) -> list[Handler]:
-        """The loop runs; what the control socket answers to."""
+        """Called when the loop runs; returns the answers of the control socket."""
 
     def tell(self, event: Event) -> None:
-        """What signals and commands say, in the place of the driver's `tell`."""
+        """Gets the events of signals and commands, in place of the driver's `tell`."""
 
     def watch(self) -> Rounds:
-        """Beside the serving."""
+        """Runs beside the serving."""
 
     async def leave(self) -> None:
-        """nginx has left."""
+        """nginx has exited."""

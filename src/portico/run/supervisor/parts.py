@@ -1,4 +1,4 @@
-"""What a running site consists of, made in the order in which one part needs another."""
+"""The parts of a running site, made in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class Given(NamedTuple):
-    """What a run is made of; as the arguments of `loop.run` say."""
+    """The inputs of a run; the same as the arguments of `loop.run`."""
 
     plan: Plan
     claim: Claim
@@ -58,7 +58,7 @@ class Given(NamedTuple):
 
 
 class Parts:
-    """In the loop's thread; `leave` takes all of it down."""
+    """Used in the loop's thread; `leave` removes all of it."""
 
     def __init__(self, given: Given) -> None:
         plan, host = given.plan, given.host
@@ -98,7 +98,7 @@ class Parts:
         return self.driver.state.gateway.status is Status.WELL
 
     async def open(self) -> None:
-        """Answer at the control socket, and begin to look at what is beside the serving."""
+        """Answer at the control socket, and start the watchers beside the serving."""
         plan, host, observer = self._given.plan, self._given.host, self._given.observer
         known = [
             *self._commands.handlers(), *self._releases.handlers(), handled(DRAIN, self._upstreams.drain),
@@ -113,7 +113,7 @@ class Parts:
     def _sockets(
         self, known: list[Handler], host: HostHooks | None
     ) -> Iterator[tuple[str, Sequence[Handler], str]]:
-        """Each with what it answers, and who else but the owner may ask."""
+        """The answers of each, and the user with access besides the owner."""
         plan = self._given.plan
         handlers = host.join(self.driver, self._processes, self.broadcast, known) if host else known
         yield control.path(plan.runtime), handlers, ""
@@ -150,7 +150,7 @@ class Parts:
         yield Watcher("the queue", lambda: crowd.watch(lambda: effects.in_force))
 
     async def leave(self) -> None:
-        """Close the sockets, end whatever is left; whatever the disk refuses, no process stays."""
+        """Close the sockets and end the remaining processes; a disk error leaves no process behind."""
         runtime = self._given.plan.runtime
         try:
             if self._given.host:

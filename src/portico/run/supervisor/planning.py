@@ -1,4 +1,4 @@
-"""A new plan for a site that runs: what of it cannot change while it runs, and what its HTTPS begins with."""
+"""Makes a new plan for a running site: checks fixed options, and chooses the initial certificate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from portico.run.tls.material import Material
 
 Replan = Callable[[str, Plan, Begin], Plan]
-"""With the directory where the code is now ("" for where it was), the plan in force, and who begins on a draft."""
+"""Arguments: the directory of the code ("" for unchanged), the active plan, and a function that starts on a draft.
+"""
 
 
 def refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
@@ -36,21 +37,21 @@ def refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
 
 
 def timeouts(plan: Plan) -> Timeouts:
-    """What the machine waits for a release of this plan."""
+    """The machine's timeouts for a release of this plan."""
     return Timeouts(plan.health.start_seconds, plan.ladder.stop_seconds, plan.standby_seconds)
 
 
 def first_material(plan: Plan) -> Material | None:
-    """What HTTPS begins with at a start. Raises PorticoError when there is nothing to serve with."""
+    """The certificate for the start. Raises PorticoError if there is none to serve with."""
     if plan.tls is None:
         return None
-    from portico.run.tls.material import choose  # 60 ms that only HTTPS costs
+    from portico.run.tls.material import choose  # 60 ms, only with HTTPS
 
     return choose(plan)
 
 
 def next_material(plan: Plan, old: Plan, served: Material | None) -> Material | None:
-    """What the new plan's HTTPS begins with: what is served, when nothing about it has changed."""
+    """The certificate for the new plan: the current one, if nothing about HTTPS has changed."""
     if plan.tls is None or (plan.tls == old.tls and served is not None):
         return served if plan.tls else None
     from portico.run.tls.material import choose

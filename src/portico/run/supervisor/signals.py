@@ -1,5 +1,5 @@
-"""Signals become events: SIGTERM, SIGINT and SIGQUIT stop, SIGHUP reloads, SIGUSR1 reopens the logs, SIGCHLD says that
-somebody ended. Others that mean something to app servers are answered with a word."""
+"""Turns signals into events: SIGTERM, SIGINT and SIGQUIT stop, SIGHUP reloads, SIGUSR1 reopens the logs, SIGCHLD
+reports exited children. Other signals that app servers understand get a message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portico.run.machine.event import Event
 from portico.run.supervisor.early_signals import WITHOUT_MEANING
 
 STRANGER_SECONDS = 1.0
-"""A dead child that nobody has collected for so long is not ours: PID 1 is given everybody's orphans."""
+"""A zombie that stays this long is not ours: PID 1 adopts all orphans."""
 
 
 def listen(
@@ -24,9 +24,9 @@ def listen(
     reopen: Callable[[], None],
     say: Callable[[notices.Notice], None],
 ) -> None:
-    """Until the running loop ends. `reap` collects our own children; strangers are collected here.
+    """Active until the running loop ends. `reap` collects our own children; adopted processes are collected here.
 
-    SIGUSR1 calls `reopen`: as for nginx, the log files are opened anew.
+    SIGUSR1 calls `reopen`: the log files are opened again, as in nginx.
     """
     loop, strangers = asyncio.get_running_loop(), _Strangers(reap)
     loop.add_signal_handler(signal.SIGUSR1, reopen)
@@ -35,13 +35,13 @@ def listen(
         loop.add_signal_handler(number, say, notices.Trouble(Problem("", what, instead)))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, tell, was.StopAsked(128 + number))
-    loop.add_signal_handler(signal.SIGQUIT, tell, was.StopAsked(DONE))  # as nginx, and no core dump
+    loop.add_signal_handler(signal.SIGQUIT, tell, was.StopAsked(DONE))  # as in nginx, and without a core dump
     loop.add_signal_handler(signal.SIGHUP, _hung_up, tell, os.isatty(2))
     loop.add_signal_handler(signal.SIGCHLD, _child_ended, reap, strangers)
 
 
 def _hung_up(tell: Callable[[Event], None], had_terminal: bool) -> None:
-    """A request to reload, unless it says that our terminal was closed."""
+    """SIGHUP asks for a reload, unless it reports that our terminal was closed."""
     is_gone = had_terminal and not os.isatty(2)
     tell(was.StopAsked(128 + signal.SIGHUP) if is_gone else was.ReloadAsked())
 
@@ -52,7 +52,7 @@ def _child_ended(reap: Callable[[], None], strangers: _Strangers) -> None:
 
 
 class _Strangers:
-    """Collects dead children that nobody else wants: a plain waitpid(-1) would steal those of `subprocess`."""
+    """Reaps zombies that belong to nobody else: a plain waitpid(-1) would take those of `subprocess`."""
 
     def __init__(self, reap: Callable[[], None]) -> None:
         self._reap = reap
@@ -60,15 +60,15 @@ class _Strangers:
         self._is_due = False
 
     def look_later(self) -> None:
-        """Look when a dead child has been there for a while: one look at a time, or two would meet the same one."""
+        """Look when a zombie has stayed for a while: one look at a time, or two would find the same one."""
         if not self._is_due:
             self._is_due = True
             asyncio.get_running_loop().call_later(STRANGER_SECONDS, self.look)
 
     def look(self) -> None:
-        """Collect the one seen here the last time, if it still is there."""
+        """Reap the one seen at the last look, if it is still there."""
         self._is_due = False
-        self._reap()  # ours first: on a busy machine this may be reached before the signal that tells of them
+        self._reap()  # ours first: on a busy machine this may run before the signal that reports them
         before, self._seen = self._seen, _dead_child()
         if self._seen and self._seen == before:
             os.waitpid(before, os.WNOHANG)
@@ -78,7 +78,7 @@ class _Strangers:
 
 
 def _dead_child() -> int:
-    """The pid of a child that ended and was not collected, 0 when there is none."""
+    """The pid of an exited child that was not reaped, 0 if there is none."""
     try:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

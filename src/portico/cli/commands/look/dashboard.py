@@ -90,8 +90,7 @@ async def _serve(runtime: str, port: int, *, opens: bool) -> None:
 def _page_that_leads_to(url: str) -> Iterator[str]:
     """The address of a file that redirects a browser to the dashboard; only our own user can read the file.
 
-    Every user of the machine can read a browser's arguments, so the key must not be
-    among them.
+    Every user of the machine can read a browser's arguments, so the key must not be among them.
     """
     import tempfile  # mkdtemp: 0700
     from pathlib import Path
