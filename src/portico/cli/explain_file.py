@@ -124,7 +124,7 @@ def _lines(item: Explained) -> list[str]:
 
 
 def _without(text: str) -> str:
-    """A sentence about missing directives; for some the sentence says that none is missing."""
+    """The effect of leaving the directive out, as a sentence; for some it is advice to leave it out."""
     if text.startswith(_ADVICE):
         return text[:1].upper() + text[1:]
     return f"Without it: {text}"

@@ -34,7 +34,7 @@ def named_site(function: _Command) -> _Command:
 
 
 def _remember(context: click.Context, _: click.Parameter, value: str | None) -> None:
-    """Collects the values for `runtime_of`, which every command calls."""
+    """Stores the value of --site for `runtime_of`, which every command calls."""
     if value is not None:
         context.meta[_SITE] = value
 

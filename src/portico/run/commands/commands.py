@@ -76,7 +76,7 @@ class Commands:
         self.forwarded = Forwarded(lambda: running.in_force, say)
 
     def hear(self, item: Notice) -> None:
-        """Gets each notice: counts restarts, and ends a pause if the site stops."""
+        """Gets each notice: counts restarts, and ends a pause if the site stops, so that waiting requests finish."""
         if isinstance(item, notices.Restarting):
             self._restarts[item.name] += 1
         if isinstance(item, notices.Stopping):

@@ -61,7 +61,7 @@ def _due(plan: Plan, now: float) -> list[Path]:
 
 
 def _is_missing(plan: Plan) -> bool:
-    """Whether a file that nginx has open was removed: nginx would keep writing to it, and nobody could read it."""
+    """Whether one of nginx's log files was removed: nginx keeps writing to it, and nobody can read it."""
     return not all(Path(path).exists() for path in (plan.access_log, plan.error_log, plan.waf_log) if path)
 
 

@@ -43,9 +43,9 @@ class HostedSite:
     child: child.Child | None = None
     words: Lines | None = None
     held: list[str] = field(default_factory=list)
-    """Its output since its last start."""
+    """Its output since it was restarted."""
     is_gone: bool = False
-    """It is due for removal."""
+    """It is no longer wanted."""
 
 
 def prepare(desired: DesiredSite, gateway: str) -> Fragment:
@@ -112,7 +112,7 @@ def set_booting(desired: DesiredSite, *, on: bool) -> None:
 
 
 def set_down(desired: DesiredSite) -> None:
-    """Its supervisor has ended: remove sockets that it may have left, which nobody reads."""
+    """Its supervisor has ended: remove the flag for its sockets, which may still exist but have no reader."""
     set_booting(desired, on=False)
     if desired.plan is not None:
         with suppress(OSError):

@@ -77,9 +77,7 @@ def proved(state: State, trial: Release, well: Release, now: float) -> Step:
     took = now - trial.began
     live = state.release(state.live)
     if not trial.tenths or live is None or live.process.status is not Status.WELL:
-        return switch(
-            state, well, took, now
-        )  # beside a release that is down, a share would be all or nothing
+        return switch(state, well, took, now)  # no canary beside a release that is down
     state = state.having(well.to(Status.CANARY, now))
     notice = notices.CanaryServes(trial.number, trial.tenths, took)
     return state, (make_live(state), do.Say(notice))

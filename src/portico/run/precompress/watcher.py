@@ -32,14 +32,14 @@ from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS = 2.0
 _SHARE = 100
-"""The share of time for checks."""
+"""Checks take at most one hundredth of the time."""
 _TURN_SECONDS = 1.0
 """The delay before compression, so that the site starts to serve first; also for new folders after a reload."""
 _SHOW_SECONDS = 0.2
 """The interval between notices of the progress."""
 _STORE = "store"
 _LONGEST_LINE = 64 << 20
-"""The parent of all directories with copies of a folder."""
+"""One line names every directory of a folder."""
 _MOST_THREADS = 4
 _MOST_LINES = 3
 

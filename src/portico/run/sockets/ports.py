@@ -134,6 +134,5 @@ def _may_use_low_ports(program: str) -> bool:
         capabilities = os.getxattr(program, "security.capability")
     except OSError:
         return False
-    # struct vfs_cap_data: a magic number, then the lower half of the permitted set, little-endian
-    # (capabilities(7)).
+    # struct vfs_cap_data (capabilities(7)): a magic number, then the permitted set's lower half, little-endian.
     return bool(int.from_bytes(capabilities[4:8], "little") & 1 << _CAP_NET_BIND_SERVICE)

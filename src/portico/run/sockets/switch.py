@@ -79,7 +79,7 @@ def take_down(plan: Plan) -> None:
 
 
 def unlink(plan: Plan) -> None:
-    """Remove all paths under the rules of this plan."""
+    """Remove every path to a socket in this plan's rules."""
     for path, _ in socket_aliases(plan.socket):
         Path(path).unlink(missing_ok=True)
 

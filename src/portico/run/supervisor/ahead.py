@@ -51,7 +51,7 @@ class Ahead:
         return is_well and not failed.exists() and _words(self.draft) == _words(plan)
 
     def let_go(self) -> None:
-        """It was adopted or has ended: no further waiting."""
+        """It was adopted or has ended: its workers stop waiting."""
         self.flag.unlink(missing_ok=True)
 
     def end(self) -> None:

@@ -81,7 +81,7 @@ class AppServers:
             listener.close()
 
     def forget_all(self) -> None:
-        """Forget them: they are ended elsewhere, without an event."""
+        """Forget all servers: they are ended elsewhere, without an event."""
         self._aheads.end_all()
         self._servers = {}
 

@@ -62,4 +62,4 @@ class HostHooks(Protocol):
         """Runs beside the serving."""
 
     async def leave(self) -> None:
-        """nginx has exited."""
+        """Called once nginx has exited."""

@@ -1,1 +1,1 @@
-"""Certificates while a site runs: where they come from, when they are renewed, what is really served."""
+"""Certificates of a running site: their origin, their renewal, and a check of what is really served."""

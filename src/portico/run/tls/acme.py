@@ -1,4 +1,4 @@
-"""Ask an ACME server for a certificate: certbot does it, with directories of its own; its failures in plain words."""
+"""Orders a certificate from an ACME server with certbot, in directories of its own, and explains failures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from portico.run.tls.schedule import REFUSED, SERVER
 from portico.site.checks.https import address_of
 
 ORDER_SECONDS = 600.0
-"""DNS proofs wait minutes for name servers to agree."""
+"""Validation by DNS waits minutes for name servers to agree."""
 RENEWAL_INFO_SECONDS = 30.0
 _LINEAGE = "portico"
 _FAILED = re.compile(
@@ -43,14 +43,14 @@ _NO_PLUGIN = re.compile(r"unrecognized arguments|does not appear to be installed
 
 @dataclass(frozen=True)
 class FailedError(Exception):
-    """No certificate. `kind` is one of `schedule`'s words."""
+    """The order failed. `kind` is one of the kinds in `schedule`."""
 
     kind: str
     problems: tuple[Problem, ...]
 
 
 async def order(tls: Tls, *, rehearse: bool = False) -> bytes:
-    """A new certificate, its chain and key (PEM); nothing for a rehearsal at the staging server. Raises FailedError."""
+    """A new certificate, its chain and key (PEM); empty for a rehearsal (staging server). Raises FailedError."""
     assert tls.acme is not None
     server = tls.acme.staging if rehearse else tls.acme.server
     try:
@@ -72,14 +72,14 @@ async def order(tls: Tls, *, rehearse: bool = False) -> bytes:
 
 
 def issued(tls: Tls) -> bytes:
-    """What certbot was given last, chain and key (PEM). Raises OSError when there is none."""
+    """The last certificate that certbot got, chain and key (PEM). Raises OSError if there is none."""
     assert tls.acme is not None
     live = _home(tls, tls.acme.server) / "config" / "live" / _LINEAGE
     return (live / "fullchain.pem").read_bytes() + (live / "privkey.pem").read_bytes()
 
 
 async def renewal_info(tls: Tls, chain: bytes) -> tuple[float | None, float] | None:
-    """When the authority wants the certificate renewed, and when to ask again; None when it cannot be asked."""
+    """The authority's time for the renewal, and when to ask again; None if it cannot be asked."""
     assert tls.acme is not None
     path = Path(tls.directory) / "asked.pem"
     try:
@@ -100,7 +100,7 @@ def _problems_of(error: OSError | PorticoError) -> tuple[Problem, ...]:
 
 
 def _home(tls: Tls, server: str) -> Path:
-    """certbot's directories, one tree for each server: accounts and certificates of one are none of the other's."""
+    """certbot's directories, one tree per server: accounts and certificates of one server are unknown to others."""
     host = re.sub(r"[^A-Za-z0-9.-]+", "-", server.partition("://")[2].partition("/")[0])
     return Path(tls.directory) / f"acme-{host}-{hashlib.sha256(server.encode()).hexdigest()[:8]}"
 
@@ -138,7 +138,7 @@ def _proof(acme: Acme) -> list[str]:
 
 
 def _account(acme: Acme, home: Path) -> list[str]:
-    """The external account, in a file: what is on the command line everybody sees in ps. Raises OSError."""
+    """The external account, in a file: every user can see a command line with ps. Raises OSError."""
     if not acme.eab_kid:
         return []
     key = "".join(Path(acme.eab_hmac_file).read_text("ascii").split())
@@ -148,7 +148,7 @@ def _account(acme: Acme, home: Path) -> list[str]:
 
 
 async def _run(words: list[str], acme: Acme, seconds: float) -> tuple[int, str]:
-    """certbot's exit code and everything it said; it is ended when we are cancelled or it takes too long."""
+    """certbot's exit code and its whole output; it is ended if this task is cancelled or it takes too long."""
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CERTBOT"))
     }
@@ -172,7 +172,7 @@ async def _run(words: list[str], acme: Acme, seconds: float) -> tuple[int, str]:
 
 
 def _failed(output: str, acme: Acme, server: str, home: Path) -> FailedError:
-    """What certbot said, as a verdict and in plain words."""
+    """certbot's output as a kind of failure and a message."""
     if judged := tuple(_judged(output, acme)):
         return FailedError(REFUSED, judged)
     quote = _last_words(output)

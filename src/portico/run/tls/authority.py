@@ -1,7 +1,7 @@
-"""The local authority: it signs certificates for development, and can sign for nothing else.
+"""The local authority: it signs certificates for development, and cannot sign for public sites.
 
-Whoever takes its key can pretend to be no public site to those who trust it: its certificate carries critical name
-constraints (RFC 5280, section 4.2.1.10). It lives for a year.
+A thief of its key cannot impersonate a public site to those who trust it: its certificate has critical name
+constraints (RFC 5280, section 4.2.1.10). It is valid for a year.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from portico.run.tls.parts import write
 CERTIFICATE, KEY = "portico-local-ca.pem", "portico-local-ca.key"
 DAYS = 365
 LEAST = datetime.timedelta(days=30)
-"""With less left a new one is made: a certificate of 30 days must end before its authority does."""
+"""The authority is replaced if less time is left: a certificate of 30 days must expire before its authority."""
 
 
 def signer(directory: Path, names: Sequence[str]) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """The authority in that directory, made anew when there is none that may sign these names. Raises OSError."""
+    """The authority in that directory; a new one if none there may sign these names. Raises OSError."""
     for one in (directory.parent, directory):
-        one.mkdir(mode=0o711, parents=True, exist_ok=True)  # who is to trust it reads it; the key is 0600
+        one.mkdir(mode=0o711, parents=True, exist_ok=True)  # users must read it; the key is 0600
     with _alone(directory):
         found = certificate(directory)
         key = _key(directory)
@@ -44,7 +44,7 @@ def signer(directory: Path, names: Sequence[str]) -> tuple[x509.Certificate, ec.
 
 
 def certificate(directory: Path) -> x509.Certificate | None:
-    """Its certificate; None when there is none that can be read."""
+    """Its certificate; None if there is none that can be read."""
     try:
         return x509.load_pem_x509_certificate((directory / CERTIFICATE).read_bytes())
     except (OSError, ValueError):
@@ -52,7 +52,7 @@ def certificate(directory: Path) -> x509.Certificate | None:
 
 
 def fits(authority: x509.Certificate, names: Sequence[str]) -> bool:
-    """Whether it may sign these names, can sign little else, and lives long enough."""
+    """Whether it may sign these names, can sign little else, and is valid for long enough."""
     try:
         found = authority.extensions.get_extension_for_class(x509.NameConstraints)
     except (x509.ExtensionNotFound, ValueError):
@@ -63,7 +63,7 @@ def fits(authority: x509.Certificate, names: Sequence[str]) -> bool:
 
 
 def signed(authority: x509.Certificate, pem: bytes) -> bool:
-    """Whether the first certificate in that PEM is one of this authority's."""
+    """Whether this authority signed the first certificate in that PEM."""
     try:
         x509.load_pem_x509_certificate(pem).verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
@@ -73,7 +73,7 @@ def signed(authority: x509.Certificate, pem: bytes) -> bool:
 
 def _make(directory: Path, names: Sequence[str]) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key, now = parts.new_key(), _now()
-    # The date tells one from the next in a browser's list, and no two have the same subject.
+    # The date distinguishes it from the next one in a browser's list, and gives each its own subject.
     text = f"Portico local authority {now:%Y-%m-%d %H:%M:%S} ({socket.gethostname()})"
     name = parts.name(text)
     made = (
@@ -91,7 +91,7 @@ def _make(directory: Path, names: Sequence[str]) -> tuple[x509.Certificate, ec.E
 
 
 def _constraints(names: Sequence[str]) -> list[x509.GeneralName]:
-    """What is private everywhere, and of these names those that are not."""
+    """The names that are private everywhere, and those of the site that are not."""
     outside = dict.fromkeys(name.removeprefix("*.").lower() for name in names if not is_private(name))
     return [
         *(x509.DNSName(zone) for zone in PRIVATE_ZONES),
@@ -132,7 +132,7 @@ def _key(directory: Path) -> ec.EllipticCurvePrivateKey | None:
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """Two sites that start at once make one authority, not two halves."""
+    """Two sites that start at once make one authority, not two incomplete ones."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

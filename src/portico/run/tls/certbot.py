@@ -1,7 +1,7 @@
-"""certbot as a program of its own: `python -m portico.run.tls.certbot certonly ...`, and renewal info (ARI).
+"""Runs certbot as a separate program: `python -m portico.run.tls.certbot certonly ...`; and renewal info (ARI).
 
-certbot repeats a request once when the server rejects its nonce; a busy server rejects more, and one lost request
-would cost the whole order. Here it is repeated until the server takes it.
+certbot repeats a request once if the server rejects its nonce. A busy server rejects more, and one lost request
+would lose the whole order. Here it is repeated until the server accepts it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from acme import client, messages
 from portico.run.processes import prctl
 
 MOST_NONCES = 30
-"""At a server that rejects every second nonce, so many fail together once in 10**18."""
+"""If a server rejects every second nonce, this many fail in a row once in 10**18 times."""
 PROFILES = "profiles of this server: "
 
 
 def patient(post: Any) -> Any:
-    """`ClientNetwork.post`, not giving up over a nonce."""
+    """`ClientNetwork.post`, which does not give up because of a nonce."""
 
     def again(self: client.ClientNetwork, *args: Any, **how: Any) -> Any:
         for left in reversed(range(MOST_NONCES)):
@@ -40,7 +40,9 @@ def patient(post: Any) -> Any:
 
 
 def renewal_info(server: str, path: str) -> None:
-    """Print when the authority wants the certificate in that file renewed: {"at": seconds or null, "ask": seconds}."""
+    """Print the authority's time for renewal of the certificate in that file: {"at": seconds or null, "ask":
+    seconds}.
+    """
     network = client.ClientNetwork(user_agent="portico")
     directory = client.ClientV2.get_directory(server, network)
     at, ask = client.ClientV2(directory, network).renewal_time(Path(path).read_bytes())
@@ -48,14 +50,14 @@ def renewal_info(server: str, path: str) -> None:
 
 
 def profiles(server: str) -> str:
-    """The profiles that a server advertises, with commas between."""
+    """The profiles that a server advertises, separated by commas."""
     directory = client.ClientV2.get_directory(server, client.ClientNetwork(user_agent="portico"))
     return ", ".join(directory.meta.profiles or ())
 
 
 def main(words: list[str]) -> int:
     """certbot's exit code."""
-    prctl.end_with(os.getppid(), signal.SIGTERM)  # it does not outlive Portico
+    prctl.end_with(os.getppid(), signal.SIGTERM)  # it must not outlive Portico
     if words[:1] == ["renewal-info"]:
         renewal_info(*words[1:])
         return 0
@@ -71,7 +73,7 @@ def main(words: list[str]) -> int:
 
 
 def _tell_profiles(words: list[str]) -> None:
-    """After an order for a certain profile failed, say which there are."""
+    """If an order for a certain profile failed, list the profiles."""
     if "--required-profile" in words:
         with contextlib.suppress(Exception):
             sys.stderr.write(f"{PROFILES}{profiles(words[words.index('--server') + 1])}\n")

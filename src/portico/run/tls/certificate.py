@@ -1,4 +1,4 @@
-"""One certificate with its chain and key, looked at before anybody uses it.
+"""One certificate with its chain and key, checked before use.
 
 `cryptography` takes 60 ms to import: this file is imported only when HTTPS is on.
 """
@@ -26,7 +26,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from portico.errors import PorticoError, Problem
 
 LEAST_RSA_BITS = 2048
-"""What is shorter no browser takes, and nginx refuses it (OpenSSL's security level 1)."""
+"""Browsers reject shorter keys, and so does nginx (OpenSSL's security level 1)."""
 DAY = 86400.0
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
@@ -35,7 +35,7 @@ _KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", r
 
 @dataclass(frozen=True)
 class Certificate:
-    """`pem` is what nginx reads: the certificate, its chain, and the key. Times are seconds since 1970."""
+    """`pem` is for nginx: the certificate, its chain, and the key. Times are seconds since 1970."""
 
     pem: bytes
     names: tuple[str, ...]
@@ -60,7 +60,7 @@ class Certificate:
 
 
 def covers(names: Collection[str], name: str) -> bool:
-    """Whether a certificate for these names is one for that name, which may itself be a wildcard."""
+    """Whether a certificate for these names covers that name, which may itself be a wildcard."""
     name = name.lower()
     if name in names:
         return True
@@ -71,7 +71,7 @@ def covers(names: Collection[str], name: str) -> bool:
 def read(chain: bytes, key: bytes, where: str, key_where: str, trusted: str = "") -> Certificate:
     """The certificate of a chain (PEM, its own first) and its key; `trusted` is the system's file of authorities.
 
-    Raises PorticoError with what makes it useless. Names and dates are the caller's to judge (`unfit`).
+    Raises PorticoError with its fault. The caller judges names and dates (`unfit`).
     """
     certificates = _chain(chain, where)
     leaf, private = certificates[0], _key(key, key_where)
@@ -99,7 +99,7 @@ def read(chain: bytes, key: bytes, where: str, key_where: str, trusted: str = ""
 
 
 def unfit(certificate: Certificate, names: Sequence[str], now: float, where: str) -> Problem | None:
-    """Why it cannot be used for these names at this time; None when it can."""
+    """Why it cannot be used for these names at this time; None if it can."""
     if certificate.not_after <= now:
         return Problem(where, f"expired on {day(certificate.not_after)}", "renew it")
     if certificate.not_before > now + DAY:
@@ -118,7 +118,7 @@ def day(moment: float) -> str:
 
 
 def is_trusted(certificates: Sequence[x509.Certificate], names: Sequence[str], trusted: str) -> bool:
-    """Whether a browser that trusts what this system trusts would take it."""
+    """Whether a browser that trusts this system's authorities would accept it."""
     roots = _roots(trusted)
     if not roots:
         return False
@@ -138,14 +138,14 @@ def is_trusted(certificates: Sequence[x509.Certificate], names: Sequence[str], t
 
 @cache
 def _roots(path: str) -> tuple[x509.Certificate, ...]:
-    """The authorities in that file; those that cannot be read are none."""
+    """The authorities in that file; unreadable ones are left out."""
     found = []
     try:
         text = Path(path).read_bytes()
     except OSError:
         return ()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # old roots have serial numbers that today are not allowed
+        warnings.simplefilter("ignore")  # old roots have serial numbers that are not allowed today
         for match in _CERTIFICATE.finditer(text):
             try:
                 found.append(x509.load_pem_x509_certificate(match[0]))
@@ -160,7 +160,7 @@ def _chain(text: bytes, where: str) -> list[x509.Certificate]:
     try:
         found = x509.load_pem_x509_certificates(text)
         if re.search(rb"^-", _BLOCK.sub(b"", text), re.MULTILINE):
-            raise ValueError  # something begins that does not end: part of the chain would be missing
+            raise ValueError  # a block begins and does not end: part of the chain would be missing
         return found
     except ValueError:
         what = "is not a complete certificate in PEM"
@@ -170,7 +170,7 @@ def _chain(text: bytes, where: str) -> list[x509.Certificate]:
 
 
 def _key(text: bytes, where: str) -> PrivateKeyTypes:
-    found = _KEY.search(text)  # a file may hold other blocks beside it: EC parameters, or the certificate
+    found = _KEY.search(text)  # a file may hold other blocks, too: EC parameters, or the certificate
     try:
         return serialization.load_pem_private_key(found[0] if found else text, None)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Look at what is really served, as a client would: a file that was replaced proves nothing."""
+"""Checks what is really served, as a client: a replaced file proves nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Seen:
-    """What one address showed: the certificate's fingerprint, or why there was none."""
+    """The result for one address: the certificate's fingerprint, or why there was none."""
 
     address: Address
     fingerprint: str = ""
@@ -24,7 +24,7 @@ class Seen:
 
 
 def look(tls: Tls) -> tuple[Seen, ...]:
-    """What every address of HTTPS shows; blocks."""
+    """The results for every HTTPS address; blocks."""
     name = next(iter(tls.names), "localhost").replace("*", "any", 1)
     first = proxy_line.OWN if tls.is_proxied else b""
     return tuple(_seen(address, name, first) for address in tls.listen)
@@ -38,6 +38,6 @@ def _seen(address: Address, name: str, first: bytes) -> Seen:
             plain.sendall(first)
             with context.wrap_socket(plain, server_hostname=name) as connection:
                 shown = connection.getpeercert(binary_form=True)
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # includes ssl.SSLError
         return Seen(address, words=error.strerror or str(error))
     return Seen(address, hashlib.sha256(shown or b"").hexdigest())

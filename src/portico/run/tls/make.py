@@ -1,4 +1,4 @@
-"""Certificates of our own making: one to start with until the real one is there, and those of the local authority."""
+"""Makes certificates: a placeholder for the start until the real one exists, and those of the local authority."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def placeholder(names: Sequence[str]) -> tuple[bytes, bytes]:
 
 
 def local(names: Sequence[str], directory: Path) -> tuple[bytes, bytes]:
-    """A certificate of the local authority in that directory, with its chain, and the key. Raises OSError."""
+    """A certificate of the local authority in that directory, its chain, and the key. Raises OSError."""
     signer, signer_key = authority.signer(directory, names)
     key = parts.new_key()
     made = (
@@ -45,5 +45,7 @@ def local(names: Sequence[str], directory: Path) -> tuple[bytes, bytes]:
 
 
 def _title(names: Sequence[str]) -> str:
-    """The common name. OpenSSL would compare an address there with the authority's constraints as if it were a name."""
+    """The common name. OpenSSL would compare an address there with the authority's constraints as if it were a
+    name.
+    """
     return next((name for name in names if address_of(name) is None), "Portico site")

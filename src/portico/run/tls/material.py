@@ -1,4 +1,4 @@
-"""What nginx is given for HTTPS: the certificate, and how long browsers are to insist on it."""
+"""The material that nginx needs for HTTPS: the certificate, and the time for HSTS."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _OTHERS_READ = 0o004
 
 @dataclass(frozen=True)
 class Material:
-    """`origin` is auto, local, files or placeholder; `problems` what is to be said about it.
+    """`origin` is auto, local, files or placeholder; `problems` are reports about it.
 
-    `is_refused`: the user's files are not fit for use, and this is the best there is.
+    `is_refused`: the user's files are not usable, and this is the best replacement.
     """
 
     certificate: Certificate
@@ -38,9 +38,9 @@ class Material:
 
 
 def choose(plan: Plan, before: Material | None = None) -> Material | None:
-    """What the plan's HTTPS begins with, None without HTTPS: what is there and fits, else the best there is.
+    """The plan's initial certificate, None without HTTPS: a stored one that fits, else the best available.
 
-    `before` is what is served now. Raises PorticoError when no certificate can be made.
+    `before` is the current one. Raises PorticoError if no certificate can be made.
     """
     tls = plan.tls
     if tls is None:
@@ -50,7 +50,7 @@ def choose(plan: Plan, before: Material | None = None) -> Material | None:
 
 
 def hsts_of(served: Material, tls: Tls, memory: Memory) -> int:
-    """How long browsers must insist on HTTPS while this is served; 0: the header is not sent."""
+    """The max-age of HSTS while this is served; 0: the header is not sent."""
     is_good = not served.is_placeholder and not served.is_refused
     return memory.hsts_seconds(tls) if is_good and (served.certificate.is_trusted or tls.insists) else 0
 
@@ -63,7 +63,7 @@ def _chosen(tls: Tls, before: Material | None) -> Material:
         return Material(certificate, "local", problems=problems)
     kept = stored(tls)
     if kept is not None and kept.not_after > time.time():
-        # Also one that lacks a name which was added: it is good for the others until the new one is there.
+        # Also a certificate without a newly added name: it is valid for the others until the new one exists.
         return Material(kept, "auto", problems=complaints(tls))
     return Material(_placeholder(tls), PLACEHOLDER, problems=complaints(tls))
 
@@ -82,7 +82,7 @@ def _files(tls: Tls, before: Material | None) -> Material:
 
 
 def files(tls: Tls) -> Certificate:
-    """The user's own files. Raises PorticoError when they are not fit for use."""
+    """The user's own files. Raises PorticoError if they are not usable."""
     certificate = _read_files(tls)
     if problem := unfit(certificate, tls.names, time.time(), tls.cert):
         raise PorticoError(problem)
@@ -90,9 +90,9 @@ def files(tls: Tls) -> Certificate:
 
 
 def makeshift(tls: Tls, problems: tuple[Problem, ...]) -> Material:
-    """The best for a site whose files are not fit: the files, when nginx can use them, else a placeholder.
+    """The best for a site with unusable files: the files, if nginx can load them, else a placeholder.
 
-    So plain HTTP, the challenge path and clients that do not look at the certificate are served.
+    So plain HTTP, the challenge path and clients that do not verify the certificate are served.
     """
     try:
         return Material(_read_files(tls), "files", problems=problems, is_refused=True)
@@ -113,7 +113,7 @@ def _bytes(path: str, tls: Tls) -> bytes:
 
 
 def complaints(tls: Tls) -> tuple[Problem, ...]:
-    """What is wrong with the user's files and does not keep them from being used."""
+    """Faults of the user's files that do not prevent their use."""
     secrets = [(tls.key, "key")]
     if tls.acme:
         secrets += [(tls.acme.eab_hmac_file, "key"), (tls.acme.dns_credentials, "password")]
@@ -136,9 +136,9 @@ def _open(path: str, what: str, app_user: str) -> Problem:
 
 
 def local(tls: Tls) -> tuple[Certificate, tuple[Problem, ...]]:
-    """The one that the local authority made for these names; a new one when it lacks a name or grows old.
+    """The local authority's certificate for these names; a new one if it lacks a name or expires soon.
 
-    And what is to be said: the authority is another than before. Raises PorticoError when nothing can be written.
+    Reports a changed authority, too. Raises PorticoError if nothing can be written.
     """
     path, directory = Path(tls.directory) / "local.pem", Path(tls.local_ca)
     try:
@@ -177,7 +177,7 @@ def is_old(certificate: Certificate, now: float) -> bool:
 
 
 def stored(tls: Tls) -> Certificate | None:
-    """The last certificate that the ACME server of this plan issued, None when there is none."""
+    """The last certificate that this plan's ACME server issued, None if there is none."""
     path = _issued(tls)
     try:
         return _read(path.read_bytes(), str(path), tls)
@@ -186,7 +186,7 @@ def stored(tls: Tls) -> Certificate | None:
 
 
 def store(tls: Tls, pem: bytes) -> Certificate:
-    """Keep what was issued. Raises PorticoError when it is of no use, OSError when the disk has no place."""
+    """Store an issued certificate. Raises PorticoError if it is not usable, OSError if the disk is full."""
     certificate = _read(pem, "the new certificate", tls)
     if problem := unfit(certificate, tls.names, time.time(), "the new certificate"):
         raise PorticoError(problem)
@@ -195,7 +195,7 @@ def store(tls: Tls, pem: bytes) -> Certificate:
 
 
 def left_over(tls: Tls) -> Certificate | None:
-    """What certbot has put down for this server and nobody took; kept from now on. None when there is none."""
+    """A certificate that certbot got from this server and nobody adopted; stores it. None if there is none."""
     try:
         return store(tls, acme.issued(tls))
     except (OSError, PorticoError):
@@ -203,7 +203,7 @@ def left_over(tls: Tls) -> Certificate | None:
 
 
 def _issued(tls: Tls) -> Path:
-    """Chain and key in one file, so that no crash can part them; one for each server that issues."""
+    """Chain and key in one file, so that no crash can separate them; one file per server that issues."""
     server = tls.acme.server if tls.acme else ""
     return Path(tls.directory) / f"issued-{hashlib.sha256(server.encode()).hexdigest()[:8]}.pem"
 

@@ -1,4 +1,4 @@
-"""What is remembered of a site's certificates over restarts: tries, failures, how long HTTPS has been well."""
+"""State of a site's certificates that survives restarts: attempts, failures, how long HTTPS has been healthy."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ class Memory(msgspec.Struct):
     tried: float = 0.0
     succeeded: float = 0.0
     failures: int = 0
-    """In a row."""
+    """Consecutive ones."""
     begun: int = 0
-    """Tries of which no end is known: Portico was killed meanwhile."""
+    """Attempts without a known end: Portico was killed."""
     was_unready: bool = False
-    """Whether the last failure was seen before anybody was asked."""
+    """Whether the last failure was found before the authority was asked."""
     next_try: float = 0.0
-    """Not before; 0 when nothing holds us back."""
+    """The earliest time of the next attempt; 0 for no delay."""
     problems: list[Problem] = []
     asked: list[str] = []
-    """The names of the last try."""
+    """The names of the last attempt."""
     rehearsed: list[str] = []
-    """The names that a rehearsal was successful for."""
+    """The names of a successful rehearsal."""
     wished: float | None = None
-    """When the authority wants the certificate renewed (ARI)."""
+    """The authority's time for the renewal (ARI)."""
     wished_for: str = ""
-    """The fingerprint of the certificate that it is about."""
+    """The fingerprint of the certificate that it applies to."""
     ask_wish: float = 0.0
     well_since: float | None = None
     """Since when a trusted certificate is served on every address without a break."""
 
     @classmethod
     def of(cls, tls: Tls) -> Self:
-        """What is remembered; nothing when it cannot be read."""
+        """The stored state; empty if it cannot be read."""
         try:
             return untrusted.read_json(Path(tls.directory) / NAME, cls)
         except (OSError, ValueError):
             return cls()
 
     def keep(self, tls: Tls) -> None:
-        """Write it down. Raises OSError."""
+        """Store the state. Raises OSError."""
         make.write(Path(tls.directory) / NAME, msgspec.json.encode(self), 0o600)
 
     def hsts_seconds(self, tls: Tls) -> int:
-        """What browsers are to be told by now."""
+        """The current max-age of HSTS."""
         proven = None if self.well_since is None else max(0.0, time.time() - self.well_since)
         return hsts_seconds(tls.hsts, proven)

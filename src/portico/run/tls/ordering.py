@@ -1,4 +1,4 @@
-"""A certificate that is asked for: when, with which rehearsal, and what is remembered of each try."""
+"""Orders a certificate: decides when, rehearses first, and stores the result of each attempt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOOK_SOON_SECONDS = 0.5
 
 
 class Ordering:
-    """`take` puts a new certificate in force, and raises what stands in the way."""
+    """`take` activates a new certificate, and raises the obstacle."""
 
     def __init__(
         self,
@@ -41,16 +41,16 @@ class Ordering:
         self._lock = asyncio.Lock()
 
     def begin(self, tls: Tls, taken_at: float) -> None:
-        """A new plan is in force, which nginx has taken by `taken_at` (monotonic)."""
+        """A new plan is active; nginx uses it from `taken_at` (monotonic)."""
         self._memory, self._taken_at = Memory.of(tls), taken_at
 
     @property
     def problems(self) -> list[Problem]:
-        """What stood in the way at the last try."""
+        """The obstacle at the last attempt."""
         return self._memory.problems if self._memory else []
 
     async def next_try(self, tls: Tls, served: Material) -> float:
-        """When to ask, in seconds since 1970; 0 is at once."""
+        """When to order, in seconds since 1970; 0 is at once."""
         memory = self.memory(tls)
         certificate = served.certificate
         lacks = served.is_placeholder or any(not certificate.covers(name) for name in tls.names)
@@ -58,19 +58,19 @@ class Ordering:
             await self._ask_wish(tls, certificate, memory)
         wished = memory.wished if memory.wished_for == certificate.fingerprint else None
         wanted = 0.0 if lacks else renew_at(certificate.not_before, certificate.not_after, self._lot, wished)
-        # Other names than those of the last try are a request of their own; what was refused waits all the same.
+        # Other names than in the last attempt are a new order; a refused one waits all the same.
         is_free = memory.was_unready or not memory.failures
         is_new = lacks and is_free and memory.asked != sorted(tls.names)
         return wanted if is_new else max(wanted, memory.next_try)
 
     async def _ask_wish(self, tls: Tls, certificate: Certificate, memory: Memory) -> None:
-        """Ask the authority now and then when it wants the certificate renewed (ARI, RFC 9773)."""
+        """Ask the authority from time to time when it wants the certificate renewed (ARI, RFC 9773)."""
         now = time.time()
         if memory.wished_for == certificate.fingerprint and now < memory.ask_wish:
             return
         info = await acme.renewal_info(tls, certificate.pem)
         if info is None:
-            # It cannot be asked now: what it said before holds, and a third of the lifetime does without it.
+            # It cannot be asked now: its last answer stays valid; renewal at a third of the lifetime needs none.
             memory.ask_wish, memory.wished_for = now + ASK_EVERY_SECONDS, certificate.fingerprint
             return
         if (
@@ -84,7 +84,7 @@ class Ordering:
         self.keep(tls, memory)
 
     def planned(self, tls: Tls, served: Material) -> float | None:
-        """When the next certificate is asked for, as far as that is known."""
+        """The time of the next order, as far as it is known."""
         certificate, memory = served.certificate, self.memory(tls)
         if tls.mode == "files":
             return None
@@ -98,23 +98,23 @@ class Ordering:
         )
 
     async def renew(self, tls: Tls) -> None:
-        """Ask for a certificate; failures are remembered, and said when they are new."""
+        """Order a certificate; failures are stored, and reported if they are new."""
         if self._lock.locked():
             return
         async with self._lock:
             try:
                 await self._order(tls)
             except acme.FailedError:
-                pass  # remembered and said where it happened
+                pass  # stored and reported where it happened
 
     async def _order(self, tls: Tls, *, is_new: bool = False) -> Certificate:
-        """One try from preflight to swap. Raises FailedError, after it was remembered and said.
+        """One attempt from preflight to swap. Raises FailedError, after storing and reporting it.
 
-        With `is_new` the authority is asked even when a certificate lies there that was never served.
+        With `is_new` the authority is asked even if a stored certificate was never served.
         """
         memory = self.memory(tls)
         memory.tried, memory.asked = time.time(), sorted(tls.names)
-        # Written down first: whoever is restarted again and again must not ask again and again.
+        # Stored first: repeated restarts must not cause repeated orders.
         memory.begun += 1
         memory.next_try = memory.tried + pause(REFUSED, memory.failures + memory.begun, self._lot)
         self.keep(tls, memory)
@@ -129,7 +129,7 @@ class Ordering:
             self._failed(tls, memory, failed.kind, failed.problems)
             raise
         except asyncio.CancelledError:
-            # Portico is stopped: nothing was judged, and the next start need not wait long.
+            # Portico is stopping: there was no verdict, so the next start need not wait long.
             memory.begun, memory.next_try = memory.begun - 1, time.time() + pause(SERVER, 1, self._lot)
             self.keep(tls, memory)
             raise
@@ -138,13 +138,13 @@ class Ordering:
             self._failed(tls, memory, REFUSED, problems)
             raise acme.FailedError(REFUSED, problems) from None
         memory.succeeded, memory.failures, memory.begun, memory.problems = time.time(), 0, 0, []
-        # Whatever a clock or an authority says: not again at once.
+        # Independent of clocks and authorities: not again at once.
         memory.next_try = memory.succeeded + min(ASK_EVERY_SECONDS, fresh.lifetime / 3)
         self.keep(tls, memory)
         return fresh
 
     def _unused(self, tls: Tls) -> Certificate | None:
-        """One that was issued and could not be put in: a full disk, or the end of Portico, came between. Blocks."""
+        """An issued certificate that was not activated, because of a full disk or the end of Portico. Blocks."""
         served = self._running.material
         for kept in (material.stored(tls), material.left_over(tls)):
             if (
@@ -157,7 +157,7 @@ class Ordering:
         return None
 
     async def _rehearse(self, tls: Tls, memory: Memory) -> None:
-        """What is done before the first order for these names: nothing of it counts against the real limits."""
+        """The checks before the first order for these names: they do not count against the real limits."""
         names = sorted(tls.names)
         if memory.rehearsed == names:
             return
@@ -178,7 +178,7 @@ class Ordering:
         self._say(notices.CertificateFailed(problems, seconds, memory.failures))
 
     async def asked(self, tls: Tls | None, *, is_dry: bool) -> AsyncGenerator[RenewStep, None]:
-        """Order a certificate now, or rehearse it, because a user asks for it. Raises PorticoError."""
+        """Order a certificate now, or rehearse, at a user's request. Raises PorticoError."""
         if tls is None or tls.mode != "auto":
             mode = tls.mode if tls else "off"
             raise PorticoError(Problem("", f'no certificate is ordered in mode "{mode}"', _HINTS[mode]))

@@ -1,4 +1,4 @@
-"""What the certificates that Portico makes are made of, and files that are written whole or not at all."""
+"""The parts of the certificates that Portico makes, and atomic file writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PEM, _EARLIER = serialization.Encoding.PEM, datetime.timedelta(hours=1)
 
 
 def write(path: Path, content: bytes, mode: int) -> None:
-    """The file whole or not at all, with that mode from its first byte. Raises OSError."""
+    """Write the file atomically, with that mode from its first byte. Raises OSError."""
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -48,7 +48,7 @@ def builder(
 
 
 def signs(*, handshakes: bool) -> x509.KeyUsage:
-    """Handshakes, or certificates."""
+    """The usages: handshakes, or certificates."""
     return x509.KeyUsage(
         digital_signature=handshakes, content_commitment=False, key_encipherment=False, data_encipherment=False,
         key_agreement=False, key_cert_sign=not handshakes, crl_sign=not handshakes, encipher_only=False,

@@ -1,7 +1,7 @@
-"""Before the first order: do the names lead here, is the challenge path reached, may this authority certify them?
+"""Checks before the first order: do the names lead here, is the challenge path reachable, may this authority issue?
 
-What is certain is said at once, and costs nothing of the authority's limits. What is only likely (a router that does
-not let us reach ourselves from inside) is left to the rehearsal.
+Certain failures are reported at once, and do not count against the authority's limits. Uncertain ones (a router may
+not let us reach our public address from inside) are left to the rehearsal.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ _CAA_OF = {
     "acme.zerossl.com": "sectigo.com",
     "pki.goog": "pki.goog",
 }
-"""How an authority is called in CAA records, by the end of its server's name."""
+"""An authority's name in CAA records, by the end of its server's name."""
 
 
 def preflight(tls: Tls) -> tuple[Problem, ...]:
-    """What is certain to fail; blocks."""
+    """The certain failures; blocks."""
     assert tls.acme is not None
     resolver = _resolver(tls.acme)
     return tuple(problem for name in tls.names for problem in _checked(name, tls.acme, resolver))
 
 
 def unknown(tls: Tls) -> tuple[Problem, ...]:
-    """What DNS alone says against it, also while nothing is served; blocks."""
+    """The failures visible in DNS alone, also while nothing is served; blocks."""
     assert tls.acme is not None
     resolver = _resolver(tls.acme)
     return tuple(
@@ -52,7 +52,7 @@ def unknown(tls: Tls) -> tuple[Problem, ...]:
 def _checked(
     name: str, acme: Acme, resolver: dns.resolver.Resolver, *, asks_us: bool = True
 ) -> Iterator[Problem]:
-    if address_of(name) is not None:  # no name server is asked for it
+    if address_of(name) is not None:  # an address needs no name server
         if asks_us:
             yield from _shown({"address": [name]}, host_of(name), acme)
         return
@@ -66,7 +66,7 @@ def _checked(
 
 
 def _elsewhere(name: str, acme: Acme, resolver: dns.resolver.Resolver, *, asks_us: bool) -> Iterator[Problem]:
-    """Each address of the name must show what we put there."""
+    """Every address of the name must return our test file."""
     found = {kind: _addresses(name, kind, resolver) for kind in ("A", "AAAA")}
     if not any(found.values()):
         hint = "add an A (and AAAA) record for it that points to this machine"
@@ -77,7 +77,7 @@ def _elsewhere(name: str, acme: Acme, resolver: dns.resolver.Resolver, *, asks_u
 
 
 def _shown(found: Mapping[str, Sequence[str]], name: str, acme: Acme) -> Iterator[Problem]:
-    """Put something there, and ask each address for it."""
+    """Create a test file, and fetch it from each address."""
     token, word = f"portico-{secrets.token_hex(8)}", secrets.token_hex(16)
     path = Path(acme.challenges) / CHALLENGE.strip("/") / token
     try:
@@ -125,12 +125,12 @@ def _strange_address(address: str, port: int, *, is_other: bool) -> Iterator[Pro
 
 
 def _is_public(address: str) -> bool:
-    """Whether the world may reach it; on a test server's loopback everything that fails is certain."""
+    """Whether the address may be public; on a test server's loopback every failure is certain."""
     return ipaddress.ip_address(address).is_global
 
 
 def _asked(name: str, address: str, port: int, path: str) -> str | None:
-    """What that address answers, None when nobody does."""
+    """The answer of that address, None without one."""
     connection = http.client.HTTPConnection(address, port, timeout=REACH_SECONDS)
     try:
         connection.request("GET", path, headers={"Host": name, "Connection": "close"})
@@ -149,7 +149,7 @@ def _addresses(name: str, kind: str, resolver: dns.resolver.Resolver) -> list[st
 
 
 def _forbidden(name: str, acme: Acme, resolver: dns.resolver.Resolver) -> Iterator[Problem]:
-    """CAA records (RFC 8659): those of the name, else of the nearest name above it, decide."""
+    """CAA records (RFC 8659): those of the name decide, else those of the nearest name above it."""
     authority = _authority(acme.server)
     is_wildcard, bare = name.startswith("*."), name.removeprefix("*.")
     records = _caa(bare, resolver)

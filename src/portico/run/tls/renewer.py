@@ -1,6 +1,6 @@
-"""Keeps the certificate of a running site: watches the files, asks for new ones in time, looks at what is served.
+"""Maintains the certificate of a running site: watches files, orders renewals in time, checks what is served.
 
-Whatever fails leaves in force what is there: certificates are replaced only by better ones, and said.
+After any failure the current certificate stays: only a better one replaces it, with a report.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from portico.run.tls.status import certificate_status
 from portico.ticks import WELL, Rounds, tick
 
 TURN_SECONDS = 1.0
-"""How often it is looked whether there is something to do; a file of the user's is seen as soon."""
+"""The interval of checks for due work; also for changes of the user's files."""
 SETTLE_SECONDS = 0.5
-"""A file that changed is read when it was quiet for so long: certificate and key are written one after the other."""
+"""A changed file is read after this long without changes: certificate and key are written one after the other."""
 LOOK_EVERY_SECONDS = 3600.0
 LOOK_AGAIN_SECONDS = 60.0
-"""After a look that was not as it should be."""
+"""The interval after a bad look."""
 TAKEN_SECONDS = 20.0
 """A reload of nginx takes some 20 ms, with a thousand certificates longer."""
 LEAVING_SECONDS = 2.0
@@ -46,7 +46,7 @@ LEAVING_SECONDS = 2.0
 
 
 class Renewer:
-    """The certificate of one running site. `is_serving` says whether nginx is there to be told."""
+    """The certificate of one running site. `is_serving` says whether nginx runs."""
 
     def __init__(
         self, running: Secured, say: Callable[[Notice], None], is_serving: Callable[[], bool]
@@ -58,14 +58,14 @@ class Renewer:
         self._refused: tuple[Problem, ...] = ()
         self._seen: tuple[Seen, ...] = ()
         self._seen_for = ""
-        """The fingerprint of the certificate that was in force at that look."""
+        """The fingerprint of the active certificate at that look."""
         self._look_at = 0.0
         self._warned = 0.0
         self._ordering = Ordering(running, say, self._take)
         self._stumbled: tuple[Problem, ...] = ()
 
     async def watch(self) -> Rounds:
-        """For ever."""
+        """Runs forever."""
         while True:
             tls, served = self._running.in_force.tls, self._running.material
             if tls is None or served is None or not self._is_serving():
@@ -82,11 +82,11 @@ class Renewer:
             await tick(TURN_SECONDS)
 
     def _begin(self, tls: Tls, served: Material) -> None:
-        """A plan that is new to us."""
+        """Start to use a new plan."""
         # After a reload nginx answers under the old names for a moment.
         self._ordering.begin(tls, time.monotonic() + TAKEN_SECONDS if self._of else 0.0)
         self._of = tls
-        self._signature = None  # what changed since the files were chosen is seen, too
+        self._signature = None  # a change since the files were chosen is noticed, too
         self._changed_at, self._look_at, self._seen = 0.0, 0.0, ()
         self._stumbled = ()
         if served.is_refused:
@@ -95,13 +95,13 @@ class Renewer:
             self._complain(served.problems)
         memory, now = self._ordering.memory(tls), time.time()
         if tls.mode == "auto" and served.is_placeholder and memory.problems and memory.next_try > now:
-            # A user who starts Portico again learns why nothing happens yet.
+            # A user who restarts Portico learns why nothing happens yet.
             self._say(
                 notices.CertificateFailed(tuple(memory.problems), memory.next_try - now, memory.failures)
             )
 
     async def _turn(self, tls: Tls, served: Material) -> dict[str, PorticoError]:
-        """What failed. The parts are independent: if the renewal fails, the warning of the end still works."""
+        """The failed parts. They are independent: if the renewal fails, the expiry warning still works."""
         wrong = dict[str, PorticoError]()
         parts = (("", self._mend), ("as it is served", self._look_again), ("its end", self._warn))
         for name, part in parts:
@@ -150,7 +150,7 @@ class Renewer:
             raise
 
     async def _make_do(self, tls: Tls, served: Material, problems: tuple[Problem, ...]) -> None:
-        """The files are not fit: what is served stays, unless it is a placeholder and they are better than that."""
+        """The files are unusable: the current certificate stays, unless it is a placeholder and they are better."""
         self._refuse(served, problems)
         best = await in_background(lambda: material.makeshift(tls, problems))
         if served.is_placeholder and not best.is_placeholder:
@@ -160,14 +160,14 @@ class Renewer:
             await self._running.put_material(replace(served, problems=problems, is_refused=True))
 
     def _refuse(self, served: Material, problems: tuple[Problem, ...]) -> None:
-        """Say once that the user's files are not fit."""
+        """Report once that the user's files are unusable."""
         if problems != self._refused:
             is_new = not served.is_refused and not served.is_placeholder
             self._say(notices.CertificateRefused(problems, "" if is_new else served.origin))
         self._refused = problems
 
     def _complain(self, problems: tuple[Problem, ...]) -> None:
-        """What is wrong with files that are used: said once."""
+        """Report the faults of used files once."""
         for problem in problems:
             if problem not in self._refused:
                 self._say(notices.Trouble(problem))
@@ -179,7 +179,7 @@ class Renewer:
         await self._replace(tls, fresh, "auto")
 
     async def _replace(self, tls: Tls, fresh: Certificate, origin: str) -> None:
-        """Have nginx serve it, and look whether it does. Raises PorticoError when nginx refuses it."""
+        """Let nginx serve it, and check the result. Raises PorticoError if nginx rejects it."""
         memory = self._ordering.memory(tls)
         made = Material(fresh, origin)
         await self._running.put_material(replace(made, hsts_seconds=material.hsts_of(made, tls, memory)))
@@ -188,9 +188,10 @@ class Renewer:
         self._say(notices.CertificateServed(fresh.names, fresh.days_left(time.time()), fresh.issuer))
 
     async def _look(self, tls: Tls, within: float = LEAVING_SECONDS) -> None:
-        """See what every address shows; how long that has been well decides what browsers are told (HSTS).
+        """Check every address; the time without a fault determines HSTS.
 
-        What is wrong counts only when it is so for `within` seconds: a worker of nginx that leaves shows the last one.
+        A fault counts only after `within` seconds: a worker of nginx that is leaving shows the previous
+        certificate.
         """
         deadline = time.monotonic() + within
         while self._are_others_shown(shown := await in_background(lambda: look(tls))):
@@ -210,7 +211,7 @@ class Renewer:
         if (before is None) != (memory.well_since is None):
             self._ordering.keep(tls, memory)
         if served.is_refused:
-            self._changed_at = time.monotonic()  # a file that was too early is fit one day without a change
+            self._changed_at = time.monotonic()  # a future certificate becomes valid
         self._look_at = time.time() + (LOOK_AGAIN_SECONDS if wrong else LOOK_EVERY_SECONDS)
         for seen in wrong:
             self._say(notices.CertificateNotServed(str(seen.address), seen.words))
@@ -224,14 +225,14 @@ class Renewer:
 
     async def _tell_browsers(self, tls: Tls, served: Material, memory: Memory) -> None:
         wanted = material.hsts_of(served, tls, memory)
-        # A break takes the site back to the first step for new visitors; what others were told cannot be taken back.
+        # A fault returns the site to the first step for new visitors; earlier HSTS headers cannot be withdrawn.
         if wanted != served.hsts_seconds and not served.is_placeholder:
             await self._running.put_material(replace(served, hsts_seconds=wanted))
 
     async def _warn(self, _: Tls, __: Material) -> None:
-        """Now and then from the time that follows from its life (`schedule.warn_at`) on.
+        """Warn from time to time, from the time that follows from its lifetime (`schedule.warn_at`).
 
-        What is served now counts: another one may have been put in place in this very turn.
+        The certificate that is active now counts: it may have been replaced in this very round.
         """
         served, now = self._running.material, time.time()
         if served is None or served.is_placeholder:
@@ -244,10 +245,10 @@ class Renewer:
         self._warned = now
         self._say(notices.CertificateEnds(certificate.days_left(now), tuple(self._trouble()), reached))
 
-    # Questions and answers ----------------------------------------------------------------------------
+    # Questions and commands ---------------------------------------------------------------------------
 
     def status(self) -> CertificateStatus | None:
-        """Everything about the certificate; None without HTTPS."""
+        """The full status of the certificate; None without HTTPS."""
         tls, served = self._running.in_force.tls, self._running.material
         if tls is None or served is None:
             return None
@@ -258,7 +259,7 @@ class Renewer:
         )
 
     def renew(self, *, is_dry: bool) -> AsyncGenerator[RenewStep, None]:
-        """Ask for a certificate now, or rehearse it. Raises PorticoError with what is wrong."""
+        """Order a certificate now, or rehearse. Raises PorticoError with the fault."""
         return self._ordering.asked(self._running.in_force.tls, is_dry=is_dry)
 
     def _trouble(self) -> list[Problem]:
@@ -270,7 +271,7 @@ class Renewer:
 
 
 def _signature(tls: Tls) -> object:
-    """What changes when one of the user's files does."""
+    """Values that change when one of the user's files does."""
     return tuple(_stat(path) for path in (tls.cert, tls.key) if path)
 
 

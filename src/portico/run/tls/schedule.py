@@ -1,4 +1,4 @@
-"""When a certificate is asked for, and again, and when browsers may insist on HTTPS. Pure: times in, times out."""
+"""The times of orders and retries, and the steps of HSTS. Pure: times in, times out."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from portico.values import Duration
 
 DAY = 86400.0
 SERVER, REFUSED, UNREADY = "server", "refused", "unready"
-"""What kept us from a certificate: a server that is down or busy, its verdict about names or limits, or what we saw
-ourselves before anybody was asked."""
+"""The kinds of failure: a server that is down or busy, its verdict about names or limits, or our own findings
+before the authority was asked."""
 _PAUSES = {
-    # Down, busy, out of nonces: nothing was judged, so nothing is counted against us.
+    # Down, busy, out of nonces: there was no verdict, so no limit counts it.
     SERVER: (10, 30, 60, 120, 300, 600, 1800),
-    # We asked nobody but name servers and ourselves: a record that is put right is seen soon.
+    # Only name servers and this site were asked: a corrected record is noticed soon.
     UNREADY: (10, 30, 60, 120, 300, 600),
-    # Let's Encrypt takes 5 failed validations of a name an hour (https://letsencrypt.org/docs/rate-limits/):
+    # Let's Encrypt allows 5 failed validations of a name per hour (https://letsencrypt.org/docs/rate-limits/):
     # these are four in the first hour, and then fewer.
     REFUSED: (120, 600, 1800, 3600, 7200, 14400, 28800, 86400),
 }
 JITTER = 0.1
 SHORT = 10 * DAY
-"""A certificate that lives no longer is renewed at half its life: a third would leave two days to mend what fails."""
+"""A certificate with at most this lifetime is renewed at half of it: a third would leave two days for repairs."""
 MOST_WARNING = 30 * DAY
-"""A certificate of a year is renewed months ahead; nobody wants to read of it every day of them."""
+"""A certificate of a year is renewed months ahead, which needs no daily warning."""
 MOST_URGENT = 7 * DAY
 Phase = Literal["good", "warn", "urgent", "ended"]
 RAMP = ((300, 0.0), (86400, DAY), (365 * 86400, 8 * DAY))
-"""Seconds that browsers are told, and how long the site must have proven itself before: at once 5 minutes, a day after
-a day, a year after a week of that."""
+"""The max-age in seconds, and how long the site must have been healthy: at once 5 minutes, a day after
+one day, a year after a week of that."""
 YEAR = 365 * 86400
 
 
 def pause(kind: str, failures: int, jitter: float) -> float:
-    """How long to wait after so many failures in a row; `jitter` is a number from 0 to 1 drawn for this wait."""
+    """The delay after this many consecutive failures; `jitter` is a random number from 0 to 1."""
     pauses = _PAUSES[kind]
     return pauses[min(failures, len(pauses)) - 1] * (1 + JITTER * jitter)
 
 
 def renew_at(not_before: float, not_after: float, jitter: float, wished: float | None = None) -> float:
-    """When to renew: the authority's time (ARI), else a third of the lifetime before the end, for a short one half.
+    """The time of renewal: the authority's (ARI), else when a third of the lifetime is left, for a short one half.
 
-    `jitter` spreads it a little. Never later than a fifth of the lifetime before the end, whatever the authority says:
-    so it always comes before the first warning.
+    `jitter` spreads it a little. At least a fifth of the lifetime is left, whatever the authority says:
+    so renewal always comes before the first warning.
     """
     lifetime = not_after - not_before
     if wished is not None:
@@ -52,17 +52,17 @@ def renew_at(not_before: float, not_after: float, jitter: float, wished: float |
 
 
 def warn_at(not_before: float, not_after: float) -> float:
-    """When the first warning is due: the renewal should have been done long ago. A sixth of the lifetime is left."""
+    """The time of the first warning: the renewal is long overdue. A sixth of the lifetime is left."""
     return not_after - min((not_after - not_before) / 6, MOST_WARNING)
 
 
 def urgent_at(not_before: float, not_after: float) -> float:
-    """When the warning is an error: a fifteenth of the lifetime is left."""
+    """When the warning becomes an error: a fifteenth of the lifetime is left."""
     return not_after - min((not_after - not_before) / 15, MOST_URGENT)
 
 
 def phase(not_before: float, not_after: float, now: float) -> Phase:
-    """How far a certificate is in its life."""
+    """The stage in a certificate's lifetime."""
     if now >= not_after:
         return "ended"
     if now >= urgent_at(not_before, not_after):
@@ -71,12 +71,14 @@ def phase(not_before: float, not_after: float, now: float) -> Phase:
 
 
 def remind_seconds(lifetime: float) -> float:
-    """How long between two warnings of one certificate: a day, for short ones less, at least a minute."""
+    """The interval between warnings about one certificate: a day, less for short ones, at least a minute."""
     return max(60.0, min(DAY, lifetime / 90))
 
 
 def hsts_seconds(option: str, proven_seconds: float | None) -> int:
-    """What browsers are told: `option` as declared; `proven_seconds` how long HTTPS has been well, None for not."""
+    """The max-age of HSTS: `option` as declared; `proven_seconds` how long HTTPS has been healthy, None if it is
+    not.
+    """
     if option == "off":
         return 0
     if option == "preload":

@@ -1,4 +1,4 @@
-"""A site that serves HTTPS, for those who look after its certificate."""
+"""A site with HTTPS, for the code that maintains its certificate."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from portico.run.tls.material import Material
 
 
 class Secured(Running, Protocol):
-    """A running site that can be given another certificate."""
+    """A running site whose certificate can be replaced."""
 
     @property
     def material(self) -> Material | None:
-        """What HTTPS is served with."""
+        """The current certificate and HSTS."""
 
     async def put_material(self, material: Material) -> None:
-        """Serve HTTPS with that from now on. Raises PorticoError when nginx will not have it, OSError for the disk."""
+        """Use that for HTTPS from now on. Raises PorticoError if nginx rejects it, OSError for the disk."""

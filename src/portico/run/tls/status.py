@@ -23,7 +23,7 @@ def certificate_status(
     next_attempt: float | None,
     trouble: Iterable[Problem],
 ) -> CertificateStatus:
-    """Of the one that is served; `seen` is what the addresses showed."""
+    """The status of the served certificate; `seen` are the results of the addresses."""
     certificate = served.certificate
     return CertificateStatus(
         mode=tls.mode,

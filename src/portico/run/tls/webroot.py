@@ -1,6 +1,6 @@
-"""The directory that certbot puts the answers to challenges into: nobody but Portico's user may write there.
+"""The directory for certbot's challenge files: only Portico's user may write there.
 
-certbot writes as root: a link that another user puts in its way would lead it elsewhere.
+certbot writes as root: a link by another user would redirect it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _OTHERS_WRITE = 0o022
 
 
 def make(challenges: str) -> Path:
-    """The folder of the challenges, made when it is not there. Raises PorticoError when others may write, OSError."""
+    """The directory of the challenges, made if missing. Raises PorticoError if others may write, OSError."""
     top = Path(challenges)
     _refuse_foreign(top)
     here = top

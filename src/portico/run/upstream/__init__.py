@@ -1,1 +1,1 @@
-"""Whether servers are well: asked again and again."""
+"""Repeated health checks of servers."""

@@ -1,4 +1,4 @@
-"""Ask one server of an upstream whether it is well, in the protocol that nginx speaks to it."""
+"""Checks the health of one upstream server, in the protocol that nginx uses with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BEGIN, _PARAMS, _STDIN, _STDOUT = 1, 4, 5, 6
 
 
 async def ask(server: UpstreamServer, upstream: Upstream, health: Health) -> Answer:
-    """Its answer to one GET. Raises OSError, EOFError or ValueError; takes as long as it takes."""
+    """Its answer to one GET. Raises OSError, EOFError or ValueError; has no timeout of its own."""
     reader, writer = await _connect(server, upstream)
     try:
         writer.write(_question(server, upstream, health))
@@ -40,7 +40,7 @@ async def _connect(
     if kind == "unix":
         return await asyncio.open_unix_connection(path, ssl=tls, server_hostname=name)
     host, _, port = server.address.rpartition(":")
-    # Not asyncio's own look-up: the threads of its executor are waited for at the end, however silent the resolver.
+    # Not asyncio's own look-up: its executor's threads are joined at exit, even if the resolver hangs.
     found = await in_background(
         lambda: socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
     )
@@ -73,7 +73,7 @@ def _fastcgi(variables: dict[str, str]) -> bytes:
 
 
 async def _fastcgi_status(reader: asyncio.StreamReader) -> Answer:
-    """The status of a CGI head: 200 unless it says otherwise (RFC 3875, 6.3.3)."""
+    """The status in a CGI head: 200 unless it says otherwise (RFC 3875, 6.3.3)."""
     head = b""
     while b"\r\n\r\n" not in head and len(head) < _LONGEST_HEAD:
         _, kind, _, size, padding = struct.unpack(">BBHHBx", await reader.readexactly(8))

@@ -1,4 +1,4 @@
-"""Ask the app whether it is well: over a release's private socket as nginx would, and through nginx."""
+"""Checks the app's health: on a release's private socket as nginx would, and through nginx."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from portico.run.background import in_background
 from portico.values import Address
 
 ASK_SECONDS = 5.0
-"""One question may take this long. While a server boots, a question waits in its socket's queue and is
-answered at the instant it can be, which no polling beats; the limit is for a worker that hangs with it."""
+"""The timeout of one question. While a server boots, a question waits in its socket's queue and is answered as soon
+as possible, faster than by polling; the limit is for a worker that hangs with it."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
 LONGEST_UP_SECONDS = 5.0
-"""Between questions to an app that answers with errors: each may be a traceback in its log."""
+"""The interval for an app that answers with errors: each may write a traceback to its log."""
 BETWEEN_ANSWERS_SECONDS = 0.05
 SERVER_ERROR, NOT_READY = 500, 503
-"""From here on a status says that the app is not well; a 404 is the answer of an app that works."""
+"""From this status on the app is unhealthy; a 404 is the answer of a working app."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, or the words for why there is none."""
+    """A status, or the reason why there is none."""
 
     status: int = 0
     words: str = ""
-    """Why there is no answer; of an answer that is an error: to what, and how its body begins."""
+    """Why there is no answer; for an error: the question, and the beginning of the body."""
     id: str = ""
-    """What the question was called, so that what the app wrote meanwhile can be found."""
+    """The ID of the question, to find the app's output about it."""
 
     @property
     def is_well(self) -> bool:
@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def is_up(self) -> bool:
-        """An error of the app's own: it runs, and fails. 503 is how an app says that it is not ready yet."""
+        """An error by the app itself: it runs, and fails. With 503 an app says that it is not ready yet."""
         return self.status >= SERVER_ERROR and self.status != NOT_READY
 
     def __str__(self) -> str:
@@ -59,9 +59,9 @@ Ask = Callable[[], Awaitable[Answer]]
 async def until_well(
     ask: Ask, answers: int, report: Callable[[Answer], None], *, until_up: bool = False
 ) -> Answer:
-    """Ask until that many good answers came in a row, and return the last; `report` hears of every other one.
+    """Ask until this many good answers came in a row, and return the last; `report` gets every other one.
 
-    With `until_up` an error of the app's own ends the asking, too, and is returned.
+    With `until_up`, an error by the app itself also ends the asking, and is returned.
     """
     good, pause = 0, FIRST_PAUSE_SECONDS
     while True:
@@ -79,17 +79,17 @@ async def until_well(
 
 
 async def in_time(ask: Ask) -> Answer:
-    """The answer, or that there is none."""
+    """The answer, or an answer that says there is none."""
     try:
         return await asyncio.wait_for(ask(), ASK_SECONDS)
     except TimeoutError:
         return Answer(words=f"no answer within {ASK_SECONDS:g} s")
-    except (OSError, EOFError, ValueError, RuntimeError) as error:  # the last: "can't start new thread"
+    except (OSError, EOFError, ValueError, RuntimeError) as error:  # RuntimeError: "can't start new thread"
         return Answer(words=str(error) or type(error).__name__)
 
 
 async def ask_server(path: str, health: Health) -> Answer:
-    """One question over a release's private socket, in nginx's words."""
+    """One question on a release's private socket, in nginx's protocol."""
     if health.is_http:
         name = secrets.token_hex(16)
         return await _ask_http(
@@ -103,7 +103,7 @@ async def ask_server(path: str, health: Health) -> Answer:
         host=health.host,
         scheme=health.scheme,
         timeout=ASK_SECONDS,
-        # When it was asked: an app that was not there in time then does not answer a question that was given up.
+        # The time of the question: an app that starts too late skips a question that was given up.
         variables={
             "SCRIPT_NAME": health.script_name,
             "PORTICO_MSEC": f"{time.time():.3f}",
@@ -126,9 +126,9 @@ async def ask_gateway(
     *,
     is_alone: bool = False,
 ) -> Answer:
-    """One question through nginx, on the first address people use; `proxied` want a PROXY line first.
+    """One question through nginx, on the first public address; `proxied` addresses need a PROXY line first.
 
-    With `is_alone` nginx answers for itself: it refuses TRACE (405) before it looks for whom to ask.
+    With `is_alone` nginx itself answers: it refuses TRACE (405) before it selects an upstream.
     """
     if not addresses:
         return Answer(status=200)  # a gateway whose sites are all gone
@@ -159,7 +159,7 @@ async def _ask_http(
 
 
 async def _body(reader: asyncio.StreamReader) -> bytes:
-    """How the body of an error begins, as far as it comes soon."""
+    """The beginning of an error's body, as far as it arrives soon."""
     text = b""
     try:
         async with asyncio.timeout(_BODY_SECONDS):
@@ -174,7 +174,7 @@ async def _body(reader: asyncio.StreamReader) -> bytes:
 
 
 def _to(path: str, status: int, body: bytes) -> str:
-    """What was asked, and the first line that a reader would see in the body of an error."""
+    """The question, and the first visible line in the body of an error."""
     if status < SERVER_ERROR:
         return ""
     text = _TAG.sub("", body[:_BODY_BYTES].decode(errors="replace"))
@@ -186,7 +186,7 @@ SILENT = Answer(words="the connection was closed without an answer")
 
 
 def status_of(line: bytes) -> Answer:
-    """What the first line of an answer says."""
+    """The status in the first line of an answer."""
     if not line:
         return SILENT
     try:

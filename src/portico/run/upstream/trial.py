@@ -1,4 +1,4 @@
-"""Whether a reload may send all requests to other servers: not if none of them answers while those of before do."""
+"""Checks whether a reload may switch to other servers: not if none of them answers while the old ones do."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _PAUSE_SECONDS = 0.5
 
 
 def objections(plan: Plan, old: Plan) -> tuple[Problem, ...]:
-    """What is to be said against the servers of a new plan; blocks while they are asked, in any thread.
+    """The problems of a new plan's servers; blocks while they are asked, in any thread.
 
-    Nothing where an app runs here: it proves itself. Nothing with `check = "0s"`: then nobody asks them.
+    None if an app runs here: it is checked itself. None with `check = "0s"`: then no server is checked.
     """
     if plan.has_app or plan.upstream is None or not plan.upstream.check_seconds:
         return ()
@@ -40,7 +40,7 @@ async def _objections(plan: Plan, old: Plan) -> tuple[Problem, ...]:
 
 
 async def _answers(plan: Plan) -> dict[str, Answer]:
-    """What each server answers, by its name."""
+    """The answer of each server, by its name."""
     upstream = plan.upstream
     if upstream is None:
         return {}

@@ -1,7 +1,7 @@
 """Check the servers of the upstream: remove failing ones, restore healthy ones, drain those that a user names.
 
-The decisions are pure: a state and an answer give the next state. What they change is one file of server lines
-that nginx includes; it is tested, replaced by a rename, and nginx reads it anew.
+The decisions are pure: a state and an answer give the next state. They change one file of server lines
+that nginx includes: it is tested, replaced by a rename, and nginx reloads it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from portico.run.upstream.health import Answer
 from portico.ticks import WELL, Round, Rounds, tick
 
 OUT_AFTER, BACK_AFTER = 2, 2
-"""Answers in a row: one may be a lost packet, or a server that has just started."""
+"""Consecutive answers: one may be a lost packet, or a server that has just started."""
 ASK_SECONDS = 2.0
-"""A server that takes longer for its health path than this keeps people waiting."""
+"""A server whose health path takes longer than this is too slow for users."""
 NONE_SECONDS = 2.0
-"""A site without servers to ask is only woken to see whether a reload brought some."""
+"""A site without servers to check only wakes up to see whether a reload added some."""
 IDLE_SECONDS = 0.5
 LOOK_SECONDS = 0.1
 IDLE_CLIENTS_SECONDS = 15.0
@@ -47,7 +47,7 @@ DRAINED_FILE = "drained.json"
 
 @dataclass(frozen=True)
 class Server:
-    """What is known of one server. `good` and `bad` count the last answers of that kind in a row."""
+    """The state of one server. `good` and `bad` count the last consecutive answers of that kind."""
 
     name: str
     is_out: bool = False
@@ -66,7 +66,7 @@ Servers = tuple[Server, ...]
 
 
 def known(servers: Servers, names: Collection[str]) -> Servers:
-    """The servers of these names, with their known state; at least one stays in."""
+    """The servers of these names, with their known state; at least one keeps getting requests."""
     before = {server.name: server for server in servers}
     kept = tuple(before.get(name, Server(name)) for name in names)
     if kept and not any(server.gets_requests for server in kept):
@@ -75,7 +75,7 @@ def known(servers: Servers, names: Collection[str]) -> Servers:
 
 
 def heard(servers: Servers, name: str, answer: Answer, now: float) -> Servers:
-    """One server has answered. The last one that gets requests keeps getting them."""
+    """One server has answered. The last server with requests keeps getting them."""
     return tuple(
         _judged(server, answer, now, is_last=_is_last(servers, server)) if server.name == name else server
         for server in servers
@@ -83,7 +83,7 @@ def heard(servers: Servers, name: str, answer: Answer, now: float) -> Servers:
 
 
 def drained(servers: Servers, name: str, now: float, *, undo: bool = False) -> Servers:
-    """No new request for that server, or requests again. Raises PorticoError where that cannot be."""
+    """Stop or resume requests for that server. Raises PorticoError if that is impossible."""
     server = next((server for server in servers if server.name == name), None)
     if server is None:
         names = ", ".join(server.name for server in servers)
@@ -102,7 +102,7 @@ def without_requests(servers: Servers) -> frozenset[str]:
 
 
 def without_app(problem: Problem, program: str) -> Problem:
-    """The same problem in the words of a site that runs no app: what did not answer well are its servers."""
+    """The same problem for a site that runs no app: its servers did not answer well."""
     if problem.what != not_through(program):
         return problem
     return replace(problem, what=f"no server of [upstream] answers well through {program}")
@@ -127,20 +127,20 @@ def _judged(server: Server, answer: Answer, now: float, *, is_last: bool) -> Ser
 
 
 class Balanced(Running, Protocol):
-    """A running site whose gateway shares requests out among servers."""
+    """A running site whose gateway balances requests among servers."""
 
     out: frozenset[str]
     """The servers that get no requests."""
 
     def gateway_workers(self) -> frozenset[int]:
-        """The pids of nginx's workers, those that are leaving too."""
+        """The pids of nginx's workers, including those that are leaving."""
 
     async def take_out(self, out: frozenset[str]) -> None:
-        """Send no more requests to these servers. Raises PorticoError when nginx will not have it."""
+        """Send no more requests to these servers. Raises PorticoError if nginx rejects that."""
 
 
 class Upstreams:
-    """The servers of a running site. `is_serving` says whether nginx is there to be told."""
+    """The servers of a running site. `is_serving` says whether nginx runs."""
 
     def __init__(
         self, running: Balanced, say: Callable[[Notice], None], is_serving: Callable[[], bool]
@@ -172,7 +172,7 @@ class Upstreams:
             yield wrong
 
     async def drain(self, asked: DrainServer) -> AsyncGenerator[DrainStep, None]:
-        """Change it, and tell when no worker of nginx is left that has it otherwise. Raises PorticoError."""
+        """Change it, and report when no worker of nginx uses the old list. Raises PorticoError."""
         name, undo = asked.server, asked.undo
         if not self._is_serving():
             what = f"{self._running.in_force.gateway.name} does not serve yet"
@@ -185,7 +185,7 @@ class Upstreams:
             await self._change(wanted)
             self._keep()
         yield DrainStep(name, "returning" if undo else "draining")
-        # An old worker finishes what it has, and takes one more request from each client that is connected to it.
+        # An old worker finishes its requests, and accepts one more from each connected client.
         address = next((one.address for one in upstream.servers if one.name == name), "") if upstream else ""
         while not undo and await self._is_asked(before & self._running.gateway_workers(), address, began):
             await asyncio.sleep(LOOK_SECONDS)
@@ -193,7 +193,9 @@ class Upstreams:
         yield DrainStep(name, "in" if undo else "drained")
 
     async def _is_asked(self, old: Collection[int], address: str, began: float) -> bool:
-        """Whether one of nginx's old workers may still ask the server: one with a long transfer of others does not."""
+        """Whether an old worker of nginx may still ask the server; one with a long transfer from another server may
+        not.
+        """
         if not old or time.monotonic() - began < IDLE_CLIENTS_SECONDS:
             return bool(old)
         return await in_background(lambda: drain.has_connection(old, address))
@@ -207,13 +209,13 @@ class Upstreams:
         )
 
     def _upstream(self) -> Upstream | None:
-        """What is in force now: a reload may have brought other servers."""
+        """The active list: a reload may have added other servers."""
         upstream = self._running.in_force.upstream
         self.servers = known(self.servers, [server.name for server in upstream.servers] if upstream else ())
         return upstream
 
     async def _round(self, upstream: Upstream) -> Round:
-        """Ask each of them once; who answers first is judged first. Which of them could not be judged, and why."""
+        """Ask each of them once; the first answer is judged first. Returns servers without a verdict, and why."""
         looks = [self._look(server, upstream) for server in upstream.servers]
         ends = await asyncio.gather(*looks, return_exceptions=True)
         pairs = zip(upstream.servers, ends, strict=True)
@@ -237,13 +239,15 @@ class Upstreams:
                 self._trouble = None
 
     def _complain(self, problem: Problem) -> None:
-        """Once: the next round tries again."""
+        """Reported once: the next round tries again."""
         if problem != self._trouble:
             self._say(notices.Trouble(problem))
         self._trouble = problem
 
     async def _answer(self, server: UpstreamServer, upstream: Upstream) -> Answer | None:
-        """None when we cannot find it: nginx may ask another name server, so that says nothing about the server."""
+        """None if its name cannot be resolved: nginx may use another name server, so that says nothing about the
+        server.
+        """
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 return await ask(server, upstream, self._running.in_force.health)
@@ -255,14 +259,14 @@ class Upstreams:
             return Answer(words=str(error) or type(error).__name__)
 
     async def _change(self, servers: Servers) -> None:
-        """Make it so. Raises PorticoError when nginx does not accept it; then nothing has changed."""
+        """Activate the change. Raises PorticoError if nginx rejects it; then nothing has changed."""
         out = without_requests(servers)
         if out != without_requests(self.servers) or out != self._running.out:
             await self._running.take_out(out)
         self.servers = servers
 
     def _keep(self) -> None:
-        """Who is drained stays so when Portico is started again."""
+        """A drained server stays drained after a restart of Portico."""
         try:
             names = [server.name for server in self.servers if server.is_drained]
             self._drained_file.write_text(json.dumps(names), "utf-8")

@@ -1,1 +1,1 @@
-"""What looks beside the serving, and how it is kept alive: whatever fails in it never ends the serving."""
+"""Background tasks beside the serving, and their restarts: a failure in one never ends the serving."""

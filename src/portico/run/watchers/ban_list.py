@@ -1,4 +1,4 @@
-"""Who tries paths of scanners, who is banned for it, and until when. Pure: its caller knows the time."""
+"""Clients that try paths of scanners, those that are banned, and until when. Pure: the caller knows the time."""
 
 from __future__ import annotations
 
@@ -11,35 +11,37 @@ from portico.protocol.status import Ban
 
 WITHIN_SECONDS = 60.0
 LONGEST_SECONDS = REMEMBERED_SECONDS = 86_400.0
-"""Of a ban; and how long a client is remembered after one."""
+"""The longest ban; and how long a client is remembered after one."""
 MOST_BANNED, MOST_SUSPECTED, MOST_REMEMBERED = 10_000, 20_000, 20_000
 
 
 class Kept(Struct, frozen=True):
-    """What outlives a restart. `former` are bans that are over."""
+    """State that survives a restart. `former` are bans that are over."""
 
     banned: tuple[Ban, ...] = ()
     former: tuple[Ban, ...] = ()
 
 
 class _Suspect:
-    """A client that tried such a path: since when, how many, and what it was answered otherwise meanwhile."""
+    """A client that tried such a path: since when, how often, and its number of other answers since."""
 
     def __init__(self, since: float) -> None:
         self.since, self.probes, self.answered = since, 0, 0
 
 
 class BanList:
-    """All of it is bounded: of suspects and former ones the oldest are forgotten, and a full list bans nobody more."""
+    """Every list is bounded: the oldest suspects and former bans are forgotten, and a full list bans no more
+    clients.
+    """
 
     def __init__(self, kept: Kept) -> None:
         self.banned = {one.client: one for one in kept.banned[:MOST_BANNED]}
         self._former = {one.client: one for one in kept.former[:MOST_REMEMBERED]}
         self._suspects: dict[str, _Suspect] = {}
         self.total = 0
-        """Since the start."""
+        """The number since the start."""
         self.version = 0
-        """It counts what changes for the gateway, and for the next start."""
+        """Counts changes that matter to the gateway, and to the next start."""
 
     @property
     def is_full(self) -> bool:
@@ -50,12 +52,12 @@ class BanList:
         return bool(self._suspects)
 
     def kept(self) -> Kept:
-        """For the next start."""
+        """The state for the next start."""
         return Kept(tuple(self.banned.values()), tuple(self._former.values()))
 
     def probe(self, client: str, now: float, after: int, seconds: float, *, spares: bool = True) -> None:
-        """It tried what it should not. With `after` tries in a minute it is banned; with `spares` not one that is
-        answered more than that otherwise: behind its address are people, too.
+        """The client tried a path of scanners. `after` tries in a minute ban it; `spares` exempts one that got
+        more other answers than that: people share its address.
         """
         suspect = self._suspects.get(client)
         if suspect is None or now - suspect.since >= WITHIN_SECONDS:
@@ -68,12 +70,12 @@ class BanList:
             self._ban(client, suspect.probes, now, seconds)
 
     def answered(self, client: str) -> None:
-        """It was answered something else."""
+        """The client got another answer."""
         if suspect := self._suspects.get(client):
             suspect.answered += 1
 
     def expire(self, now: float) -> None:
-        """Bans end, and what is long ago is forgotten."""
+        """End bans that are over, and forget old entries."""
         over = [one for one in self.banned.values() if one.until <= now]
         for one in over:
             del self.banned[one.client]
@@ -85,7 +87,7 @@ class BanList:
             del self._former[client]
 
     def lift(self, clients: Iterable[str] | None) -> tuple[str, ...]:
-        """End the bans of these, or of all, and forget what they did; returns who was banned."""
+        """End the bans of these clients, or of all, and forget their tries; returns who was banned."""
         clients = [*self.banned, *self._former, *self._suspects] if clients is None else list(clients)
         lifted = tuple(one for one in dict.fromkeys(clients) if self.banned.pop(one, None))
         for client in clients:
@@ -96,7 +98,7 @@ class BanList:
 
     def _ban(self, client: str, probes: int, now: float, seconds: float) -> None:
         before = self.banned.get(client)
-        if before is not None:  # what was under way when it was banned
+        if before is not None:  # requests that were in progress when it was banned
             self.banned[client] = replace(before, probes=max(before.probes, probes))
             self.version += 1
             return

@@ -1,7 +1,7 @@
-"""Bans clients that try paths of scanners: reads in the log who does, and makes the files by which nginx refuses them.
+"""Bans clients that try paths of scanners: finds them in the log, and makes the files by which nginx refuses them.
 
-The app can make no such file where another user runs it, nor can another site. The list is kept in the state directory
-and holds on after a restart.
+If another user runs the app, the app cannot make such a file; other sites cannot, either. The list is kept in the
+state directory and survives a restart.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS, _SAVE_SECONDS = 0.5, 2.0
 _PIECES = 8
-"""MiB of the log that are read in a round."""
+"""The MiB of the log that one round reads."""
 _MOST_BEHIND = 64 << 20
-"""Bytes: of more the oldest are passed over."""
+"""In bytes; of a larger log the oldest lines are skipped."""
 _OF_PEOPLE = frozenset({"", "none"})
-"""What a browser says of a request that no other page made it send; programs say nothing."""
+"""Values of a browser's header for a request that no other page caused; programs send no such header."""
 _MOST_SHOWN = 20
 ALL = "all"
 
 
 class Kind(NamedTuple):
-    """Why clients are banned: what is planned, where the files and the list are, which lines count."""
+    """The settings: what is planned, the directories of the files and the list, and which lines count."""
 
     planned: Callable[[Plan], PlannedBans | None]
     directory: Callable[[str], str]
@@ -54,7 +54,7 @@ class Kind(NamedTuple):
     mark: bytes
     status: int
     spares: bool
-    """Whoever is answered otherwise more often is spared."""
+    """Whether a client with more other answers is spared."""
 
 
 SCANNERS = Kind(lambda plan: plan.bans, banned, bans, f'"refused_by":"{SCANNER}"'.encode(), 0, spares=True)
@@ -64,7 +64,7 @@ GUESSERS = Kind(
 
 
 class _Line(msgspec.Struct):
-    """What of a line counts as an answer."""
+    """The fields of a log line that count."""
 
     client: str = ""
     status: int = 0
@@ -87,7 +87,7 @@ class Bans:
         self._placed, self._saved, self._saved_at = -1, 0, 0.0
 
     async def watch(self) -> Rounds:
-        """One look a round; a site that bans nobody costs nothing."""
+        """One look per round; a site without bans costs nothing."""
         while True:
             if self._kind.planned(self._in_force()) or self._planned:
                 async with self._one_at_a_time:
@@ -96,7 +96,7 @@ class Bans:
             await tick(_LOOK_SECONDS)
 
     async def lift(self, asked: LiftBans, *others: Bans) -> AsyncGenerator[Lifted, None]:
-        """End bans, for `portico limits --lift`; those of the others, too."""
+        """End bans, for `portico limits --lift`; also those of other clients."""
         lifting = [one for one in (self, *others) if one._planned]
         if not lifting:
             raise PorticoError(Problem("--lift", "this site has no bans", 'see [guard] ban = "10m"'))
@@ -114,7 +114,7 @@ class Bans:
         return lifted
 
     def status(self) -> BansStatus | None:
-        """The numbers, and the latest bans; None where nobody is banned."""
+        """The numbers, and the latest bans; None if bans are off."""
         planned, known = self._planned, self._list
         if planned is None:
             return None
@@ -122,7 +122,7 @@ class Bans:
         return BansStatus(len(known.banned), known.total, known.is_full, planned.is_dry_run, tuple(latest))
 
     def leave(self) -> None:
-        """The site has stopped: nobody looks for the files any more, the list waits for the next start."""
+        """The site has stopped: the files are no longer needed, and the list stays for the next start."""
         if self._planned:
             with suppress(OSError):
                 self._put_in_place(time.time(), at_once=True)
@@ -137,7 +137,7 @@ class Bans:
             self._put_in_place(now)
 
     def _begin(self, plan: Plan) -> None:
-        """Other bans are planned than before: for the first time, otherwise, or none."""
+        """The planned bans have changed: they are new, different, or off."""
         planned = self._kind.planned(plan)
         if planned is None:
             untrusted.remove_tree(self._kind.directory(plan.runtime))
@@ -151,7 +151,7 @@ class Bans:
                 )
             directory = Path(planned.directory)
             directory.mkdir(exist_ok=True)
-            directory.chmod(0o755)  # nginx's workers look here; the runtime directory lets in nobody else
+            directory.chmod(0o755)  # nginx's workers read it; the runtime directory admits no others
             self._written, self._placed = {one.name for one in directory.iterdir()}, -1
             self._list.lift([one for one in self._list.banned if is_spared(one, planned.never)])
         self._planned = planned
@@ -184,11 +184,11 @@ class Bans:
                     self._list.answered(client_of(found.client, by_network=planned.by_network))
 
     def _counts(self, request: Request) -> bool:
-        is_try = self._kind.status in (0, request.status)  # not a client that is refused by now
+        is_try = self._kind.status in (0, request.status)  # not a client that is refused already
         return is_try and request.fetch_site in _OF_PEOPLE and not request.forwarded
 
     def _put_in_place(self, now: float, *, at_once: bool = False) -> None:
-        """The files, and the list on disk."""
+        """Write the files, and the list on disk."""
         self._list.expire(now)
         if self._list.version != self._placed:
             self._write_files()
@@ -227,7 +227,7 @@ def _client(text: str, planned: PlannedBans) -> str:
 
 @lru_cache(1 << 12)
 def is_spared(client: str, never: tuple[str, ...]) -> bool:
-    """Whether the client comes from a network of `never`."""
+    """Whether the client is in a network of `never`."""
     network = ipaddress.ip_network(client)
     return any(network.overlaps(one) for one in _networks(never) if one.version == network.version)
 

@@ -1,7 +1,7 @@
-"""Verifies by DNS who says that it is a crawler: reads in the log who does, and makes a file for each that is none.
+"""Verifies clients that claim to be crawlers by DNS: finds them in the log, and makes a file for each false one.
 
-The address has a name in a domain of the crawler's owner, and that name leads back to it. No request waits for that:
-the first ones of a client are answered before its name is known. What cannot be found out counts as true.
+A true crawler's address has a name in a domain of its owner, and that name has the address. No request waits for
+that: a client's first requests are answered before its name is known. An unverifiable claim counts as true.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS, _DNS_SECONDS = 1.0, 5.0
 _KEPT_SECONDS, _AGAIN_SECONDS = 86_400.0, 600.0
-"""How long an answer holds, and how long it counts that none came."""
+"""How long an answer is valid, and how long a missing answer."""
 _MOST_KNOWN, _MOST_WAITING, _AT_ONCE, _MOST_NAMES, _PIECES = 20_000, 1000, 8, 10, 8
-"""Answers that are kept; clients that wait; questions at once; names of an address that are asked; MiB of a round."""
+"""Limits: stored answers; waiting clients; concurrent questions; names checked per address; MiB per round."""
 _AGENT = rb'"agent":"[^"\\]*(?:\\.[^"\\]*)*?'
 
 
 class Claim(NamedTuple):
-    """The client at this address says that it is that crawler."""
+    """The client at this address claims to be that crawler."""
 
     address: str
     name: str
@@ -47,11 +47,11 @@ class _Answer(NamedTuple):
 
 
 Ask = Callable[[str, Sequence[str], str], bool | None]
-"""Whether the address is of one of these domains, by a name server; None: it cannot be found out."""
+"""Whether a name server confirms the address for one of these domains; None: unknown."""
 
 
 class CrawlerNames:
-    """The names of one site's crawlers."""
+    """The crawlers of one site, by name."""
 
     def __init__(self, in_force: Callable[[], Plan], ask: Ask | None = None) -> None:
         self._in_force, self._ask = in_force, ask or by_dns
@@ -63,7 +63,7 @@ class CrawlerNames:
         self._written: set[str] = set()
 
     async def watch(self) -> Rounds:
-        """One look a round; a site that verifies no names costs nothing."""
+        """One look per round; a site without verification costs nothing."""
         while True:
             if self._in_force().claims or self._planned:
                 await self.look()
@@ -71,7 +71,7 @@ class CrawlerNames:
             await tick(_LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Who claims what by now, and what DNS says of some of them."""
+        """Read the new claims, and ask DNS about some of them."""
         await in_background(self._read)
         asked = list(self._waiting)[:_AT_ONCE]
         planned = self._planned
@@ -108,7 +108,7 @@ class CrawlerNames:
                     self._take(line)
 
     def _begin(self, plan: Plan) -> None:
-        """Other names are verified than before: whoever was seen may have used one of them."""
+        """Other crawlers are verified than before: known clients may have claimed one of them."""
         self._waiting, self._known, self._written = {}, {}, set()
         if self._planned:
             untrusted.remove_tree(self._planned.directory)
@@ -118,13 +118,13 @@ class CrawlerNames:
             directory = Path(plan.claims.directory)
             untrusted.remove_tree(directory)
             directory.mkdir(exist_ok=True)
-            directory.chmod(0o755)  # nginx's workers look here; the runtime directory lets in nobody else
+            directory.chmod(0o755)  # nginx's workers read it; the runtime directory admits no others
             self._follower = Follower(Path(plan.access_log))
             words = b"|".join(re.escape(name).encode() for name in plan.claims.domains)
             self._names = re.compile(_AGENT + b"(?:" + words + b")", re.IGNORECASE)
 
     def _take(self, line: bytes) -> None:
-        """What a line claims, unless the client is a proxy that nobody declared, or one of many behind its address."""
+        """The claim in a line, unless the client is an undeclared proxy, or one of many at its address."""
         request, planned = Request.parse(line), self._planned
         if request is None or planned is None or request.forwarded:
             return
@@ -164,7 +164,7 @@ class CrawlerNames:
 
 def by_dns(address: str, domains: Sequence[str], server: str) -> bool | None:
     """The address has a name in one of the domains, and that name has this address."""
-    from dns import exception, resolver, reversename  # it takes memory that few sites need
+    from dns import exception, resolver, reversename  # it uses memory, which few sites need
 
     asked = _resolver(server)
     try:

@@ -1,8 +1,8 @@
-"""Fair shares of an app that more requests come to than it answers: the flag file by which nginx counts its clients.
+"""Fair shares of an overloaded app: the flag file that makes nginx count requests per client.
 
-A worker says that it is crowded (`link.gunicorn.report`). The flag stays while one says so, and while nginx refuses
-somebody a share: without the refusals the queue would be full again at once. It goes after half a minute in any case,
-because refusals alone do not tell that others still wait; a worker that is crowded again says so.
+A worker reports an overload (`link.gunicorn.report`). The flag stays while one reports it, and while nginx refuses
+requests beyond a share: without the refusals the queue would fill again at once. It is removed after half a minute
+in any case, because refusals alone do not prove that others still wait; an overloaded worker reports it again.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS = 0.5
 _SAID_SECONDS = 3.0
-"""A worker says it once a second."""
+"""A worker reports once a second."""
 _REFUSED_SECONDS = 10.0
 _LONGEST_SECONDS = 30.0
-"""After a worker said it last: a busy office behind one address is refused no longer when the others have left."""
+"""The time after a worker's last report: a busy office behind one address is no longer refused once others have
+left.
+"""
 _END = 1 << 16
-"""Bytes of the log that are looked at: a hundred lines or more."""
+"""The bytes of the log that are read: a hundred lines or more."""
 _MARK = f'"refused_by":"{SHARE}"'.encode()
 
 
 async def watch(in_force: Callable[[], Plan]) -> Rounds:
-    """One look a round."""
+    """One look per round."""
     while True:
         await in_background(lambda: _look(in_force()))
         yield WELL
@@ -43,7 +45,7 @@ async def watch(in_force: Callable[[], Plan]) -> Rounds:
 
 
 def is_crowded(plan: Plan) -> bool:
-    """Whether a worker says so now."""
+    """Whether a worker reports it now."""
     return _seconds_since_said(plan.runtime, time.time()) < _SAID_SECONDS
 
 
@@ -63,7 +65,7 @@ def _seconds_since_said(runtime: str, now: float) -> float:
 
 
 def _was_refused(log: str, now: float) -> bool:
-    """Whether nginx has lately refused somebody a share."""
+    """Whether nginx has recently refused a request beyond a share."""
     with suppress(OSError), open(log, "rb", opener=untrusted.opened) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
         last = next((line for line in reversed(file.read(_END).splitlines()) if _MARK in line), None)

@@ -1,6 +1,6 @@
-"""What failed beside the serving and is tried again. Pure: what happened and when gives the next.
+"""Failures of background tasks, which are retried. Pure: an event and its time give the next state.
 
-A name is that of a watcher, or of one of the things that it looks at: "logs" or "logs /state/access.log".
+A name is that of a watcher, or of one of its objects: "logs" or "logs /state/access.log".
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from portico import backoff
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 STEADY_SECONDS = 5.0
-"""What fails and works in turn has not recovered: it is well when it works this long after its last failure."""
+"""A task that alternates has not recovered: it must work for this long after its last failure."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Times are seconds since 1970; `due` is the next try, None where the next look of its watcher is that."""
+    """Times are seconds since 1970; `due` is the next try, None if that is the next round of its watcher."""
 
     error: str
     since: float
@@ -25,21 +25,21 @@ class Failure:
     count: int = 1
     due: float | None = None
     is_well: bool = False
-    """It has worked since."""
+    """It has worked since the last failure."""
 
 
 Failures = Mapping[str, Failure]
 
 
 def failed(known: Failures, name: str, error: str, now: float) -> Failures:
-    """A watcher has ended by an error; it is started again when it is due."""
+    """An error ended a watcher; it restarts when it is due."""
     fresh = _next(known, name, error, now)
     pause = backoff.pause(fresh.count, first=FIRST_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS)
     return {**known, name: replace(fresh, due=now + pause)}
 
 
 def looked(known: Failures, watcher: str, wrong: Mapping[str, str], now: float) -> Failures:
-    """A watcher has looked at all it has to; `wrong` are the things that failed, with the error."""
+    """A watcher has finished a round; `wrong` are the failed objects, with the error."""
     names = {f"{watcher} {item}": error for item, error in wrong.items()}
     fresh = {name: _next(known, name, error, now) for name, error in names.items()}
     mended = {
@@ -51,7 +51,7 @@ def looked(known: Failures, watcher: str, wrong: Mapping[str, str], now: float) 
 
 
 def swept(known: Failures, now: float) -> Failures:
-    """Without what works again."""
+    """Remove what works again."""
     return {name: one for name, one in known.items() if not one.is_well or now - one.at < STEADY_SECONDS}
 
 

@@ -1,7 +1,7 @@
-"""Tells when requests come through a proxy that `behind` does not name: every client has the proxy's address then.
+"""Detects a proxy that `behind` does not name: every client then has the proxy's address.
 
-Read from the end of the log, where nginx notes the headers that Cloudflare and load balancers add. One client alone
-can send such headers, so they count only when most of the last requests carry them.
+It reads the end of the log, where nginx records the headers that Cloudflare and load balancers add. A single client
+can send such headers, so they count only if most of the last requests carry them.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS: Final = 5.0
 _TAIL: Final = 1 << 16
-"""Bytes of the log that are looked at: some 150 requests."""
+"""The bytes of the log that are read: some 150 requests."""
 _LEAST: Final = 5
 _MOST_NAMED: Final = 3
 _HEALTH_CHECKS: Final = ("ELB-HealthChecker", "GoogleHC", "kube-probe")
-"""Health checks of a load balancer carry no such header, and come from itself."""
+"""Health checks of a load balancer come from itself and carry no such header."""
 
 
 class Forwarded:
-    """What was found, and who gets the notice."""
+    """The result, and the receiver of the notice."""
 
     def __init__(self, in_force: Callable[[], Plan], say: Callable[[Notice], None]) -> None:
         self._in_force, self._say = in_force, say
@@ -48,8 +48,8 @@ class Forwarded:
             await tick(LOOK_SECONDS)
 
     async def look(self) -> ProxyInFront | None:
-        """Which proxy; None for none. It is reported once."""
-        async with self._one_at_a_time:  # the watch and each `portico status` look
+        """The proxy; None if there is none. It is reported once."""
+        async with self._one_at_a_time:  # the watcher and each `portico status` look
             plan = self._in_force()
             if plan.knows_proxies:
                 self._found = None
@@ -69,14 +69,12 @@ class Forwarded:
         except OSError:
             return None
         self._size = size
-        read = map(
-            Request.parse, last_lines(log, _TAIL)
-        )  # the counter of the lines reports those that cannot be read
+        read = map(Request.parse, last_lines(log, _TAIL))  # the counter of the lines reports unreadable ones
         return judged(request for request in read if request)
 
 
 def judged(requests: Iterable[Request]) -> notices.BehindProxy | None:
-    """Whose headers most of these requests carry, with the addresses they came from. Pure."""
+    """The proxy whose headers most of these requests carry, and their addresses. Pure."""
     forwarded = (one for one in requests if one.forwarded is not None)
     seen = [(one.forwarded, one.client) for one in forwarded if not one.agent.startswith(_HEALTH_CHECKS)]
     kinds = Counter(kind for kind, _ in seen if kind)
@@ -89,7 +87,7 @@ def judged(requests: Iterable[Request]) -> notices.BehindProxy | None:
 
 
 def _is_near(client: str) -> bool:
-    """Whether that may be a proxy of one's own; a public address may be a stranger, who sends such headers himself."""
+    """Whether that may be the site's own proxy; a public address may be a stranger, who can send such headers."""
     try:
         return ipaddress.ip_address(client).is_private
     except ValueError:

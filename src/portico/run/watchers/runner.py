@@ -1,8 +1,8 @@
-"""Runs what looks beside the serving: whatever fails in it never ends the serving, and is started again.
+"""Runs the watchers beside the serving: a failure in one never ends the serving, and the watcher is restarted.
 
-A watcher is an endless run of rounds. After each it tells which of the things that it looked at failed: those are
-tried again in its next round, and the others were looked at all the same. An error that ends a watcher is told, and
-it is started anew after a pause.
+A watcher is an endless sequence of rounds. After each it reports which of its objects failed: those are
+retried in its next round, and the others were checked all the same. An error that ends a watcher is reported, and
+the watcher restarts after a delay.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from portico.ticks import Rounds
 
 
 class Watcher(NamedTuple):
-    """Each call of `rounds` starts it again. The name is what people read: "the log files"."""
+    """Each call of `rounds` restarts it. The name is shown to people: "the log files"."""
 
     name: str
     rounds: Callable[[], Rounds]
 
 
 class Watchers:
-    """All of one run. `say` hears what fails, when it is new, and what works again."""
+    """All watchers of one run. `say` gets new failures and recoveries."""
 
     def __init__(self, say: Callable[[notices.Notice], None]) -> None:
         self._say = say
         self._failures: failures.Failures = {}
 
     async def run(self, watcher: Watcher) -> None:
-        """For ever, or until the watcher has nothing to look at."""
+        """Runs forever, or until the watcher has nothing to check."""
         while True:
             try:
                 async with aclosing(watcher.rounds()) as rounds:
@@ -47,7 +47,7 @@ class Watchers:
             await asyncio.sleep(pause)
 
     def status(self) -> tuple[WatcherStatus, ...]:
-        """What fails now."""
+        """The current failures."""
         return tuple(
             WatcherStatus(
                 name, one.error, since=round(one.since, 3), last=round(one.at, 3), failures=one.count,
@@ -57,21 +57,21 @@ class Watchers:
         )  # fmt: skip
 
     def _failed(self, name: str, error: Exception) -> float:
-        """How long to wait, in seconds."""
+        """The delay in seconds."""
         now = time.time()
         self._become(failures.failed(self._failures, name, words(error), now))
         return (self._failures[name].due or now) - now
 
     def _looked(self, name: str, wrong: Mapping[str, Exception]) -> None:
         if not wrong and not self._failures:
-            return  # nearly always
+            return  # the usual case
         failed = {item: words(error) for item, error in wrong.items()}
         self._become(failures.looked(self._failures, name, failed, time.time()))
         if any(one.is_well for one in self._failures.values()):
             asyncio.get_running_loop().call_later(failures.STEADY_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
-        """Tell what has recovered, also of a watcher whose next round is far away."""
+        """Report recoveries, also those of a watcher whose next round is far away."""
         self._become(failures.swept(self._failures, time.time()))
 
     def _become(self, after: failures.Failures) -> None:

@@ -1,7 +1,7 @@
-"""How many requests were served: counted in nginx's log, as bytes, without reading a single line of it.
+"""Counts served requests: it counts lines in nginx's log as bytes, without parsing them.
 
-A gigabyte takes a second. Once a minute what was added is counted, so that nobody who asks waits for a day's log;
-a site that nobody visits costs one look at a file's size.
+A gigabyte takes a second. New lines are counted once a minute, so that a question never waits for a day's log;
+a site without visitors costs one look at a file's size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from portico.ticks import WELL, Rounds, tick
 LOOK_SECONDS = 60.0
 _PIECE = 1 << 20
 _NEAR = 1 << 16
-"""What the search for a time leaves to be read line by line."""
+"""The rest that a search for a time reads line by line."""
 _LONGEST_LINE = 1 << 18
 
 
@@ -42,7 +42,7 @@ class Served:
             await tick(LOOK_SECONDS)
 
     async def catch_up(self) -> None:
-        """Count what has been logged so far: the file is about to be put aside."""
+        """Count the lines so far: the file is about to be rotated."""
         await in_background(self._catch_up)
 
     async def tell(self) -> RequestCounts:
@@ -69,13 +69,13 @@ class Served:
             if file != self._file:
                 self._finish_old()
                 self._file, self._offset = file, 0
-            elif size < self._offset:  # cut short: another program truncated it
+            elif size < self._offset:  # another program truncated it
                 self._offset, self._began = 0, (file, 0)
             if size != self._offset:
                 self._offset = self._add(self._log, self._offset)
 
     def _finish_old(self) -> None:
-        """What came to the file before it was put aside, if it still lies beside the new one."""
+        """The lines added before the rotation, if the old file still exists."""
         old = self._log.with_name(f"{self._log.name}.1")
         try:
             if old.stat().st_ino == self._file:
@@ -93,7 +93,7 @@ class Served:
         try:
             with self._log.open("rb") as log:
                 inode, began = self._began
-                ours = began if os.fstat(log.fileno()).st_ino == inode else 0  # before are another run's
+                ours = began if os.fstat(log.fileno()).st_ino == inode else 0  # another run's before
                 return _count(log, max(ours, _offset_of(log, time.time() - seconds)))[0]
         except OSError:
             return Counts()
@@ -107,13 +107,13 @@ class Served:
 
 
 def _count(log: BinaryIO, offset: int) -> tuple[Counts, int]:
-    """What there is from there on, and where the last complete line ended."""
+    """The number of lines from there on, and where the last complete line ended."""
     found = Counts()
     while True:
         log.seek(offset)
         piece = log.read(_PIECE)
         end = piece.rfind(b"\n") + 1
-        if end == 0 and len(piece) == _PIECE:  # no line of nginx's is so long
+        if end == 0 and len(piece) == _PIECE:  # no line of nginx is that long
             offset = behind_hole(log.fileno(), offset + _PIECE)
             continue
         if end == 0:
@@ -123,7 +123,7 @@ def _count(log: BinaryIO, offset: int) -> tuple[Counts, int]:
 
 
 def _offset_of(log: BinaryIO, moment: float) -> int:
-    """Where the first line logged at or after that Unix time begins; lines are in order but for a quarter second."""
+    """The offset of the first line at or after that Unix time; lines are in order within a quarter second."""
     low, high = 0, os.fstat(log.fileno()).st_size
     while high - low > _NEAR:
         middle = (low + high) // 2
@@ -140,6 +140,6 @@ def _offset_of(log: BinaryIO, moment: float) -> int:
 
 
 def _time(line: bytes) -> float:
-    """What is no such line is older than everything."""
+    """A line in another format counts as the oldest."""
     request = Request.parse(line)
     return moment(request.time) if request else 0.0

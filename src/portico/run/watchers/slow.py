@@ -1,4 +1,4 @@
-"""The requests that run for long, as the workers tell of them (`link.slow`)."""
+"""Slow requests, as the workers report them (`link.slow`)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from portico.plan.paths import slow
 from portico.protocol.status import SlowRequest
 
 _STALE_SECONDS = 10.0
-"""Workers write once a second: an older file is one of a worker that was killed, or that cannot write."""
+"""Workers write once a second: an older file belongs to a worker that was killed, or cannot write."""
 
 
 _LONGEST, _MOST_BYTES, _MOST_FILES = 1 << 20, 1 << 23, 10_000
-"""Bytes of one file and of all, and how many: the app's user writes there."""
+"""The bytes of one file and of all, and the number: the app's user writes there."""
 
 
 def requests(runtime: str) -> tuple[SlowRequest, ...]:
-    """Of every worker, the oldest request first."""
+    """The slow requests of every worker, the oldest first."""
     found, size = list[SlowRequest](), 0
     for path, status in untrusted.files(slow(runtime), _MOST_FILES):
         with suppress(OSError, ValueError):  # it has just ended, or the app's user wrote something else there

@@ -1,4 +1,4 @@
-"""What the processes of a running site use, read from the kernel when a client asks."""
+"""The resource usage of a running site's processes, read from the kernel when a client asks."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def own_memory() -> int:
 
 
 def nginx(status: GatewayStatus) -> GatewayStatus:
-    """With its memory and its workers."""
+    """Includes its memory and its workers."""
     return replace(status, **_processes(status.pid)._asdict())
 
 
 def release(status: ReleaseStatus, wanted: int | None) -> ReleaseStatus:
-    """The same; `wanted` are the workers it is to have."""
+    """The same; `wanted` is the configured number of workers."""
     return replace(status, **_processes(status.pid)._asdict(), wanted_workers=wanted)
 
 
@@ -40,7 +40,7 @@ def queue(plans: Mapping[int, Plan]) -> Queue:
 
 
 def connections(listen: Collection[Address]) -> int:
-    """Client connections that are open at these addresses, each port counted once."""
+    """The open client connections at these addresses, each port counted once."""
     ports = "|".join(sorted({f"{address.port:04X}" for address in listen}))
     established = re.compile(rf": [0-9A-F]+:(?:{ports}) [0-9A-F]+:[0-9A-F]{{4}} 01 ".encode())
     found = 0

@@ -1,7 +1,7 @@
-"""What the workers tell (`link.report`): which code they have, that one could not load the app, how large they are.
+"""Reads the workers' reports (`link.report`): which code they run, that one could not load the app, their memory.
 
-The code of a release is what its first worker had. A worker that comes up with other code was started after somebody
-changed the files in place; so was one that is started after a rollback to a release whose files are gone.
+A release's code is that of its first worker. A worker with other code was started after a change of
+the files in place, or after a rollback to a release whose files are gone.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS = 1.0
 _LARGEST, _MOST_BYTES = 16 << 20, 256 << 20
-"""Bytes of a source file that is compared, and of all of them."""
+"""The bytes of a compared source file, and of all of them."""
 _NAME = re.compile(r"(?P<server>[1-9][0-9]{0,9})-(?P<worker>[1-9][0-9]{0,9}|failed)\.json")
 _MOST_FILES, _MOST_SOURCES, _LONGEST_NAME, _LONGEST_ERROR = 10_000, 5_000, 4_096, 500
-"""The app's user writes there; a worker keeps to less."""
+"""The app's user writes there; a worker stays below the limit."""
 _LONGEST, _MOST_TOLD = 1 << 21, 1 << 26
-"""Bytes of one file, and of all that are kept in memory."""
+"""The bytes of one file, and of all that are kept in memory."""
 
 
 class _Told(msgspec.Struct):
-    """As `link.report` writes it."""
+    """The report that `link.report` writes."""
 
     code: Annotated[
         dict[Annotated[str, msgspec.Meta(max_length=_LONGEST_NAME)], Count],
@@ -51,7 +51,7 @@ class _Told(msgspec.Struct):
 
 
 class Workers:
-    """Looked at once a second; `said` are the notices of it, each said once."""
+    """Runs once a second; `said` are its notices, each sent once."""
 
     def __init__(self, running: Running, say: SayNews) -> None:
         self._running, self._say = running, say
@@ -60,7 +60,7 @@ class Workers:
         self._said: set[tuple[object, ...]] = set()
 
     async def watch(self) -> Rounds:
-        """One look a round."""
+        """One look per round."""
         while True:
             plans, pids = dict(self._running.plans), self._running.pids()
             for item in await in_background(lambda: self._look(plans, pids)):  # noqa: B023  awaited in this turn
@@ -69,7 +69,7 @@ class Workers:
             await tick(_LOOK_SECONDS)
 
     def status(self, release: ReleaseStatus) -> ReleaseStatus:
-        """With what its workers tell of themselves."""
+        """Adds the workers' own reports."""
         number, found = release.number, self._of(release.pid)
         pids, names = self._others(number, found)
         failed = self._read.get(f"{release.pid}-failed.json")
@@ -82,7 +82,7 @@ class Workers:
         )
 
     def changed_on_disk(self, number: int) -> tuple[str, ...]:
-        """The source files of that release that are not on the disk any more as its first worker had them."""
+        """The source files of that release that have changed on disk since its first worker loaded them."""
         plan, code = self._running.plans.get(number), self._code.get(number)
         if plan is None or not code:
             return ()
@@ -92,7 +92,7 @@ class Workers:
             return ()
 
     def _max_memory(self, number: int) -> int:
-        """What is configured for the workers of that release; 0 for none."""
+        """The configured number for the workers of that release; 0 for none."""
         plan = self._running.plans.get(number)
         return int(float(plan.server.env.get("PORTICO_MAX_MEMORY", 0))) if plan else 0
 
@@ -100,7 +100,7 @@ class Workers:
         servers, read = {str(pid) for pid in pids.values()}, dict[str, tuple[os.stat_result, _Told]]()
         for directory in {workers(plan.runtime) for plan in plans.values()}:
             read |= self._read_all(directory, servers)
-        self._read = read  # at once: `status` looks meanwhile
+        self._read = read  # at once: `status` may look meanwhile
         self._code = {number: code for number, code in self._code.items() if number in plans}
         found = [item for number in plans for item in self._of_release(number, pids.get(number))]
         new = [(key, item) for key, item in found if key not in self._said]
@@ -137,7 +137,7 @@ class Workers:
         return sorted(pids), sorted(names)
 
     def _read_all(self, directory: str, servers: set[str]) -> dict[str, tuple[os.stat_result, _Told]]:
-        """The files of these servers, each read when it is new; those of processes that are gone are removed."""
+        """The files of these servers, each read when it is new; those of exited processes are removed."""
         known, size = dict[str, tuple[os.stat_result, _Told]](), 0
         for path, found in untrusted.files(directory, _MOST_FILES):
             match = _NAME.fullmatch(path.name)
@@ -181,7 +181,7 @@ def _changed(directory: Path, code: dict[str, int]) -> tuple[str, ...]:
 
 
 def _content(path: Path) -> bytes | None:
-    """None for a file that is not ordinary."""
+    """None if it is not a regular file."""
     try:
         with open(path, "rb", opener=untrusted.unblocked) as file:
             return file.read(_LARGEST)

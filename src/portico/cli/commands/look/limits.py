@@ -83,7 +83,7 @@ def _asked(runtime: str) -> Status:
 
 
 def _banned(state: Path) -> tuple[Ban, ...]:
-    """Read from the configuration of the site, which may not be running."""
+    """Read from the site's ban list on disk, because the site may not be running."""
     try:
         kept = untrusted.read_json(bans(str(state)), Kept)
     except (OSError, ValueError):

@@ -98,7 +98,7 @@ def command(
 
 
 def _say_unread(reader: _Reader) -> None:
-    """Report the lines that were unreadable since the last call."""
+    """Report the lines that were unreadable since the last report."""
     for what in reader.complaints():
         output.say(what)
 

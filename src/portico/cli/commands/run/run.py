@@ -150,8 +150,8 @@ def _said(
 
 
 def patient(gathered: Gathered) -> Plan:
-    """The plan. If only one process was measured, the time to become healthy grows with the import time: workers
-    share the cores, so three times the import time is added."""
+    """The plan with more time to become healthy: one process measured the import time, but workers share the cores,
+    so three times that time is added."""
     health = gathered.plan.health
     seconds = math.ceil(health.start_seconds + 3 * gathered.import_seconds)
     return replace(gathered.plan, health=replace(health, start_seconds=float(seconds)))

@@ -1,6 +1,6 @@
 """The answers in nginx's cache as files: their contents, and how to delete one.
 
-nginx has no command for that. It treats a missing file, or one with an unknown version, as not cached: a small
+nginx has no command to delete one. It treats a missing file, or one with an unknown version, as not cached: a small
 file without a version replaces the old one, and the old one's version is cleared. This disturbs neither a client
 that is receiving the old answer nor nginx's own bookkeeping.
 """
@@ -59,7 +59,7 @@ def _name(path: Path) -> str:
 
 
 def _under_way(head: bytes) -> float:
-    """How long the answer took, in seconds: the worker's figure, plus the missing part of a second."""
+    """How long the answer took, in seconds: its time in the queue and with the app."""
     found = _NUMBERS.search(head)
     if not found:
         return _UNKNOWN_SECONDS
