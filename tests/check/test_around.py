@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from portico.check.model import Setting
 from portico.check.system.around import free_space, kernel, looked_up, own_addresses
 from portico.check.system.managers import unread_findings
 from portico.check.system.names import name_findings
@@ -124,3 +125,15 @@ def test_settings_of_another_server_are_named_with_the_option(
     write_files(tmp_path, {name: text})
     found = list(unread_findings(AppFacts(app="a:b", directory=str(tmp_path)), tmp_path, ()))
     assert [one.hint for one in found] == ([f"in portico.toml: {hint}"] if hint else [])
+
+
+def test_what_the_app_s_process_says_writes_sizes_alone(tmp_path: Path) -> None:
+    """Whoever has broken into the app says what stands in gunicorn.conf.py."""
+    note = (
+        'gunicorn.conf.py is not used; in portico.toml say workers.count = 4, request_timeout = "60s", '
+        'nginx.server = "access_log /etc/cron.d/x combined;", nginx = "/srv/evil", behind = "0.0.0.0/0"'
+    )
+    facts = AppFacts(app="a:b", directory=str(tmp_path), notes=[note])
+    (found,) = unread_findings(facts, tmp_path, ())
+    keys = [fix.key for fix in found.fixes if isinstance(fix, Setting)]
+    assert keys == [("workers", "count"), ("request_timeout",)]

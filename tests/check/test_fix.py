@@ -104,6 +104,31 @@ def test_rights_are_taken_and_none_is_given(home: Path) -> None:
     assert stat.S_IMODE((home / "a").stat().st_mode) == 0o775
 
 
+def test_what_may_be_elsewhere_or_is_for_everybody_keeps_its_rights(home: Path) -> None:
+    write_files(home, {"a/secret": "X=1"})
+    (home / "secret").hardlink_to(home / "a/secret")
+    (home / "a/secret").chmod(0o644)
+    with pytest.raises(PermissionError, match="another name"):
+        without_rights(home / "secret", stat.S_IROTH, OWN)
+    (home / "a").chmod(0o1777)
+    with pytest.raises(PermissionError, match="for everybody"):
+        without_rights(home / "a", stat.S_IWOTH, OWN)
+    assert stat.S_IMODE((home / "a").stat().st_mode) == 0o1777
+
+
+def test_the_app_does_not_say_where_rights_are_taken(home: Path) -> None:
+    """Its process may be broken into: it names /tmp, or a folder of root's, as its own."""
+    write_files(home, {"site/app.py": APP, "elsewhere/app.py": APP})
+    home.chmod(0o755)
+    for name in ("site", "elsewhere"):
+        (home / name / "app.py").chmod(0o666)
+    facts = AppFacts(app="app:app", directory=str(home / "elsewhere"))
+    site = Site(Options(), facts, str(home / "site"), "shop")
+    found = [fix.path for one in mode_findings(site, PLACE, {}) for fix in one.fixes if isinstance(fix, Mode)]
+    assert str(home / "site/app.py") in found
+    assert not [path for path in found if "elsewhere" in path]
+
+
 def test_no_link_is_followed(home: Path) -> None:
     write_files(home, {"real/secret": "X=1"})
     (home / "real/secret").chmod(0o644)

@@ -12,10 +12,11 @@ import pytest
 
 from portico.errors import PorticoError
 from portico.plan.model import Plan, PlannedBans
+from portico.plan.web.refusals import GUESS, STATUSES
 from portico.protocol.commands import LiftBans
 from portico.run.watchers import ban_list
 from portico.run.watchers.ban_list import BanList, Kept
-from portico.run.watchers.bans import ALL, Bans
+from portico.run.watchers.bans import ALL, GUESSERS, Bans
 
 V4, V6 = "203.0.113.7", "2001:db8:0:7::1"
 
@@ -91,6 +92,32 @@ def test_who_is_spared(tmp_path: Path, client: str, fields: dict[str, Any]) -> N
     site = Site(tmp_path)
     site.asked(client, 50, **fields)
     assert site.files == set()
+
+
+@pytest.mark.parametrize(
+    ("client", "fields", "is_counted"),
+    [
+        (V4, {"forwarded": "proxy"}, True),
+        (V4, {"fetch_site": "cross-site"}, True),
+        ("10.1.2.3", {}, True),
+        ("10.1.2.3", {"forwarded": "proxy"}, False),
+    ],
+)
+def test_one_more_header_does_not_end_the_count_of_guesses(
+    tmp_path: Path, client: str, fields: dict[str, Any], *, is_counted: bool
+) -> None:
+    planned = PlannedBans(f"{tmp_path}/guessing", 20, 60.0, False, ("127.0.0.0/8",), True, "access.users")
+    log = tmp_path / "access.log"
+    log.touch()
+    plan = SimpleNamespace(runtime=str(tmp_path), state=str(tmp_path), access_log=str(log), guesses=planned)
+    bans = Bans(lambda: cast("Plan", plan), GUESSERS)
+    bans._look()
+    line = {"client": client, "status": STATUSES[GUESS], "refused_by": GUESS} | fields
+    log.write_text((json.dumps(line, separators=(",", ":")) + "\n") * 20)
+    bans._look()
+    status = bans.status()
+    assert status
+    assert bool(status.latest) is is_counted
 
 
 def test_people_behind_the_same_address_spare_it(tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ def without_rights(path: Path, bits: int, owners: frozenset[int]) -> None:
         found = os.fstat(number)
         if found.st_uid not in owners:
             raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
+        if not stat.S_ISDIR(found.st_mode) and found.st_nlink > 1:
+            raise PermissionError(errno.EPERM, "it has another name, too, perhaps elsewhere", str(path))
+        if found.st_mode & stat.S_ISVTX:
+            raise PermissionError(errno.EPERM, "it is a folder for everybody", str(path))
         os.fchmod(number, found.st_mode & 0o7777 & ~bits)
 
 

@@ -22,8 +22,8 @@ _LONGEST = 1 << 16
 _OPTION = re.compile(r'[\w.]+ = (?:\d+|"[^"]*")')
 _NOTHING_TO_SAY = "is Portico's part"
 """So ends the note about a file of which nothing has to be said again."""
-_FOR_A_PERSON = ("user", "app")
-"""Options that no file of another server decides."""
+_SIZES = re.compile(r'workers\.(?:count|threads|max_requests) = \d{1,6}|request_timeout = "\d{1,6}s"')
+"""What `--fix` may write of these: the app's own process says what is in the file, and it may be broken into."""
 _UWSGI = {
     "processes": "workers.count = {}", "workers": "workers.count = {}", "threads": "workers.threads = {}",
     "harakiri": 'request_timeout = "{}s"', "max-requests": "workers.max_requests = {}",
@@ -125,8 +125,8 @@ def _unread(name: str, what: str, options: list[str]) -> Finding:
     hint = (
         f"in portico.toml: {', '.join(options)}" if options else "remove it, or say the same in portico.toml"
     )
-    pairs = [one.partition(" = ") for one in options]
-    fixes = [Setting(tuple(key.split(".")), value) for key, _, value in pairs if key not in _FOR_A_PERSON]
+    pairs = [one.partition(" = ") for one in options if _SIZES.fullmatch(one)]
+    fixes = [Setting(tuple(key.split(".")), value) for key, _, value in pairs]
     return warning(name, what, hint, "unread-settings", fixes)
 
 

@@ -89,7 +89,7 @@ def _writable(site: Site, place: Place) -> Iterator[Finding]:
     if _may_anybody(file, stat.S_IWOTH):
         what = "any user of this machine can change what Portico does"
         yield warning(str(file), what, f"chmod o-w {file}", "code-mode", [Mode(str(file), "o-w")])
-    found = [path for path in _code(site, place) if _may_anybody(path, stat.S_IWOTH)]
+    found = [path for path in _code(site, place) if _may_anybody(path, stat.S_IWOTH) and not _is_shared(path)]
     if found:
         shown = ", ".join(map(str, found[:_MOST_NAMED])) + (
             f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
@@ -100,10 +100,22 @@ def _writable(site: Site, place: Place) -> Iterator[Finding]:
         yield warning(shown if len(found) == 1 else top, what, f"chmod -R o-w {top}", "code-mode", fixes)
 
 
+def _is_shared(path: Path) -> bool:
+    """A folder like /tmp, where everybody may write, and change what is one's own."""
+    try:
+        return bool(path.lstat().st_mode & stat.S_ISVTX)
+    except OSError:
+        return False
+
+
 def _code(site: Site, place: Place) -> Iterator[Path]:
-    """The app's own files and folders, and where its packages are. No link is followed."""
-    count = 0
-    for top, folders, files in os.walk(site.facts.directory if site.has_app else site.directory):
+    """The app's own files and folders, and where its packages are. No link is followed.
+
+    The app says where its module is; that counts below the site's folder alone.
+    """
+    count, where = 0, os.path.realpath(site.directory)
+    own = os.path.realpath(site.facts.directory) if site.has_app else where
+    for top, folders, files in os.walk(own if f"{own}/".startswith(f"{where}/") else where):
         folders[:] = [one for one in folders if one not in ("node_modules", ".git", "__pycache__")]
         yield Path(top)
         for name in files:

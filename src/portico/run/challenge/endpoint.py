@@ -48,7 +48,10 @@ class Endpoint:
         if found is None:
             return _refused("404 Not Found")
         planned, keys = found
-        said = dict(urllib.parse.parse_qsl(request.query, max_num_fields=8))
+        try:
+            said = dict(urllib.parse.parse_qsl(request.query, max_num_fields=8))
+        except ValueError:
+            return _refused("403 Forbidden")
         client, for_, now = request.headers.get("x-client", ""), said.get("client", ""), self._now()
         if not puzzle.is_same(client, for_):
             return _refused("403 Forbidden")

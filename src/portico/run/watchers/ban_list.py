@@ -34,7 +34,9 @@ class BanList:
     clients.
     """
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, longest: float = LONGEST_SECONDS) -> None:
+        """`longest`: seconds of a ban at most."""
+        self._longest = longest
         self.banned = {one.client: one for one in kept.banned[:MOST_BANNED]}
         self._former = {one.client: one for one in kept.former[:MOST_REMEMBERED]}
         self._suspects: dict[str, _Suspect] = {}
@@ -106,7 +108,7 @@ class BanList:
             return
         former = self._former.pop(client, None)
         times = former.times + 1 if former and now - former.until < REMEMBERED_SECONDS else 1
-        length = max(seconds, min(LONGEST_SECONDS, seconds * 2.0 ** min(times - 1, 32)))
+        length = max(seconds, min(self._longest, seconds * 2.0 ** min(times - 1, 32)))
         self.banned[client] = Ban(client, round(now, 3), round(now + length, 3), probes, times)
         self.total += 1
         self.version += 1

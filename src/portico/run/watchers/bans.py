@@ -26,12 +26,12 @@ from portico.place import untrusted
 from portico.plan.model import Plan, PlannedBans
 from portico.plan.paths import banned, bans, guesses, guessing
 from portico.plan.web.refusals import GUESS, SCANNER, STATUSES
-from portico.plan.web.unwanted.bans import client_of, file_names
+from portico.plan.web.unwanted.bans import NEVER, client_of, file_names
 from portico.protocol.answers import Lifted
 from portico.protocol.commands import LiftBans
 from portico.protocol.status import BansStatus
 from portico.run.background import in_background
-from portico.run.watchers.ban_list import BanList, Kept
+from portico.run.watchers.ban_list import LONGEST_SECONDS, BanList, Kept
 from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS, _SAVE_SECONDS = 0.5, 2.0
@@ -54,12 +54,15 @@ class Kind(NamedTuple):
     mark: bytes
     status: int
     spares: bool
-    """Whether a client with more other answers is spared."""
+    """Whether a client with more other answers is spared, or one behind a proxy, or sent by another page."""
+    longest: float = LONGEST_SECONDS
+    """Seconds of a ban at most."""
 
 
 SCANNERS = Kind(lambda plan: plan.bans, banned, bans, f'"refused_by":"{SCANNER}"'.encode(), 0, spares=True)
 GUESSERS = Kind(
-    lambda plan: plan.guesses, guessing, guesses, f'"refused_by":"{GUESS}"'.encode(), STATUSES[GUESS], spares=False
+    lambda plan: plan.guesses, guessing, guesses, f'"refused_by":"{GUESS}"'.encode(), STATUSES[GUESS], spares=False,
+    longest=600.0,
 )  # fmt: skip
 
 
@@ -81,7 +84,7 @@ class Bans:
         self._in_force, self._kind = in_force, kind
         self._one_at_a_time = asyncio.Lock()
         self._follower: Follower | None = None
-        self._list = BanList(Kept())
+        self._list = BanList(Kept(), self._kind.longest)
         self._planned: PlannedBans | None = None
         self._written: set[str] = set()
         self._placed, self._saved, self._saved_at = -1, 0, 0.0
@@ -142,11 +145,11 @@ class Bans:
         if planned is None:
             untrusted.remove_tree(self._kind.directory(plan.runtime))
             Path(self._kind.file(plan.state)).unlink(missing_ok=True)
-            self._list, self._follower, self._written = BanList(Kept()), None, set()
+            self._list, self._follower, self._written = BanList(Kept(), self._kind.longest), None, set()
         else:
             if self._planned is None:
                 self._list, self._follower = (
-                    BanList(_kept(self._kind.file(plan.state))),
+                    BanList(_kept(self._kind.file(plan.state)), self._kind.longest),
                     Follower(Path(plan.access_log)),
                 )
             directory = Path(planned.directory)
@@ -170,10 +173,10 @@ class Bans:
     def _count(self, line: bytes, planned: PlannedBans, now: float) -> None:
         if self._kind.mark in line:
             request = Request.parse(line)
-            if request and self._counts(request):
+            if request:
                 with suppress(ValueError):
                     client = client_of(request.client, by_network=planned.by_network)
-                    if not is_spared(client, planned.never):
+                    if self._counts(request, client) and not is_spared(client, planned.never):
                         self._list.probe(
                             client, now, planned.after, planned.seconds, spares=self._kind.spares
                         )
@@ -183,8 +186,10 @@ class Bans:
                 if found.status < 400 and not found.refused_by:
                     self._list.answered(client_of(found.client, by_network=planned.by_network))
 
-    def _counts(self, request: Request) -> bool:
+    def _counts(self, request: Request, client: str) -> bool:
         is_try = self._kind.status in (0, request.status)  # not a client that is refused already
+        if not self._kind.spares:  # anybody can send one more header; a proxy nearby stands for many people
+            return is_try and not (request.forwarded and is_spared(client, NEVER))
         return is_try and request.fetch_site in _OF_PEOPLE and not request.forwarded
 
     def _put_in_place(self, now: float, *, at_once: bool = False) -> None:

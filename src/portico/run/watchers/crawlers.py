@@ -148,12 +148,15 @@ class CrawlerNames:
         for claim in [one for one, answer in self._known.items() if answer.until <= now]:
             del self._known[claim]
         forged = {claim.address for claim, answer in self._known.items() if answer.is_forged}
+        true = {claim.address for claim, answer in self._known.items() if not answer.is_forged}
+        by = planned.by_network
+        spared = {
+            client_of(address, by_network=by) for address in true
+        }  # a neighbour of theirs costs them nothing
         wanted = {
             name
-            for address in forged
-            for name in file_names(
-                client_of(address, by_network=planned.by_network), by_network=planned.by_network
-            )
+            for client in {client_of(address, by_network=by) for address in forged} - spared
+            for name in file_names(client, by_network=by)
         }
         for name in wanted - self._written:
             Path(planned.directory, name).touch(mode=0o644)

@@ -96,12 +96,11 @@ def _asked(web: Web, found: Challenge) -> list[Directive]:
         table = [("default", ""), *((net, "1") for net in found.exempt)]
         why = "1 for networks that the limits do not count: no pass is asked of them"
         made.append(entries("geo", exempt, table=table, why=why, cause=found.exempt_cause))
-    rows = [("~^OPTIONS:", ""), *([("~:1$", "")] if exempt else [])]
     made.append(
         entries(
-            "map", f"$request_method:{exempt}", asked, cause=cause,
-            table=[("default", variable(web, "without_pass")), *rows],
-            why="who is asked for a pass: no preflight, which carries no cookies",
+            "map", exempt, asked, cause=cause,
+            table=[("default", variable(web, "without_pass")), *([("1", "")] if exempt else [])],
+            why="who is asked for a pass: every method, since some apps answer OPTIONS with the view itself",
         )
     )  # fmt: skip
     if found.is_always:
