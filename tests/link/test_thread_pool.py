@@ -22,7 +22,7 @@ def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tm
         listener.setblocking(False)
         with select.epoll() as other:  # a worker that is woken first, and is killed before it accepts
             other.register(listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
-            sleeper = threading.Thread(target=other.poll, args=(5,), daemon=True)
+            sleeper = threading.Thread(target=other.poll, args=(60,), daemon=True)
             sleeper.start()
 
             def serve(connection: Connection, slot: Slot) -> None:

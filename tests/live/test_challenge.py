@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from portico.run.challenge.puzzle import solution
 from tests.support import Served, portico, served
@@ -63,6 +63,8 @@ preset = "strict"
 [limits]
 exempt = ["198.51.100.0/24"]
 """
+WAIT_MS = 120_000
+expect.set_options(timeout=WAIT_MS)
 HTML = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
 
 
@@ -82,6 +84,13 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=chromium)
         yield started
         started.close()
+
+
+def visitor(browser: Browser, **how: bool) -> BrowserContext:
+    """A browser of somebody's own, patient with a busy machine."""
+    made = browser.new_context(**how)  # type: ignore[arg-type]
+    made.set_default_timeout(WAIT_MS)
+    return made
 
 
 def client(run: Served, address: str) -> httpx.Client:
@@ -105,13 +114,13 @@ def solve(someone: httpx.Client) -> httpx.Response:
 
 
 def test_a_browser_gets_to_the_page_and_keeps_its_pass(site: Served, browser: Browser) -> None:
-    context = browser.new_context()
+    context = visitor(browser)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if "Policy" in said.text else None)
     page.goto(f"{site.url}/search?q=tea#more")
-    expect(page.get_by_role("heading")).to_have_text("found by GET", timeout=60_000)
+    expect(page.get_by_role("heading")).to_have_text("found by GET")
     assert page.url == f"{site.url}/search?q=tea#more"
     (cookie,) = context.cookies()
     assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("portico_pass", True, "Lax")
@@ -123,33 +132,33 @@ def test_a_browser_gets_to_the_page_and_keeps_its_pass(site: Served, browser: Br
 
 
 def test_a_form_is_not_lost(site: Served, browser: Browser) -> None:
-    context = browser.new_context()
+    context = visitor(browser)
     page = context.new_page()
     page.goto(f"{site.url}/form")
     page.get_by_role("textbox").fill("tea")
     page.get_by_role("button").click()
-    expect(page.get_by_role("status")).to_contain_text("has not arrived", timeout=60_000)
+    expect(page.get_by_role("status")).to_contain_text("has not arrived")
     expect(page.get_by_role("button", name="Go back")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("textbox")).to_have_value("tea", timeout=60_000)
+    expect(page.get_by_role("textbox")).to_have_value("tea")
     page.get_by_role("button").click()
-    expect(page.get_by_role("heading")).to_have_text("found by POST", timeout=60_000)
+    expect(page.get_by_role("heading")).to_have_text("found by POST")
     context.close()
 
 
 def test_without_scripts_or_cookies_the_page_says_what_is_missing(site: Served, browser: Browser) -> None:
-    context = browser.new_context(java_script_enabled=False)
+    context = visitor(browser, java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site.url}/search")
     said = page.locator("noscript p")
     expect(said).to_be_visible(timeout=60_000)
     expect(said).to_contain_text("The check needs a script")
     context.close()
-    context = browser.new_context()
+    context = visitor(browser)
     page = context.new_page()
     page.route("**/-/challenge?*", lambda route: route.fulfill(status=204))  # the cookie gets lost
     page.goto(f"{site.url}/search")
-    expect(page.get_by_role("status")).to_contain_text("The check needs a cookie", timeout=60_000)
+    expect(page.get_by_role("status")).to_contain_text("The check needs a cookie")
     expect(page.get_by_role("button", name="Try again")).to_be_focused()
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
@@ -220,8 +229,9 @@ def test_limits_shows_who_was_asked_and_how_many_got_a_pass(site: Served) -> Non
         ]
         return found
 
+    # Others of this site were asked, too; what an answer adds to the log is written after it.
+    until(lambda: {"client": "2001:db8:9:9::/64", "count": 51} in told()["clients"], told)
     until(lambda: told()["asked"] >= 51 and told()["passes"] >= 1, told)
-    assert {"client": "2001:db8:9:9::/64", "count": 51} in told()["clients"]
     shown = portico("limits", cwd=site.directory).stdout
     assert "asked for a pass" in shown
     assert re.search(r"    51  2001:db8:9:9::/64", shown)
@@ -260,8 +270,9 @@ def test_exempt_networks_are_not_asked(site: Served) -> None:
 
 
 def test_wrong_solutions_are_limited(site: Served) -> None:
-    with client(site, "203.0.113.8") as guesser:
-        statuses = [guesser.post("/-/challenge?seed=1").status_code for _ in range(40)]
+    with client(site, "203.0.113.8") as guesser, ThreadPoolExecutor(20) as threads:
+        asked = [threads.submit(guesser.post, "/-/challenge?seed=1") for _ in range(40)]
+        statuses = [one.result().status_code for one in asked]
     assert set(statuses) == {403, 429}
 
 
@@ -283,7 +294,10 @@ def test_passes_outlive_a_change_of_the_keys(site: Served) -> None:
         before, old = path.read_bytes(), someone.cookies["portico_pass"]
         kept = json.loads(before)
         kept["current"]["made"] = 0.0
-        path.write_text(json.dumps(kept))
+        older = path.with_suffix(".older")
+        older.write_text(json.dumps(kept))
+        older.chmod(0o600)
+        older.replace(path)  # whoever reads half of it makes new keys
         until(lambda: json.loads(path.read_bytes())["current"]["secret"] != kept["current"]["secret"])
 
         def is_new() -> bool:
