@@ -24,7 +24,7 @@ from portico.check.system.managers import manager_findings
 from portico.check.system.modes import mode_findings
 from portico.check.system.names import name_findings
 from portico.place.owner import as_user
-from portico.project.gather import Gathered
+from portico.project.gathered import Gathered
 from portico.site.facts import AppFacts, AppSettings
 
 

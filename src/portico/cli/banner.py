@@ -10,7 +10,7 @@ from portico.cli.output import bad, faint, good, strong, warned
 from portico.plan.model import Plan
 from portico.plan.notes.reachable import on_all
 from portico.plan.web.files.statics import served
-from portico.project.gather import Gathered
+from portico.project.gathered import Gathered
 from portico.run.gateway.programs import program_of
 from portico.values import Duration, Size, counted
 

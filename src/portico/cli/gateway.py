@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from portico.cli import output
-from portico.cli.commands.run.run import end
 from portico.cli.journal import Priority
 from portico.cli.notices import priority, sentence
 from portico.cli.screen import Screen
@@ -19,13 +18,13 @@ from portico.run.host.state import Status
 from portico.run.supervisor.loop import run
 
 
-def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> None:
-    """Serve all sites until a signal ends the run; ends in the same way as the run. Raises PorticoError."""
+def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> int:
+    """Serve all sites until a signal ends the run; returns the exit code. Raises PorticoError."""
     several = Several(apps, flags)
     place = several.place()
     sites, screen = Sites(place, lambda: several.look(place)), Screen()
     try:
-        code = run(
+        return run(
             host_plan((), place),
             say=lambda item: _say(item, sites, place, screen),
             replan=sites.replan,
@@ -33,7 +32,6 @@ def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> None:
         )
     finally:
         screen.close()
-    end(code)
 
 
 def _say(item: notices.Notice, sites: Sites, place: Place, screen: Screen) -> None:

@@ -21,7 +21,7 @@ from portico.site.upstream_server import Server
 
 if TYPE_CHECKING:
     from portico.project.declared import Declared
-    from portico.project.gather import Gathered
+    from portico.project.gathered import Gathered
     from portico.run.supervisor.ahead import Begin
 
 

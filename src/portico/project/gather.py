@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.place.owner import environment, groups
-from portico.plan.model import Plan
 from portico.project import asked
 from portico.project.declared import Declared, declared
 from portico.project.folders import fenced, is_served, real_folders
+from portico.project.gathered import Gathered
 from portico.project.named import as_config, config_file, is_directory, moved, named_by_file, where_is
 from portico.project.own_files import refuse_unreadable
 from portico.project.rights import exposed, refuse_gateway_s_own
@@ -25,19 +25,6 @@ from portico.site.resolve import own_directory, resolve, site_name
 
 if TYPE_CHECKING:
     from portico.run.supervisor.ahead import Begin
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """The three nouns of one site."""
-
-    site: Site
-    place: Place
-    plan: Plan
-    import_seconds: float = 0.0
-    """How long the app took to answer; most of it is its import."""
-    import_memory: int = 0
-    """The memory in bytes of the process that asked the app, after loading it; 0: no app was asked."""
 
 
 def gather(

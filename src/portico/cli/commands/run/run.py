@@ -31,7 +31,8 @@ from portico.log.reader import request_reader
 from portico.plan.model import Plan
 from portico.plan.paths import live_path, socket_aliases, without_rules
 from portico.project.expected import keep
-from portico.project.gather import Gathered, gather
+from portico.project.gather import gather
+from portico.project.gathered import Gathered
 from portico.project.sites import is_several, refuse_config
 from portico.protocol import notices
 from portico.run.supervisor.early_signals import Ended, end_at_once, hold
@@ -70,7 +71,7 @@ def command(apps: tuple[str, ...], config: str | None, gateway: str, **flags: An
         refuse_config(config)
         from portico.cli.gateway import serve_sites
 
-        serve_sites(apps, given(flags))
+        end(serve_sites(apps, given(flags)))
     else:
         serve(apps[0] if apps else None, config, given(flags), gateway)
 
