@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from portico.site.keys import Key, keys, sections, table_keys
+from portico.site.keys import Key, keys, purpose, sections, table_keys
 from portico.site.options.access import Access
 from portico.site.options.edge import Edge
 
@@ -20,7 +20,7 @@ def json_schema() -> dict[str, Any]:
         }
         table = {"type": "object", "additionalProperties": False, "properties": inner}
         top[name] = {
-            "description": (section.__doc__ or "").strip(),
+            "description": purpose(section),
             "anyOf": [table, inner[section.shorthand]],
         }
     top |= {name: _tables(name, struct) for name, struct in (("access", Access), ("routes", Edge))}
@@ -35,7 +35,7 @@ def json_schema() -> dict[str, Any]:
 
 def _tables(name: str, struct: type[Access]) -> dict[str, Any]:
     return {
-        "description": (struct.__doc__ or "").strip(),
+        "description": purpose(struct),
         "type": "object",
         "additionalProperties": {
             "type": "object",

@@ -1,4 +1,4 @@
-"""The options as a flat list of dotted keys, read from their declaration in `model`."""
+"""The options as a flat list of dotted keys, read from their declaration in `site.options`."""
 
 from __future__ import annotations
 
@@ -89,6 +89,11 @@ def sections() -> dict[str, type[Section]]:
     """Each table of portico.toml by its name."""
     hints = typing.get_type_hints(Options)
     return {name: hint for name, hint in hints.items() if _is_section(hint)}
+
+
+def purpose(table: type[msgspec.Struct]) -> str:
+    """What the table is for, as one line: its docstring."""
+    return " ".join((table.__doc__ or "").split())
 
 
 def flag_keys() -> dict[str, Key]:

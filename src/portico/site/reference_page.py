@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from portico.site.keys import Key, access_keys, flag_keys, keys, route_keys, sections
+from portico.site.keys import Key, access_keys, flag_keys, keys, purpose, route_keys, sections
 from portico.site.options.access import Access
 from portico.site.options.edge import Edge
 
@@ -26,13 +26,13 @@ def reference_page() -> str:
     lines += _index()
     for key in keys():
         lines += _section_head(key) + _entry(key)
-    lines += ['## [access."/admin"]', "", (Access.__doc__ or "").strip(), ""]
+    lines += ['## [access."/admin"]', "", purpose(Access), ""]
     lines += [
         "One table a path, which may have placeholders; see [access.md](access.md). There is no flag.",
         "",
     ]
     lines += [line for key in access_keys() for line in _route_entry("access.<path>", key)]
-    lines += ['## [routes."/import/<int:id>"]', "", (Edge.__doc__ or "").strip(), ""]
+    lines += ['## [routes."/import/<int:id>"]', "", purpose(Edge), ""]
     lines += ["One table a URL rule, in Flask's spelling; see [routes.md](routes.md). There is no flag.", ""]
     lines += ["Each key of `[access]` is allowed here, too, and applies to this route alone.", ""]
     own = [key for key in route_keys() if key not in access_keys()]
@@ -92,7 +92,7 @@ def _section_head(key: Key) -> list[str]:
     name, _, last = key.name.partition(".")
     section = sections().get(name)
     first = section and next(iter(msgspec.structs.fields(section))).name == last
-    return [f"## [{name}]", "", (section.__doc__ or "").strip(), ""] if section and first else []
+    return [f"## [{name}]", "", purpose(section), ""] if section and first else []
 
 
 def _entry(key: Key) -> list[str]:

@@ -27,6 +27,7 @@ class Metrics(Section, frozen=True):
             "File whose first line is the password, as Basic with any name or as Bearer; Portico alone reads it, "
             "at each request. Default: one that Portico makes, `look.password` in the state directory.",
             example="metrics.password",
+            is_read=True,
         ),
     ] = ""
 
