@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from portico.cli import output
-from portico.cli.words import cut, lasting
+from portico.cli.words import cut, lasting, mebibytes
 from portico.protocol.feed import Error, Item, Mark, Now, Route
 from portico.protocol.status import GatewayStatus, Queue, ReleaseStatus, SiteStatus, SlowRequest
 from portico.values import counted
@@ -85,7 +85,7 @@ def _flow(status: SiteStatus, now: Now, width: int) -> list[str]:
     own = f"{rate(now.nginx)}/s answered by itself, " if now.nginx else ""
     rows = [
         f"{'clients':<14}{counted(status.connections, 'connection')}",
-        f"  {_arrow(now.rate)} {'nginx':<10}{own}{_life(nginx)}, {_mib(nginx.memory)}",
+        f"  {_arrow(now.rate)} {'nginx':<10}{own}{_life(nginx)}, {mebibytes(nginx.memory)}",
     ]
     for one in status.releases:
         rows += _release(one, status, now)
@@ -106,7 +106,7 @@ def _release(one: ReleaseStatus, status: SiteStatus, now: Now) -> list[str]:
     words = ["live" if is_live else one.status, *([f"{waiting} waiting"] if waiting and is_live else [])]
     rows = [f"      {_arrow(total)} release {one.number}, {', '.join(words)}"]
     rows += [
-        f"          {_arrow(rates.get(str(worker.pid), 0))} worker {worker.pid:<8d} {_mib(worker.memory):>8s}"
+        f"          {_arrow(rates.get(str(worker.pid), 0))} worker {worker.pid:<8d} {mebibytes(worker.memory):>8s}"
         f"  {lasting(worker.up_seconds)}"
         for worker in workers[:_MOST_WORKERS]
     ]
@@ -209,10 +209,6 @@ def _ms(value: float | None) -> str:
     if value >= 10000:
         return f"{value / 1000:.1f} s"
     return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
-
-
-def _mib(count: int) -> str:
-    return f"{count / (1 << 20):.0f} MiB"
 
 
 def _life(life: GatewayStatus) -> str:

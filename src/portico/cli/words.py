@@ -14,3 +14,8 @@ def lasting(seconds: float) -> str:
 def cut(text: str, width: int) -> str:
     """The text, shortened to fit."""
     return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
+
+
+def mebibytes(count: int) -> str:
+    """A size in MiB, whole: memory and files on disk."""
+    return f"{count / (1 << 20):.0f} MiB"

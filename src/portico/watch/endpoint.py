@@ -23,6 +23,7 @@ from portico.http import END, Request, read_request
 from portico.link import private_socket
 from portico.protocol.feed import Item
 from portico.protocol.trace import Trace
+from portico.watch.exposition import CONTENT_TYPE
 from portico.watch.http import Response, head
 
 HEAD_SECONDS = 10.0
@@ -119,7 +120,7 @@ class Endpoint:
         path = request.path
         if path == "/metrics":
             text = await self._source.exposition()
-            return Response("200 OK", "text/plain; version=0.0.4; charset=utf-8", text.encode())
+            return Response("200 OK", CONTENT_TYPE, text.encode())
         if path in _FILES and not self._metrics_only:
             name, kind = _FILES[path]
             body = (resources.files("portico.watch") / "dashboard" / name).read_bytes()

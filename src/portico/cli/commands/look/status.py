@@ -14,7 +14,7 @@ from portico.cli.certificate import row
 from portico.cli.compare import compare, comparison
 from portico.cli.notices import behind_proxy, other_code
 from portico.cli.running import running_site, runtime_of
-from portico.cli.words import lasting
+from portico.cli.words import lasting, mebibytes
 from portico.errors import UNHEALTHY
 from portico.log.reader import unread_lines
 from portico.plan.notes.reachable import on_all
@@ -94,7 +94,7 @@ def _lines(status: Status) -> list[str]:
     up = lasting(status.up_seconds)
     lines = [
         head,
-        f"  portico    {status.phase}, pid {status.pid}, for {up}, {_size(status.memory)}",
+        f"  portico    {status.phase}, pid {status.pid}, for {up}, {mebibytes(status.memory)}",
         f"  nginx      {_nginx(status)}",
     ]
     for release in status.releases:
@@ -124,11 +124,11 @@ def _release(release: ReleaseStatus, *, is_live: bool) -> list[str]:
     wanted = release.wanted_workers
     count = f"{len(workers)}" if wanted in (None, len(workers)) else f"{len(workers)} of {wanted}"
     rows = [
-        f"             pid {worker.pid:<8d} {lasting(worker.up_seconds):>6s} {_size(worker.memory):>8s}"
+        f"             pid {worker.pid:<8d} {lasting(worker.up_seconds):>6s} {mebibytes(worker.memory):>8s}"
         for worker in workers[:_MOST_WORKERS]
     ]
     more = [f"             and {len(workers) - _MOST_WORKERS} more"] if len(workers) > _MOST_WORKERS else []
-    return [head, f"  workers    {count}; with the arbiter {_size(release.memory)}", *rows, *more]
+    return [head, f"  workers    {count}; with the arbiter {mebibytes(release.memory)}", *rows, *more]
 
 
 def _troubles(release: ReleaseStatus, status: Status) -> list[str]:
@@ -215,9 +215,9 @@ def _bodies(bodies: Bodies) -> list[str]:
     uploads, answers = bodies.uploads, bodies.answers
     lines = []
     if uploads.count:
-        lines.append(f"  uploads    {uploads.count} under way, {_size(uploads.bytes)} so far")
+        lines.append(f"  uploads    {uploads.count} under way, {mebibytes(uploads.bytes)} so far")
     if answers.count:
-        lines.append(f"  answers    {answers.count} on disk for slow clients, {_size(answers.bytes)}")
+        lines.append(f"  answers    {answers.count} on disk for slow clients, {mebibytes(answers.bytes)}")
     return lines
 
 
@@ -234,10 +234,6 @@ def _plan(plan: PlanInForce) -> list[str]:
     return [f"  files      {plan.directory}, for {lasting(time.time() - plan.since)}"]
 
 
-def _size(count: int) -> str:
-    return f"{count / (1 << 20):.0f} MiB"
-
-
 def _life(life: ReleaseStatus | GatewayStatus) -> str:
     pid = f", pid {life.pid}" if life.pid else ""
     crashes = f", {counted(life.crashes, 'crash', 'crashes')} in a row" if life.crashes else ""
@@ -247,7 +243,7 @@ def _life(life: ReleaseStatus | GatewayStatus) -> str:
 def _nginx(status: Status) -> str:
     if status.gateway:
         return f"shared with other sites: that of the gateway in {status.gateway}"
-    return f"{_life(status.nginx)}, {_size(status.nginx.memory)}"
+    return f"{_life(status.nginx)}, {mebibytes(status.nginx.memory)}"
 
 
 def _server(server: ServerStatus) -> str:

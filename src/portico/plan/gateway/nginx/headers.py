@@ -14,7 +14,7 @@ from portico.plan.downloads import CARRIED
 from portico.plan.gateway.nginx.app.cache import status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.entry.tls import secured_headers
-from portico.plan.gateway.nginx.names import location, variable
+from portico.plan.gateway.nginx.names import header_word, location, variable
 from portico.plan.gateway.nginx.own import own_headers
 from portico.plan.web.headers import SERVER, Cors, Header
 from portico.plan.web.model import Web
@@ -147,13 +147,9 @@ def _maps(web: Web, one: Header) -> Iterator[Directive]:
         )  # fmt: skip
     if not one.is_only:
         yield entries(
-            "map", f"$upstream_http_{_snake(one.name)}", _variable(web, one), table=[("default", ""), ("", value)],
+            "map", f"$upstream_http_{header_word(one.name)}", _variable(web, one), table=[("default", ""), ("", value)],
             why=f"{one.name}, unless the app says it itself: nginx leaves an empty header out", cause=one.cause,
         )  # fmt: skip
-
-
-def _snake(name: str) -> str:
-    return name.lower().replace("-", "_")
 
 
 def nameless(web: Web) -> list[Directive]:

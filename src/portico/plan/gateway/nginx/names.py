@@ -36,3 +36,8 @@ def file_of(web: Web, name: str) -> str:
 def spaced(space: str, word: str) -> str:
     """The name in that space; the space is empty for shared names, and for a site alone."""
     return f"{PREFIX}{space}__{word}" if space else f"{PREFIX}{word}"
+
+
+def header_word(name: str) -> str:
+    """A header's name in nginx's variables: `$http_` and the like are in front of it."""
+    return name.lower().replace("-", "_")

@@ -17,7 +17,7 @@ from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.entry.host_header import host_seen
 from portico.plan.gateway.nginx.entry.trust import scheme
-from portico.plan.gateway.nginx.names import name_of, variable
+from portico.plan.gateway.nginx.names import header_word, name_of, variable
 from portico.plan.paths import Paths
 from portico.plan.web.app.cache import FORBIDDING, TAG_HEADERS, UNUSED_SECONDS, Cache
 from portico.plan.web.model import Web
@@ -384,11 +384,11 @@ def _told_peer(web: Web) -> list[Directive]:
 
 
 def _client(name: str) -> str:
-    return f"$http_{name.lower().replace('-', '_')}"
+    return f"$http_{header_word(name)}"
 
 
 def _validator(name: str, web: Web | None) -> str:
-    word = name.lower().replace("-", "_")
+    word = header_word(name)
     return variable(web, f"fill_{word}") if web else f"$portico_{word}"
 
 

@@ -26,7 +26,6 @@ from portico.plan.web.refusals import CHALLENGE
 _REFUSED = 442
 """A status no layer uses otherwise; it never leaves nginx."""
 COOKIE = "portico_pass"
-CAPTURES = ("portico_signature", "portico_until", "portico_pass_of")
 _SOLVED, _ALL_SOLVED = "solved", "all_solved"
 _EACH, _EACH_BURST, _ALL, _ALL_BURST = 1, 10, 300, 300
 """Solutions a second, of one network and of all."""

@@ -21,7 +21,7 @@ from portico.plan.gateway.nginx.entry.host_header import host_seen, path_seen
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.headers import of_nginx
 from portico.plan.gateway.nginx.log.text import GUARD
-from portico.plan.gateway.nginx.names import location, variable
+from portico.plan.gateway.nginx.names import header_word, location, variable
 from portico.plan.gateway.nginx.pages import any_body, error_pages
 from portico.plan.gateway.nginx.password import together
 from portico.plan.web.access import Check
@@ -93,7 +93,7 @@ def asked(web: Web, *, is_alone: bool) -> list[Directive]:
         directive("auth_request", ASK, why="a view or a service decides about access", cause=_cause(web)),
         directive("auth_request_set", GUARD, variable(web, "verdict"), why="the log line says who refused"),
         *(
-            directive("auth_request_set", answered(web, name), f"$upstream_http_{_word(name)}", why="for the app")
+            directive("auth_request_set", answered(web, name), f"$upstream_http_{header_word(name)}", why="for the app")
             for name in headers(web)
         ),
     ]  # fmt: skip
@@ -331,10 +331,6 @@ def _reset(web: Web) -> set[str]:
 def _cause(web: Web) -> str:
     checks = web.access.checks.values if web.access.checks else ()
     return "; ".join(dict.fromkeys(check.cause for check in checks if check.cause))
-
-
-def _word(name: str) -> str:
-    return name.lower().replace("-", "_")
 
 
 def _variable(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
-from portico.plan.gateway.nginx.names import variable
+from portico.plan.gateway.nginx.names import header_word, variable
 from portico.plan.web.entry.trust import Proxies, Trust
 from portico.plan.web.model import Web
 
@@ -156,8 +156,8 @@ def _said_maps(web: Web, proxies: Proxies) -> list[Directive]:
             "map", sender(web), value,
             table=[
                 ("default", ""),
-                ("1", f"$http_{_word(name)}"),
-                *([("2", f"$http_{_word(name)}")] if name in web.trust.from_shared else []),
+                ("1", f"$http_{header_word(name)}"),
+                *([("2", f"$http_{header_word(name)}")] if name in web.trust.from_shared else []),
             ],
             why=f"{name} counts from a trusted proxy only", cause=proxies.cause,
         )
@@ -166,8 +166,4 @@ def _said_maps(web: Web, proxies: Proxies) -> list[Directive]:
 
 
 def _said(web: Web, name: str) -> str:
-    return variable(web, f"said_{_word(name)}")
-
-
-def _word(name: str) -> str:
-    return name.lower().replace("-", "_")
+    return variable(web, f"said_{header_word(name)}")

@@ -8,6 +8,7 @@ from portico.plan import downloads as names
 from portico.plan.gateway.nginx.conf import Directive, block, directive, literal
 from portico.plan.gateway.nginx.files.compression import uncompressed
 from portico.plan.gateway.nginx.headers import of_download
+from portico.plan.gateway.nginx.names import header_word
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages, no_such_part
 from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.model import Web
@@ -78,7 +79,7 @@ def _files(url: str, root: DownloadRoot, of_part: Sequence[Directive] = ()) -> D
 def _carried(web: Web) -> Iterator[Directive]:
     removed = {name.lower() for name in web.headers.removed}
     for name in (name for name in names.CARRIED if name.lower() not in removed):
-        variable = "$upstream_http_" + name.lower().replace("-", "_")
+        variable = "$upstream_http_" + header_word(name)
         yield directive(
             "add_header", name, variable, why="what the app said; empty, and not sent, when it said nothing"
         )
