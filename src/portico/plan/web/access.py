@@ -134,14 +134,16 @@ class Access:
     closed: ByPath[bool] | None
     """Paths with restricted access: no cache between the site and a client stores their files."""
     refuses_dots: bool
-    """A path with a `.` or `..` segment is refused (400): the app may see another path than the rules do."""
+    """A path with a `.` or `..` segment, or a `#`, is refused (400): the app may see another path than the gateway,
+    which chooses rules and the settings of routes by its own.
+    """
 
     @cached_property
     def rules(self) -> str:
         """A word for what is asked, the same for the same; empty where nothing is."""
-        if not (self or self.refuses_dots):
+        if not self:
             return ""
-        said = json.dumps(_without_causes(asdict(self)), sort_keys=True)
+        said = json.dumps(_without_causes(asdict(self) | {"refuses_dots": False}), sort_keys=True)
         return hashlib.sha256(said.encode()).hexdigest()[:8]
 
     def __bool__(self) -> bool:
@@ -156,7 +158,7 @@ def _without_causes(value: object) -> object:
 
 def access(site: Site, place: Place) -> Access:
     """The access rules of the site."""
-    by_path = any(not rule.is_all for rule in site.access)
+    by_path = any(not rule.is_all for rule in site.access) or any(item.causes for item in site.routed)
     return Access(
         allowed=_chosen(site, _allowed, _both_allowed),
         denied=_chosen(site, _denied, _both_denied),

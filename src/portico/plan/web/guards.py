@@ -121,7 +121,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class PlainPath:
-    """The path has no segment `.` or `..`: else 400."""
+    """The path has no segment `.` or `..`, and no `#`: else 400."""
 
 
 @dataclass(frozen=True)

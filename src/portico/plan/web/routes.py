@@ -97,7 +97,8 @@ def doubled(site: Site, found: list[RoutePath]) -> list[RoutePath]:
 
     Nothing is cached there: a purge of the path is enough.
     """
-    if site.facts.kind not in _WERKZEUG or not any(spot.routed for spot in found):
+    known = site.facts.kind in _NOT_WERKZEUG or site.facts.is_starlette
+    if known or not any(spot.routed for spot in found):
         return []
     inside = [
         replace(spot, pattern=below_slashes(spot.pattern), keeps=False) for spot in found if not spot.is_bare
@@ -105,8 +106,8 @@ def doubled(site: Site, found: list[RoutePath]) -> list[RoutePath]:
     return sorted(inside, key=lambda spot: not is_fixed(spot.pattern.replace("//+", "/", 1)))
 
 
-_WERKZEUG = ("flask", "wsgi")
-"""Frameworks based on Werkzeug, or possibly so."""
+_NOT_WERKZEUG = ("django", "pyramid")
+"""Frameworks of which it is known; any other ASGI app may be Quart's, and a server elsewhere anything."""
 _OWN_RULES = 1 << 20
 """From this rank on, a rule is one of [routes] that is not one of the app's: it matches the app's, none comes
 before it.

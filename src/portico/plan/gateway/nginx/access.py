@@ -37,8 +37,10 @@ _NO_METHOD = "-"
 _HIDDEN = "2"
 """The value of a network list for clients without access if the path is hidden; else it is 1."""
 _SLASH = r"/|\\|%2f|%5c"
-_DOTS = rf"~*^[^?#]*(?:{_SLASH})(?:\.|%2e){{1,2}}(?:{_SLASH}|;|%3b|[?#]|$)"
-"""Some servers treat a backslash as a slash (IIS), or ignore the text after a semicolon (Tomcat)."""
+_DOTS = rf"~*^[^?]*(?:#|(?:{_SLASH})(?:\.|%2e){{1,2}}(?:{_SLASH}|;|%3b|\?|$))"
+"""Some servers treat a backslash as a slash (IIS), or ignore the text after a semicolon (Tomcat). nginx drops a `#` and
+what follows it; some servers keep it as a part of the path (Gunicorn with an ASGI app).
+"""
 _HALVES = {"0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"), "::/0": ("::/1", "8000::/1")}
 _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
 N = TypeVar("N", Allowed, Denied)
@@ -59,7 +61,7 @@ def access_maps(web: Web) -> list[Directive]:
         made.append(
             entries(
                 "map", "$request_uri", variable(web, "dotted"), table=[("default", ""), (_DOTS, "1")],
-                why="1 for a path with a segment of dots, which nginx resolves and the app may not",
+                why="1 for a path with a segment of dots or a #, which nginx resolves and the app may not",
             )
         )  # fmt: skip
     return made
@@ -69,9 +71,7 @@ def said(web: Web, guard: Said) -> list[Directive]:
     """In a location: refuses requests that this guard does not let through."""
     match guard:
         case PlainPath():
-            why = (
-                "the rules look at the path with its dots resolved, and the app is given the path as it came"
-            )
+            why = "nginx chooses by the path with its dots resolved, and the app gets the path as it came"
             return [_refuse(f"({variable(web, 'dotted')})", PATH, why, "")]
         case NotDenied(networks):
             why = "the client's network is refused here"
