@@ -15,6 +15,8 @@ class Node:
     file: str = ""
     line: int = 0
     children: tuple[Node, ...] | None = None
+    holds: bool | None = True
+    """False: its program skips this; None: whether it does depends on the machine."""
 
     @property
     def place(self) -> str:
@@ -31,6 +33,10 @@ class Node:
 
     def first(self, *names: str) -> Node | None:
         return next((child for child in self.children or () if child.name in names), None)
+
+    def saying(self, *names: str) -> Node | None:
+        """Itself if it has one of these names, or else its first child that has."""
+        return self if self.name in names else self.first(*names)
 
     def walk(self) -> Iterator[tuple[Node, tuple[Node, ...]]]:
         """Every node below, each with its ancestors, this one first."""

@@ -1,0 +1,1 @@
+"""Configurations of Apache httpd 2.4, of any author."""
