@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from portico.errors import Problem
+from portico.explain.adopted import Adopted
 from portico.explain.change import Change
 from portico.explain.node import Node
 from portico.explain.verdict import Asked, Verdict
@@ -62,7 +64,10 @@ class Setting(StrEnum):
 
 @dataclass(frozen=True)
 class Language:
-    """What Portico must know of a configuration to explain it, and to trace a request. All but `read` is pure."""
+    """What Portico must know of a configuration to explain it, and to trace a request.
+
+    All but `read` and `read_partly` are pure.
+    """
 
     name: str
     """The program's name, as its process is called in a plan (`plan.gateway.kind`)."""
@@ -72,6 +77,13 @@ class Language:
     """Matches every file in this language, and none in another."""
     read: Callable[[Path], Node]
     """The configuration as one tree. Raises PorticoError for an invalid one."""
+    read_partly: Callable[[Path], tuple[Node, tuple[Problem, ...]]]
+    """The same for a file without its system: what can be read, and what cannot. Raises PorticoError if that is all."""
+    adopted: Callable[[Node], Adopted]
+    """Its sites as options of Portico."""
+    alone: Callable[[Node], list[str]]
+    """The whole configuration as lines of one file, with the blocks that a fragment lacks. Raises ValueError for a word
+    that cannot be written."""
     quoted: Callable[[Node], str]
     """A directive with its quotes, without its block."""
     title: Callable[[Node], str]

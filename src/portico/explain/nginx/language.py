@@ -6,15 +6,17 @@ import re
 from collections.abc import Mapping
 
 from portico.explain.language import Language, Setting
+from portico.explain.nginx.adopt.adopt import adopted
 from portico.explain.nginx.change import argv, changed, moved
 from portico.explain.nginx.conditions import ends
 from portico.explain.nginx.effect import in_force, notes, title
 from portico.explain.nginx.families import LINKS, PASSES
 from portico.explain.nginx.locations import rule
 from portico.explain.nginx.match import verdict
-from portico.explain.nginx.read import read
+from portico.explain.nginx.read import read, read_partly
 from portico.explain.nginx.servers import names_of, ports
 from portico.explain.nginx.words import TABLES, words
+from portico.explain.nginx.written import alone
 from portico.explain.node import Node
 from portico.explain.verdict import Verdict
 from portico.plan.gateway.nginx.conf import quote
@@ -75,6 +77,9 @@ NGINX = Language(
     main="nginx.conf",
     recognised=re.compile(r"^[^<#]*[;{]\s*(?:#.*)?$", re.MULTILINE),
     read=read,
+    read_partly=read_partly,
+    adopted=adopted,
+    alone=alone,
     quoted=quoted,
     title=title,
     tables=TABLES,

@@ -1,0 +1,1 @@
+"""A hand-written nginx configuration as options of Portico."""

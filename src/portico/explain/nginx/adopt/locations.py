@@ -1,0 +1,127 @@
+"""Each location of a server: the app, files, or lines that stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from portico.explain.nginx.adopt import access
+from portico.explain.nginx.adopt.own import keep_location
+from portico.explain.nginx.adopt.passes import Target, target_of
+from portico.explain.nginx.adopt.settings import Rules, adopt_setting
+from portico.explain.nginx.adopt.statics import adopt_folder, is_folder
+from portico.explain.nginx.adopt.told import is_standard
+from portico.explain.nginx.adopt.view import is_challenge
+from portico.explain.nginx.adopt.work import Work
+from portico.explain.nginx.families import PASSES
+from portico.explain.nginx.locations import Rule, rule
+from portico.explain.node import Node
+
+_LIMITED = frozenset({"root", "index", "internal", "try_files"})
+_ONLY_LOGS = frozenset({"access_log", "error_log", "log_not_found", "expires", "add_header", "try_files"})
+_DECIDES = frozenset(("rewrite", "if", "return", "set", "location", "limit_except", "internal", "error_page"))
+_UPGRADES = ("upgrade",)
+
+
+def adopt_location(work: Work, location: Node) -> None:
+    """One location beside the main one."""
+    if location in work.seen or rule(location).kind == "@":
+        return
+    if location.first("stub_status") or location.first("status"):
+        work.improved(location, "portico status and portico metrics have its numbers, and more")
+    elif is_challenge(location):
+        _challenge(work, location)
+    elif is_folder(work, location):
+        adopt_folder(work, location)
+    elif _goes_to_app(work, location):
+        _routed(work, location)
+    elif _says_nothing(work, location):
+        work.improved(
+            location, "no root is set, so that it sends files of nginx's own folder: the app answers"
+        )
+    else:
+        keep_location(work, location)
+
+
+def is_same(work: Work, target: Target | None, pattern: str) -> bool:
+    """Whether a pass reaches the app of the site with the client's own path."""
+    ours = work.target
+    if target is None or ours is None or target.problem:
+        return False
+    bare = [text.partition(" ")[0] for text in ours.servers]
+    return [text.partition(" ")[0] for text in target.servers] == bare and target.uri in ("", pattern)
+
+
+def _challenge(work: Work, location: Node) -> None:
+    certs = work.draft.options.get(("https", "cert"))
+    if work.view.is_tls or certs is not None or location.first("root", "alias", *PASSES):
+        keep_location(work, location)
+    else:
+        work.built_in(location, "with email, Portico orders certificates itself")
+
+
+def _goes_to_app(work: Work, location: Node) -> bool:
+    """Whether it only has settings of its own; another location of the same app may need to stay as it is."""
+    wanted = rule(location)
+    is_ours = is_same(work, target_of(location, work.view.above[0]), wanted.pattern)
+    if not is_ours or wanted.kind not in ("", "^~", "="):
+        return False
+    return not any(one.name in _DECIDES or _is_its_own(one) for one in location.children or ())
+
+
+def _is_its_own(node: Node) -> bool:
+    """A header for the app that only this location sets, or something that a route has no option for."""
+    return node.name in ("proxy_set_header", "uwsgi_param", "fastcgi_param") and not is_standard(node)
+
+
+def _routed(work: Work, location: Node) -> None:
+    """Settings in [routes], and rules in [access]."""
+    work.seen.add(location)
+    path = rule(location).pattern
+    rules = rules_of(rule(location))
+    upgrades = any(
+        one.name == "proxy_set_header" and one.args[0].lower() in _UPGRADES for one in location.children or ()
+    )
+    settings = [one for one in location.children or () if one.name not in (*PASSES, *access.NAMES, *_LIMITED)]
+    before = len(work.draft.options)
+    for node in settings:
+        if upgrades and node.name.endswith(("_read_timeout", "_send_timeout", "_buffering")):
+            work.built_in(node, "a WebSocket may be silent for an hour, and is never buffered")
+        else:
+            adopt_setting(work, node, rules)
+    if access.has_rules(location) and not access.adopt_access(work, location, path.rstrip("/") or "/"):
+        work.lost(location.first(*access.NAMES) or location, "the order of these rules has no place in [access]",
+                  f'write [access."{path.rstrip("/")}"] yourself')  # fmt: skip
+    if len(work.draft.options) == before:
+        work.built_in(location, "WebSockets pass everywhere" if upgrades else "the app answers there anyway")
+    elif path and not path.endswith("/") and rule(location).kind != "=":
+        work.improved(
+            location,
+            f"its settings are those of {path} and all below it, not of other paths that begin with it",
+        )
+
+
+def rules_of(wanted: Rule) -> Rules:
+    """The rules of [routes] for the paths of a location."""
+    path = wanted.pattern
+    if any(sign in path for sign in "<>"):
+        return ()
+    if wanted.kind == "=":
+        return (path,)
+    if path.endswith("/"):
+        return (path, f"{path}<path:rest>")
+    return (path, f"{path}/<path:rest>")
+
+
+def _says_nothing(work: Work, location: Node) -> bool:
+    """A location with cache headers or log settings alone, in a server that has no root."""
+    names = {one.name for one in location.children or ()}
+    return names <= _ONLY_LOGS and work.view.first("root", location) is None
+
+
+def first_pass(work: Work, locations: Sequence[Node]) -> tuple[Node, Target] | None:
+    """The first location that passes requests to servers that Portico can reach."""
+    for one in locations:
+        target = target_of(one, work.view.above[0])
+        if target is not None and not target.problem and rule(one).kind in ("", "^~", "~", "~*"):
+            return one, target
+    return None

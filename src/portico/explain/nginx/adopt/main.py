@@ -1,0 +1,147 @@
+"""The location that answers what no other does: whose requests they are, and which files lie at the root."""
+
+from __future__ import annotations
+
+from portico.explain.nginx.adopt import access
+from portico.explain.nginx.adopt.locations import first_pass
+from portico.explain.nginx.adopt.passes import Target, target_of
+from portico.explain.nginx.adopt.statics import folder_of
+from portico.explain.nginx.adopt.upstream import adopt_upstream
+from portico.explain.nginx.adopt.work import Work
+from portico.explain.nginx.families import PASSES
+from portico.explain.nginx.locations import rule
+from portico.explain.node import Node
+
+_SINGLE_PAGE = ("/index.html", "/index.html?$args", "/index.html?$query_string")
+
+
+def adopt_main(work: Work) -> None:
+    """Finds the app of a site. A site without one is refused."""
+    found = _own_pass(work) or _behind_files(work) or _below_a_prefix(work)
+    if found is None:
+        _refuse(work)
+        return
+    location, target = found
+    work.target = target
+    if target.problem:
+        work.draft.refused = target.problem
+        work.lost(target.node, target.problem)
+        return
+    _path(work, location, target)
+    adopt_upstream(work, target)
+
+
+def _own_pass(work: Work) -> tuple[Node, Target] | None:
+    """`location / { proxy_pass ...; }`, also by way of a named location."""
+    main = work.view.main
+    if main is None:
+        return _of_name(work, work.view.node)
+    target = target_of(main, work.view.above[0])
+    return (main, target) if target else _of_name(work, main)
+
+
+def _of_name(work: Work, level: Node) -> tuple[Node, Target] | None:
+    """`try_files $uri @app`: files first, then the app."""
+    node = level.first("try_files")
+    name = node.args[-1] if node and node.args else ""
+    location = next(
+        (one for one in work.view.node.all("location") if name.startswith("@") and one.args == (name,)), None
+    )
+    target = target_of(location, work.view.above[0]) if location else None
+    if node is None or location is None or target is None:
+        return None
+    work.seen.update((node, location))
+    root = work.view.first("root", level if level is not work.view.node else None)
+    if any(word.startswith("$uri") for word in node.args[:-1]) and root is not None:
+        work.draft.public = (root.args[0], node.place)
+        work.lost(
+            node, f"Portico has no folder at the root of a site: files of {root.args[0]} are asked of the app",
+            'name its folders in [static], such as "/assets/"',
+        )  # fmt: skip
+    return location, target
+
+
+def _behind_files(work: Work) -> tuple[Node, Target] | None:
+    """A built single-page app at the root, and an API below a prefix."""
+    main = work.view.main
+    level = main if main is not None else work.view.node
+    folder = folder_of(work, main) if main is not None else _root(work)
+    found = first_pass(work, [one for one in work.view.locations if one is not main])
+    if not folder or found is None or (main is not None and main.first("return", *PASSES)):
+        return None
+    tries = level.first("try_files")
+    differs = (
+        ""
+        if tries and tries.args[-1] in _SINGLE_PAGE
+        else "a page that nothing answers is index.html, not 404"
+    )
+    if found[1].uri not in ("", rule(found[0]).pattern):
+        prefix = rule(found[0]).pattern
+        work.draft.refused = (
+            f"its server gets paths without {prefix}, and files lie at the root: "
+            "Portico strips a prefix from a whole site only"
+        )
+    work.option(("spa",), folder, tries or level, differs)
+    return found
+
+
+def _root(work: Work) -> str:
+    node = work.view.first("root")
+    return (
+        node.args[0].rstrip("/")
+        if node and node.args and "$" not in node.args[0] and node.args[0].startswith("/")
+        else ""
+    )
+
+
+def _below_a_prefix(work: Work) -> tuple[Node, Target] | None:
+    """Nothing at the root, and an app below a prefix."""
+    main = work.view.main
+    return first_pass(work, [one for one in work.view.locations if one is not main])
+
+
+def _path(work: Work, location: Node, target: Target) -> None:
+    """The prefix of the app."""
+    pattern, has_files = rule(location).pattern, ("spa",) in work.draft.options
+    if location is work.view.main or rule(location).kind in ("@", "~", "~*"):
+        if target.uri not in ("", "/"):
+            work.draft.refused = (
+                f"its server gets every path below {target.uri}: Portico passes paths on as they came"
+            )
+        elif target.uri == "/":
+            work.improved(
+                target.node,
+                "with a path here nginx decoded and encoded the client's: now it arrives byte for byte",
+            )
+        return
+    if has_files:
+        return
+    prefix = pattern.rstrip("/")
+    work.option(("mount",), prefix or "/", location)
+    work.seen.discard(location)
+    if target.uri in ("/", "//") and prefix:
+        work.draft.mount_stripped = prefix
+    elif target.uri not in ("", pattern):
+        what = f"its server gets paths below {target.uri} instead of {pattern}"
+        work.draft.refused = f"{what}: Portico passes them on as they came"
+
+
+def _refuse(work: Work) -> None:
+    main = work.view.main
+    level = main if main is not None else work.view.node
+    if folder := folder_of(work, main) if main is not None else _root(work):
+        work.draft.refused = (
+            f"it sends the files of {folder} alone: Portico serves an app, or passes requests to servers"
+        )
+    else:
+        work.draft.refused = "it passes no request to an app"
+    work.lost(level, work.draft.refused, "leave this server to nginx, or name an app: --app module:app")
+
+
+def adopt_main_access(work: Work) -> None:
+    """Who may come to the site: the rules of the server, or of `/`."""
+    for level in (work.view.main, work.view.node, *reversed(work.view.above)):
+        if level is not None and access.has_rules(level):
+            if not access.adopt_access(work, level, "/"):
+                work.keep(*(one for one in level.children or () if one.name in access.NAMES))
+            return
