@@ -84,7 +84,7 @@ def _of_proxy(web: Web) -> list[Directive]:
     if web.trust.is_fenced and web.trust.proxies:
         why = "the worker removes what only a declared proxy may say of a client"
         return [_param("PORTICO_PROXY", sender(web), why, cause)]
-    said = users.headers(web)
+    said = {*users.headers(web), *_of_user(web)}
     return [
         directive(
             "uwsgi_param", _variable(name), value, "if_not_empty", cause=cause, source=_FORWARDED,
@@ -220,7 +220,12 @@ def _user(web: Web) -> list[Directive]:
 def _removed(web: Web) -> tuple[str, ...]:
     """Removes a client's headers, except those that nginx sets itself."""
     said = {name for name, *_ in users.told(web)}
-    return tuple(name for name in web.trust.removed if name not in said)
+    return tuple(name for name in dict.fromkeys((*web.trust.removed, *_of_user(web))) if name not in said)
+
+
+def _of_user(web: Web) -> tuple[str, ...]:
+    """The header that nobody may set where nginx asks for passwords: over HTTP it has the verified user."""
+    return (users.USER_HEADER,) if web.access.users else ()
 
 
 @lru_cache(8)  # the same for most sites of a gateway, as most parameters are
