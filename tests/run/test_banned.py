@@ -81,7 +81,7 @@ def test_who_tries_enough_is_banned_and_has_a_file(tmp_path: Path) -> None:
     [
         ("10.1.2.3", {}),
         ("203.0.113.9", {"fetch_site": "cross-site"}),
-        ("203.0.113.9", {"fetch_site": "same-origin"}),
+        ("203.0.113.9", {"fetch_site": "same-origin", "scheme": "https"}),
         ("203.0.113.9", {"forwarded": "proxy"}),
         ("203.0.113.9", {"refused_by": "routes"}),
         ("unix:", {}),
@@ -92,6 +92,24 @@ def test_who_is_spared(tmp_path: Path, client: str, fields: dict[str, Any]) -> N
     site = Site(tmp_path)
     site.asked(client, 50, **fields)
     assert site.files == set()
+
+
+@pytest.mark.parametrize("fields", [{"fetch_site": "x"}, {"fetch_site": "cross-site", "scheme": "http"}])
+def test_a_header_that_no_browser_sends_like_that_spares_nobody(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    site = Site(tmp_path)
+    site.asked(V4, 3, **fields)
+    assert site.files == {V4}
+
+
+def test_a_proxy_s_header_spares_nobody_where_clients_come_directly(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.bans = Bans(lambda: site.plan, hides_many=lambda client: client == "198.51.100.1")
+    site.look()
+    for client in (V4, "198.51.100.1"):
+        site.asked(client, 3, forwarded="proxy")
+    assert site.files == {V4}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from portico.plan.model import Plan, PlannedClaims
 from portico.run.watchers import crawlers
-from portico.run.watchers.crawlers import CrawlerNames, by_dns
+from portico.run.watchers.crawlers import CrawlerNames, answers, by_dns
 from tests.support.name_server import FAILS, name_server
 
 RECORDS = {
@@ -41,7 +41,9 @@ def test_an_address_is_a_crawler_s_when_its_name_leads_back_to_it() -> None:
             "203.0.113.13": None, "203.0.113.14": False, "2001:db8::1": True,
         }  # fmt: skip
         assert "evilgooglebot.com" not in asked, "a stranger's name server is not asked"
+        assert answers(DOMAINS, server), "it answers, if only that there is none"
     assert by_dns("203.0.113.9", DOMAINS, server) is None, "nobody answers there now"
+    assert not answers(DOMAINS, server)
 
 
 class Site:
@@ -61,7 +63,10 @@ class Site:
             self.asked.append(address)
             return answers.get(address)
 
-        self.names = CrawlerNames(lambda: self.plan, ask)
+        self.works, self.hides_many = True, True
+        self.names = CrawlerNames(
+            lambda: self.plan, ask, lambda *_: self.works, hides_many=lambda _: self.hides_many
+        )
         self.look()
 
     def look(self) -> None:
@@ -119,6 +124,46 @@ def test_an_answer_is_asked_for_again_and_all_is_bounded(
         site.comes(f"198.51.100.{number}")
     assert len(site.names._known) <= 5
     assert len(site.names._waiting) <= 20
+
+
+def test_a_header_of_a_proxy_hides_nobody_where_clients_come_directly(tmp_path: Path) -> None:
+    site = Site(tmp_path, {"203.0.113.10": False})
+    site.hides_many = False
+    site.comes("203.0.113.10", forwarded="proxy")
+    assert site.files == {"203.0.113.10"}
+
+
+def test_who_breaks_the_zone_of_its_address_is_refused_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name server that does not work refuses nobody, and ends no refusal."""
+    answers: dict[str, bool | None] = {"203.0.113.10": None, "2001:db8:0:7::2": False}
+    site, now = Site(tmp_path, answers), time.time()
+    address = {"203.0.113.10"}
+
+    def later(seconds: float) -> set[str]:
+        nonlocal now
+        now += seconds
+        monkeypatch.setattr(time, "time", lambda: now)
+        site.comes("203.0.113.10")
+        return site.files
+
+    site.works = False
+    assert later(0) == later(61) == later(61) == set()
+    site.works = True
+    assert later(61) == address
+    assert later(599) == address
+    asked = len(site.asked)
+    assert later(2) == address
+    assert len(site.asked) == asked + 1
+    site.works = False
+    assert later(601) == address
+    answers["203.0.113.10"] = True
+    assert later(61) == set()
+    answers["2001:db8:0:7::1"] = None
+    site.comes("2001:db8:0:7::1")
+    site.comes("2001:db8:0:7::2")
+    assert site.files == {"2001:db8:0:7:"}, "a claim that nothing confirms spares no neighbour"
 
 
 def test_without_the_option_nobody_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from portico.log.request import Request
 from portico.protocol.status import ProxyInFront
-from portico.run.watchers.forwarded import Forwarded, judged
+from portico.run.watchers.forwarded import Forwarded, comes_directly, judged
 
 if TYPE_CHECKING:
     from portico.plan.model import Plan
@@ -54,6 +54,36 @@ def test_a_stranger_is_not_named_as_the_proxy() -> None:
     found = judged([line("proxy", "93.184.216.34")] * 5)
     assert found is not None
     assert found.addresses == ()
+
+
+def test_most_answered_requests_say_whether_clients_come_directly() -> None:
+    assert comes_directly([line("")] * 5) is True
+    assert comes_directly([line("proxy")] * 5) is False
+    assert comes_directly([line("")] * 5 + [line("proxy")] * 5) is False
+    assert comes_directly([line("")] * 6 + [line("proxy")] * 5) is True
+    assert comes_directly([line("")] * 4 + [line("proxy")] * 4) is None
+    refused = [Request(client="203.0.113.7", status=404, refused_by="scanner", forwarded="proxy")] * 100
+    allowed = [Request(client="203.0.113.7", status=200, refused_by="ban, dry run", forwarded="proxy")] * 100
+    assert comes_directly([line("")] * 5 + refused + allowed) is True, "a scanner's own requests do not count"
+    assert comes_directly([line("", agent="kube-probe/1")] * 50) is None
+
+
+def test_a_site_that_is_reached_directly_stays_so_while_nothing_is_known(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    plan = cast("Plan", SimpleNamespace(access_log=str(log), knows_proxies=False))
+    forwarded = Forwarded(lambda: plan, lambda _: None)
+    stranger, cloudflare = "203.0.113.7", "104.16.1.1"
+
+    def look(times: int, mark: str, status: int = 200) -> list[bool]:
+        text = msgspec.json.encode(Request(client=stranger, status=status, forwarded=mark)).decode()
+        log.write_text(f"{text}\n" * times)
+        asyncio.run(forwarded.look())
+        return [forwarded.may_hide_many(stranger), forwarded.may_hide_many(cloudflare)]
+
+    assert forwarded.may_hide_many(stranger)
+    assert look(9, "") == [False, True]
+    assert look(5, "proxy", 404) == [False, True]
+    assert look(6, "proxy") == [True, True]
 
 
 def test_two_looks_at_once_say_it_once_and_agree(tmp_path: Path) -> None:

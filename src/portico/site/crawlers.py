@@ -1,6 +1,8 @@
 """Crawlers that say who they are: the name in their User-Agent, and what they collect for.
 
-A name is also the one of robots.txt. Each row has the page where who runs the crawler publishes it.
+A name is also the one of robots.txt. Each row has the page where the crawler's owner publishes it. `domains` are those
+that the owner's page documents today: a true crawler without such a name would be refused. Compared with stored copies
+of the owners' pages and with what others read there from May to October 2026; "not read" marks the exceptions.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ CRAWLERS = (
     # https://developers.google.com/crawling/docs/crawlers-fetchers/google-common-crawlers
     Crawler("Googlebot", "search", ("googlebot.com", "google.com")),
     Crawler("Google-Extended", "training", is_sent=False),
-    # https://www.bing.com/webmasters/help/which-crawlers-does-bing-use-8c184ec0
+    # https://www.bing.com/webmasters/help/how-to-verify-bingbot-3905dc26
     Crawler("bingbot", "search", ("search.msn.com",)),
     # https://duckduckgo.com/duckduckgo-help-pages/results/duckduckbot
     Crawler("DuckDuckBot", "search"),
@@ -50,20 +52,20 @@ CRAWLERS = (
     Crawler("DuckAssistBot", "assistants"),
     # https://yandex.com/support/webmaster/en/robot-workings/check-yandex-robots
     Crawler("YandexBot", "search", ("yandex.ru", "yandex.net", "yandex.com")),
-    # https://help.baidu.com/question?prod_id=99&class=0&id=3001
+    # https://ziyuan.baidu.com/college/articleinfo?id=1193
     Crawler("Baiduspider", "search", ("baidu.com", "baidu.jp")),
     # https://support.apple.com/en-us/119829
     Crawler("Applebot", "search", ("applebot.apple.com",)),
     Crawler("Applebot-Extended", "training", is_sent=False),
     # https://o-seznam.cz/napoveda/vyhledavani/en/seznambot-crawler/
     Crawler("SeznamBot", "search", ("seznam.cz",)),
-    # https://webmaster.petalsearch.com/site/petalbot
-    Crawler("PetalBot", "search", ("petalsearch.com",)),
+    # https://webmaster.petalsearch.com/site/petalbot (one domain is in its text, one in its example)
+    Crawler("PetalBot", "search", ("petalsearch.com", "aspiegel.com")),
     # https://www.mojeek.com/bot.html
     Crawler("MojeekBot", "search", ("mojeek.com",)),
     # https://help.qwant.com/bot/
     Crawler("Qwantbot", "search", ("qwant.com",)),
-    # https://platform.openai.com/docs/bots
+    # https://developers.openai.com/api/docs/bots
     Crawler("GPTBot", "training"),
     Crawler("OAI-SearchBot", "assistants"),
     Crawler("ChatGPT-User", "assistants"),
@@ -71,31 +73,31 @@ CRAWLERS = (
     Crawler("ClaudeBot", "training"),
     Crawler("Claude-SearchBot", "assistants"),
     Crawler("Claude-User", "assistants"),
-    # https://docs.perplexity.ai/guides/bots
+    # https://docs.perplexity.ai/docs/resources/perplexity-crawlers
     Crawler("PerplexityBot", "assistants"),
     Crawler("Perplexity-User", "assistants"),
     # https://docs.mistral.ai/robots
     Crawler("MistralAI-User", "assistants"),
     # https://commoncrawl.org/ccbot
     Crawler("CCBot", "training", ("crawl.commoncrawl.org",)),
-    # https://developer.amazon.com/amazonbot
-    Crawler("Amazonbot", "training", ("crawl.amazonbot.amazon",)),
+    # https://developer.amazon.com/amazonbot: it has lists of addresses, and no domain any more
+    Crawler("Amazonbot", "training"),
     # https://developers.facebook.com/docs/sharing/webmasters/web-crawlers
     Crawler("meta-externalagent", "training"),
     Crawler("meta-externalfetcher", "assistants"),
     # https://allenai.org/crawler
     Crawler("AI2Bot", "training"),
-    # https://docs.diffbot.com/docs/getting-started-with-crawl
+    # https://www.diffbot.com/docs/crawl/faq/robots-txt
     Crawler("Diffbot", "training"),
     # It has no page of its own; its User-Agent names spider-feedback@bytedance.com.
     Crawler("Bytespider", "training"),
     # https://ahrefs.com/robot
     Crawler("AhrefsBot", "others", ("ahrefs.com", "ahrefs.net")),
-    # https://www.semrush.com/bot/
-    Crawler("SemrushBot", "others", ("semrush.com",)),
+    # https://www.semrush.com/bot/: it documents neither addresses nor a domain
+    Crawler("SemrushBot", "others"),
     # https://mj12bot.com/
     Crawler("MJ12bot", "others"),
-    # https://moz.com/help/moz-procedures/crawlers/dotbot
+    # https://moz.com/help/moz-procedures/crawlers/dotbot (not read)
     Crawler("DotBot", "others"),
     # https://dataforseo.com/dataforseo-bot
     Crawler("DataForSeoBot", "others"),

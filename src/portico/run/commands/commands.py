@@ -70,10 +70,11 @@ class Commands:
         self.workers = Workers(running, say)
         self.purge = Purge(lambda: running.in_force)
         self.served = Served(running.in_force.access_log)
-        self.bans = Bans(lambda: running.in_force)
-        self.crawlers = CrawlerNames(lambda: running.in_force)
-        self.guesses = Bans(lambda: running.in_force, GUESSERS)
         self.forwarded = Forwarded(lambda: running.in_force, say)
+        hides_many = self.forwarded.may_hide_many
+        self.bans = Bans(lambda: running.in_force, hides_many=hides_many)
+        self.crawlers = CrawlerNames(lambda: running.in_force, hides_many=hides_many)
+        self.guesses = Bans(lambda: running.in_force, GUESSERS)
 
     def hear(self, item: Notice) -> None:
         """Gets each notice: counts restarts, and ends a pause if the site stops, so that waiting requests finish."""

@@ -39,8 +39,8 @@ _PIECES = 8
 """The MiB of the log that one round reads."""
 _MOST_BEHIND = 64 << 20
 """In bytes; of a larger log the oldest lines are skipped."""
-_OF_PEOPLE = frozenset({"", "none"})
-"""Values of a browser's header for a request that no other page caused; programs send no such header."""
+_BY_A_PAGE = frozenset({"cross-site", "same-site", "same-origin"})
+"""Values of a browser's header for a request that a page caused. Browsers send it over HTTPS only."""
 _MOST_SHOWN = 20
 ALL = "all"
 
@@ -80,8 +80,14 @@ _decode = msgspec.json.Decoder(_Line).decode
 class Bans:
     """The list of one site."""
 
-    def __init__(self, in_force: Callable[[], Plan], kind: Kind = SCANNERS) -> None:
-        self._in_force, self._kind = in_force, kind
+    def __init__(
+        self,
+        in_force: Callable[[], Plan],
+        kind: Kind = SCANNERS,
+        hides_many: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """`hides_many`: whether many clients may be behind an address whose requests carry headers of a proxy."""
+        self._in_force, self._kind, self._hides_many = in_force, kind, hides_many
         self._one_at_a_time = asyncio.Lock()
         self._follower: Follower | None = None
         self._list = BanList(Kept(), self._kind.longest)
@@ -190,7 +196,8 @@ class Bans:
         is_try = self._kind.status in (0, request.status)  # not a client that is refused already
         if not self._kind.spares:  # anybody can send one more header; a proxy nearby stands for many people
             return is_try and not (request.forwarded and is_spared(client, NEVER))
-        return is_try and request.fetch_site in _OF_PEOPLE and not request.forwarded
+        by_a_page = request.scheme != "http" and request.fetch_site in _BY_A_PAGE
+        return is_try and not by_a_page and not (request.forwarded and self._hides_many(client))
 
     def _put_in_place(self, now: float, *, at_once: bool = False) -> None:
         """Write the files, and the list on disk."""

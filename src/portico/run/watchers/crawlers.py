@@ -1,7 +1,9 @@
 """Verifies clients that claim to be crawlers by DNS: finds them in the log, and makes a file for each false one.
 
 A true crawler's address has a name in a domain of its owner, and that name has the address. No request waits for
-that: a client's first requests are answered before its name is known. An unverifiable claim counts as true.
+that: a client's first requests are answered before its name is known. While the name server answers nothing, nobody is
+refused. If it answers about the crawler's own domain and again not about an address, the address's zone is broken, or
+made to be: the claim counts as false until it can be verified.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ from portico.site.crawlers import name_server
 from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS, _DNS_SECONDS = 1.0, 5.0
-_KEPT_SECONDS, _AGAIN_SECONDS = 86_400.0, 600.0
-"""How long an answer is valid, and how long a missing answer."""
+_KEPT_SECONDS, _AGAIN_SECONDS, _SOON_SECONDS = 86_400.0, 600.0, 60.0
+"""How long an answer is valid; when a broken zone is asked again; when after the first failure."""
 _MOST_KNOWN, _MOST_WAITING, _AT_ONCE, _MOST_NAMES, _PIECES = 20_000, 1000, 8, 10, 8
 """Limits: stored answers; waiting clients; concurrent questions; names checked per address; MiB per round."""
 _AGENT = rb'"agent":"[^"\\]*(?:\\.[^"\\]*)*?'
@@ -44,17 +46,29 @@ class Claim(NamedTuple):
 class _Answer(NamedTuple):
     is_forged: bool
     until: float
+    fails: int = 0
+    """How often in a row there was no answer."""
 
 
 Ask = Callable[[str, Sequence[str], str], bool | None]
 """Whether a name server confirms the address for one of these domains; None: unknown."""
+Works = Callable[[Sequence[str], str], bool]
+"""Whether a name server answers questions about these domains."""
 
 
 class CrawlerNames:
     """The crawlers of one site, by name."""
 
-    def __init__(self, in_force: Callable[[], Plan], ask: Ask | None = None) -> None:
-        self._in_force, self._ask = in_force, ask or by_dns
+    def __init__(
+        self,
+        in_force: Callable[[], Plan],
+        ask: Ask | None = None,
+        works: Works | None = None,
+        hides_many: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """`hides_many`: whether many clients may be behind an address whose requests carry headers of a proxy."""
+        self._in_force, self._ask, self._works = in_force, ask or by_dns, works or answers
+        self._hides_many = hides_many
         self._planned: PlannedClaims | None = None
         self._follower: Follower | None = None
         self._names: re.Pattern[bytes] | None = None
@@ -77,18 +91,23 @@ class CrawlerNames:
         planned = self._planned
         if planned is None:
             return
-        answers = await asyncio.gather(*(in_background(partial(self._verify, one, planned)) for one in asked))
-        now = time.time()
-        for claim, is_true in zip(asked, answers, strict=True):
+        found = await asyncio.gather(*(in_background(partial(self._verify, one, planned)) for one in asked))
+        for claim, answer in zip(asked, found, strict=True):
             self._waiting.pop(claim, None)
-            if len(self._known) >= _MOST_KNOWN:
+            if self._known.pop(claim, None) is None and len(self._known) >= _MOST_KNOWN:
                 del self._known[next(iter(self._known))]
-            seconds = _AGAIN_SECONDS if is_true is None else _KEPT_SECONDS
-            self._known[claim] = _Answer(is_true is False, now + seconds)
+            self._known[claim] = answer
         await in_background(self._write)
 
-    def _verify(self, claim: Claim, planned: PlannedClaims) -> bool | None:
-        return self._ask(claim.address, planned.domains.get(claim.name, ()), planned.server)
+    def _verify(self, claim: Claim, planned: PlannedClaims) -> _Answer:
+        domains = planned.domains.get(claim.name, ())
+        is_true = self._ask(claim.address, domains, planned.server)
+        if is_true is not None:
+            return _Answer(not is_true, time.time() + _KEPT_SECONDS)
+        before = self._known.get(claim, _Answer(is_forged=False, until=0.0))
+        if before.fails and self._works(domains, planned.server):
+            return _Answer(is_forged=True, until=time.time() + _AGAIN_SECONDS, fails=before.fails + 1)
+        return _Answer(before.is_forged, time.time() + _SOON_SECONDS, before.fails + 1)
 
     def _read(self) -> None:
         plan = self._in_force()
@@ -126,12 +145,12 @@ class CrawlerNames:
     def _take(self, line: bytes) -> None:
         """The claim in a line, unless the client is an undeclared proxy, or one of many at its address."""
         request, planned = Request.parse(line), self._planned
-        if request is None or planned is None or request.forwarded:
+        if request is None or planned is None:
             return
         agent = request.agent.lower()
         with suppress(ValueError):
             client = client_of(request.client, by_network=False)
-            if is_spared(client, planned.never):
+            if is_spared(client, planned.never) or (request.forwarded and self._hides_many(client)):
                 return
             for claim in (Claim(client, name) for name in planned.domains if name.lower() in agent):
                 if len(self._waiting) < _MOST_WAITING and not self._knows(claim):
@@ -145,10 +164,12 @@ class CrawlerNames:
         planned, now = self._planned, time.time()
         if planned is None:
             return
-        for claim in [one for one, answer in self._known.items() if answer.until <= now]:
+        for claim in [one for one, answer in self._known.items() if _is_over(answer, now)]:
             del self._known[claim]
         forged = {claim.address for claim, answer in self._known.items() if answer.is_forged}
-        true = {claim.address for claim, answer in self._known.items() if not answer.is_forged}
+        true = {
+            claim.address for claim, answer in self._known.items() if not (answer.is_forged or answer.fails)
+        }
         by = planned.by_network
         spared = {
             client_of(address, by_network=by) for address in true
@@ -163,6 +184,11 @@ class CrawlerNames:
         for name in self._written - wanted:
             Path(planned.directory, name).unlink(missing_ok=True)
         self._written = wanted
+
+
+def _is_over(answer: _Answer, now: float) -> bool:
+    """A broken zone stays known for a day: its clients are asked about at their next request, and refused meanwhile."""
+    return answer.until + (_KEPT_SECONDS if answer.fails else 0.0) <= now
 
 
 def by_dns(address: str, domains: Sequence[str], server: str) -> bool | None:
@@ -185,6 +211,19 @@ def by_dns(address: str, domains: Sequence[str], server: str) -> bool | None:
     except (exception.DNSException, OSError):
         return None
     return False
+
+
+def answers(domains: Sequence[str], server: str) -> bool:
+    """The name server answers about a domain of the crawler's owner: it works."""
+    from dns import exception, resolver
+
+    try:
+        _resolver(server).resolve(domains[0], "NS", lifetime=_DNS_SECONDS)
+    except (resolver.NXDOMAIN, resolver.NoAnswer):
+        return True
+    except (exception.DNSException, OSError):
+        return False
+    return True
 
 
 def _has(address: str, found: Iterable[str]) -> bool:
