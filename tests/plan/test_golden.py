@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from portico.errors import PorticoError
+from portico.place.gateway.httpd import NEEDED
 from portico.place.model import Build, Package, Place, RuleSet
 from portico.plan.build import plan
 from portico.plan.gateway.nginx.security.advisories import ADVISORIES
@@ -23,8 +24,10 @@ from portico.site.crawlers import crawler_networks
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.load import load
 from portico.site.model import Root, Site
+from portico.site.options import Options
 from portico.site.own.model import Own, OwnText
 from portico.site.own.nginx.syntax import own
+from portico.site.own.tables import table_of
 from portico.site.routed import routed
 from portico.values import Address
 from tests.support import RULE, golden
@@ -48,6 +51,16 @@ WAF = replace(DEBIAN, loadable={"modsecurity": "/usr/lib/nginx/modules/ngx_http_
 HEADERS_MORE = replace(
     DEBIAN, loadable={"headers_more_filter": "/usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so"}
 )
+APACHE_MODULES = frozenset({"core", "so", "watchdog", "http_core", "log_config", "logio", "version", "unixd"})
+APACHE_FILES = {
+    name: f"/usr/lib/apache2/modules/mod_{name}.so"
+    for name in (
+        *NEEDED, "filter", "lbmethod_byrequests", "ssl", "socache_shmcb", "http2", "deflate", "brotli", "remoteip",
+    )
+}  # fmt: skip
+APACHE = 'gateway = "apache"\n[test.place]\nnginx = "apache"\n'
+WHOLE = ("default", "apache")
+"""Cases with whole files; `apache-*` have what differs from the second."""
 BUILDS = {
     "debian-waf": WAF,
     "debian": DEBIAN,
@@ -56,6 +69,9 @@ BUILDS = {
     "debian-brotli": BROTLI,
     "debian-headers-more": HEADERS_MORE,
     "quic": Build("nginx", "/opt/nginx-quic", (1, 31, 3), MODULES | {"http_v3_module"}, origin="path"),
+    "apache": Build(
+        "apache", "/usr/sbin/apache2", (2, 4, 62), APACHE_MODULES, origin="system", loadable=APACHE_FILES
+    ),
     "bare": Build("nginx", "/opt/nginx-bare", (1, 31, 3), MODULES - {"http_ssl_module"}, origin="path"),
     "unsigned": Build(
         "nginx", "/opt/nginx-unsigned", (1, 31, 3), MODULES - {"http_secure_link_module"}, origin="path"
@@ -93,6 +109,12 @@ FACTS = AppFacts(
 )
 
 
+def _own_text(options: Options) -> OwnText:
+    if options.gateway == "apache":
+        return table_of(options).read(options, Path("/srv/shop"), {}, OURS, [])
+    return OwnText(_own(options.nginx.http), _own(options.nginx.server))
+
+
 def _own(entries: list[str]) -> tuple[Own, ...]:
     return tuple(one for entry in entries for one in own(entry))
 
@@ -124,7 +146,7 @@ def read(text: str, directory: Path, installed: Build | None = None) -> tuple[Si
     site = Site(
         options, facts, "/srv/shop", "shop", causes, declared,
         spa=options.spa and f"/srv/shop/{options.spa}",
-        own=OwnText(_own(options.nginx.http), _own(options.nginx.server)),
+        own=_own_text(options),
         roots=tuple(Root(f"/srv/shop/{path}", "[downloads]", is_declared=True) for path in roots),
         routed=with_settings,
         crawler_networks=crawler_networks(options.crawlers, directory, causes, OURS, []),
@@ -181,8 +203,9 @@ def test_golden_plan(path: Path, tmp_path: Path) -> None:
     except PorticoError as error:
         golden(path, f"{error}\n")
         return
-    if path.stem != "default":
-        base = printed(case("", tmp_path))
+    if path.stem not in WHOLE:
+        of_apache = path.stem.startswith("apache")
+        base = printed(case(APACHE if of_apache else "", tmp_path))
         lines = [
             line
             for line in difflib.unified_diff(base, lines, n=0, lineterm="")
@@ -219,10 +242,10 @@ def test_every_generated_line_has_a_reason_and_a_source(path: Path, tmp_path: Pa
         pytest.skip("a case of an error")
     for file in made.files:
         for line in file.lines:
-            if line.text.strip() in ("", "}"):
+            if line.text.strip() in ("", "}") or line.text.strip().startswith("</"):
                 continue
             assert line.why, f"{file.path}: {line.text}"
-            if file.path == "nginx.conf" and not line.is_users:
+            if file.path in ("nginx.conf", "httpd.conf") and not line.is_users:
                 assert line.source.startswith("https://"), f"{file.path}: {line.text}"
 
 

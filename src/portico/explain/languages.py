@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from portico.errors import PorticoError, Problem
 from portico.explain.language import Language
 from portico.explain.nginx.language import NGINX
 from portico.plan.model import Plan
@@ -17,7 +18,11 @@ def language_of(plan: Plan) -> Language:
 
 
 def language_named(program: str) -> Language:
-    return next(language for language in LANGUAGES if language.name == program)
+    found = next((language for language in LANGUAGES if language.name == program), None)
+    if found is None:
+        what = f"its configuration is not explained yet: Portico reads that of {LANGUAGES[0].name} alone"
+        raise PorticoError(Problem(program, what, "the file itself has a reason for each line: portico plan"))
+    return found
 
 
 def language_in(directory: Path) -> Language:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from portico.log.complaint import Complaint
 from portico.log.error_log import ErrorLog, Topic
+from portico.log.httpd import HTTPD
 from portico.log.nginx import NGINX
 from portico.log.refusal import Refusal
 
-ERROR_LOGS = (NGINX,)
+ERROR_LOGS = (NGINX, HTTPD)
 
 
 def error_log_of(program: str) -> ErrorLog:

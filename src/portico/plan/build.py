@@ -37,7 +37,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
     if found := problems(web):
         raise UsageError(*found)
     paths, size = Paths.of(place), capacity(site, place)
-    server, server_files = server_process(site, place, size)
+    server, server_files = server_process(site, place, size, [root.folder for root in web.downloads])
     return Plan(
         name=site.name,
         app=site.facts.app,

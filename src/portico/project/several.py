@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from portico.errors import PorticoError, Problem
+from portico.errors import PorticoError, Problem, UsageError
 from portico.place.gateway.finders import finder_named
 from portico.place.model import Place
 from portico.place.probe import probe, runtime_directory, state_directory
@@ -127,6 +127,14 @@ def _directory(site: str) -> Path:
 
 
 def _without_app(given: Declared, gateway: Place) -> Plan:
+    program, wanted = gateway.gateway.program, given.options.gateway
+    if wanted != program:
+        what = (
+            f'gateway = "{wanted}" serves one site alone; this one is to share a gateway, which is {program}'
+        )
+        raise UsageError(
+            Problem(given.causes.get("gateway", ""), what, "run it by itself, or leave gateway out")
+        )
     # There is no upstream yet: neither an app nor servers elsewhere.
     given = replace(given, options=msgspec.structs.replace(given.options, upstream=Upstream()))
     here = own_directory(given.home)
@@ -152,7 +160,8 @@ def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tup
     config, app = (site, None) if site.endswith(".toml") else (None, site)
     own = {**flags, "name": name, gateway.gateway.program: gateway.gateway.path}
     return (
-        sys.executable, "-P", "-m", "portico", "run", "--gateway", gateway.runtime, *command_line(app, config, own),
+        sys.executable, "-P", "-m", "portico", "run",
+        "--shared-gateway", gateway.runtime, *command_line(app, config, own),
     )  # fmt: skip
 
 

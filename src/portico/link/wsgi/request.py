@@ -56,6 +56,8 @@ def build_environ(packet: bytes, base: Environ) -> Environ:
     decode(packet, environ)
     if "REQUEST_METHOD" not in environ:
         raise BadPacketError("a uwsgi packet without REQUEST_METHOD")
+    if "PORTICO_SCHEME" in environ:
+        _mend_cgi(environ)
     environ["wsgi.url_scheme"] = _scheme(environ)
     prefix = environ.get("SCRIPT_NAME")
     if prefix:
@@ -197,6 +199,17 @@ def _read_rest(connection: Connection) -> tuple[bytes, int]:
         end = packet_size(seen) if len(seen) >= HEADER_SIZE or seen[0] else HEADER_SIZE
     connection.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, -1)
     return seen, end
+
+
+def _mend_cgi(environ: Environ) -> None:
+    """Apache httpd sets the scheme and the prefix of CGI itself, as it sees them: the right ones have other names."""
+    environ["REQUEST_SCHEME"] = scheme = environ["PORTICO_SCHEME"]
+    environ["SCRIPT_NAME"] = environ.get("PORTICO_PREFIX", "")
+    environ["PATH_INFO"] = environ.get("PORTICO_BEFORE", "") + environ.get("PATH_INFO", "")
+    if scheme == "https":
+        environ["HTTPS"] = "on"
+    else:
+        environ.pop("HTTPS", None)
 
 
 def _scheme(environ: Environ) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from portico.place.gateway.finder import Finder
+from portico.place.gateway.httpd import HTTPD
 from portico.place.gateway.nginx import NGINX
 
-FINDERS = (NGINX,)
+FINDERS = (NGINX, HTTPD)
 
 
 def finder_named(program: str) -> Finder:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from portico.app_servers.gunicorn import GUNICORN
 from portico.app_servers.kind import AppServer, Feature
 from portico.app_servers.kinds import KINDS
@@ -22,12 +24,14 @@ WRITERS = {
 """The process and the file of each."""
 
 
-def server_process(site: Site, place: Place, size: Capacity) -> tuple[Process, tuple[File, ...]]:
-    """The process and the files that it reads."""
+def server_process(
+    site: Site, place: Place, size: Capacity, handed: Sequence[str] = ()
+) -> tuple[Process, tuple[File, ...]]:
+    """The process and the files that it reads. `handed` are the folders whose files the gateway sends for the app."""
     if not site.has_app:
         return Process("app", (), place.runtime, why="no app runs here: every server is elsewhere"), ()
     process, file = WRITERS[app_server(site).name]
-    return process(site, place, size), (file(site, place, size),)
+    return process(site, place, size, handed), (file(site, place, size),)
 
 
 def impossible(site: Site, place: Place) -> list[Problem]:

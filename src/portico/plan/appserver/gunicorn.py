@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from portico.app_servers.kind import Feature
 from portico.place.model import Place
@@ -13,7 +14,6 @@ from portico.plan.appserver.settings import Setting, as_python
 from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
-from portico.plan.web.app.downloads import downloads
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import lasting
 from portico.site.model import Site
@@ -31,7 +31,7 @@ link.wsgi.backlog.
 _DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
 
 
-def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
+def gunicorn_process(site: Site, place: Place, capacity: Capacity, handed: Sequence[str]) -> Process:
     """The command that runs a release of the app."""
     return Process(
         name="gunicorn",
@@ -60,7 +60,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             **_pause(site, place),
             **_queue(site, place),
             **own_variables(place),
-            **_downloads(site, place),
+            **_downloads(place, handed),
             **tracing.told_to_worker(site),
         },
         user=place.app_user,
@@ -94,13 +94,12 @@ def _queue(site: Site, place: Place) -> dict[str, str]:
     return {"PORTICO_QUEUE": f"{seconds:g} {backlog(place)}"}
 
 
-def _downloads(site: Site, place: Place) -> dict[str, str]:
+def _downloads(place: Place, roots: Sequence[str]) -> dict[str, str]:
     """What the worker must know to hand files to nginx."""
-    roots = [root.folder for root in downloads(site, place)]
     if not roots:
         return {}
     reader = {names.READER: place.gateway_user} if place.gateway_user else {}
-    return {names.ROOTS: json.dumps(roots, ensure_ascii=False), **reader}
+    return {names.ROOTS: json.dumps(list(roots), ensure_ascii=False), **reader}
 
 
 def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:

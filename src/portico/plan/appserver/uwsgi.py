@@ -4,6 +4,8 @@ alternative.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from portico.app_servers.uwsgi import UWSGI
 from portico.place.model import Place
 from portico.plan import decisions
@@ -19,7 +21,7 @@ _HEADERS = 64 * 1024 - 1
 """The largest packet that the protocol allows: 16 bits of length."""
 
 
-def uwsgi_process(site: Site, place: Place, _capacity: Capacity) -> Process:
+def uwsgi_process(site: Site, place: Place, _capacity: Capacity, _handed: Sequence[str]) -> Process:
     """The command that runs a release of the app."""
     return Process(
         name=UWSGI.name,

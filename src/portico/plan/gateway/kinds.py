@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from portico.place.model import Place
+from portico.plan.gateway.httpd.kind import HTTPD
 from portico.plan.gateway.kind import GatewayKind
 from portico.plan.gateway.nginx.kind import NGINX
 
-GATEWAYS = (NGINX,)
+GATEWAYS = (NGINX, HTTPD)
 
 
 def gateway_of(place: Place) -> GatewayKind:

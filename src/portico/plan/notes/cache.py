@@ -15,6 +15,10 @@ def uncached(web: Web) -> Iterator[str]:
         return
     if web.site.options.cache.size:
         kind = gateway_of(web.place)
+        if Ability.CACHE not in web.abilities:
+            remedy = kind.remedies.get(Ability.CACHE, f"{kind.name} keeps no answers")
+            yield f"nothing is cached: {remedy}"
+            return
         yield (
             f"nothing is cached: {kind.name} {web.place.gateway.number} reads only one line of Vary and of "
             f"Cache-Control; {kind.remedies[Ability.EVERY_LINE]}"

@@ -21,4 +21,6 @@ class Ability(StrEnum):
     WAF = "compares requests with rules of known attacks"
     FOLLOWS_NAMES = "looks up the names of servers again while it runs"
     SIGNED = "verifies what is signed, for the passes of the challenge"
+    CACHE = "keeps answers of the app that may be public"
+    DOWNLOADS = "sends the files that the app opens"
     CLEARS_HEADERS = "leaves out headers that it would send by itself"

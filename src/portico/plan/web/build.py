@@ -70,7 +70,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         host=host(site),
         upstream=upstream(site, place, abilities, admitted.rules),
         link=link(site),
-        downloads=downloads(site, place),
+        downloads=downloads(site, place, abilities),
         tracing=tracing(site),
         own=own,
         pages=pages(site, limited, knows_methods=known is not None and known.is_whole),

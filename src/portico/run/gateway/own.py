@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,15 @@ class OwnGateway:
 
     def start(self, plan: Plan) -> None:
         self._child = None
+        passed, variables = self._passed()
         started = self._processes.start(
             plan.gateway.name,
             plan.gateway.at(str(files.link(plan.runtime))),
             self._ended,
             cwd=plan.gateway.cwd,
-            env={**plan.gateway.env, **self._program.inherits(self._listening.descriptors())},
+            env={**plan.gateway.env, **variables},
             signals=self._program.ends,
-            keeps=self._listening.descriptors(),
+            keeps=passed,
             reads_stderr=True,
         )
         try:
@@ -83,6 +84,14 @@ class OwnGateway:
             raise
         self._child = started
         self._beside(self._listening.complete(plan.listens, started.pid))
+
+    def _passed(self) -> tuple[tuple[int, ...], Mapping[str, str]]:
+        """The sockets that it inherits, and the variables that name them."""
+        if self._program.inherits is None:
+            self._listening.release()
+            return (), {}
+        passed = self._listening.descriptors()
+        return passed, self._program.inherits(passed)
 
     def reload(self, plan: Plan) -> None:
         self._listening.leave(plan.listens)

@@ -37,8 +37,10 @@ class Program:
     """The signal to reload its files."""
     reopen: signal.Signals
     """The signal to open new log files."""
-    inherits: Callable[[Collection[int]], Mapping[str, str]]
-    """The environment variables that pass it inherited listening sockets under these numbers."""
+    inherits: Callable[[Collection[int]], Mapping[str, str]] | None
+    """The environment variables that pass it inherited listening sockets under these numbers; None: it opens its
+    sockets itself, and clients are refused while a killed one is replaced.
+    """
     objections: Callable[[Plan, Path], tuple[Problem, ...]]
     """Its errors about a plan's files in that directory, quoted; blocks while it reads them."""
     is_noise: Callable[[str], bool]

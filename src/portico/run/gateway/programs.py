@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from portico.plan.model import Plan
+from portico.run.gateway.httpd.program import HTTPD
 from portico.run.gateway.nginx.program import NGINX
 from portico.run.gateway.program import Program
 
-PROGRAMS = (NGINX,)
+PROGRAMS = (NGINX, HTTPD)
 
 
 def program_of(plan: Plan) -> Program:

@@ -124,7 +124,7 @@ def start(
     """
     _keep_listener_fd_taken()
     socket_fd = exec_shim.NO_LISTENER if listener is None else listener.fileno()
-    environ = {**without_tools(os.environ), **env, "PWD": cwd}
+    environ = {**environment(), **env, "PWD": cwd}
     failed, report = os.pipe()
     try:
         process = subprocess.Popen(
@@ -155,6 +155,11 @@ def _await_program(process: subprocess.Popen[bytes], failed: int, program: str) 
     if number:
         with process:  # closes its pipe and reaps it
             raise OSError(int(number), os.strerror(int(number)), program)
+
+
+def environment() -> dict[str, str]:
+    """Our environment as a program gets it, without variables that would decide for it."""
+    return without_tools(os.environ)
 
 
 def _keep_listener_fd_taken() -> None:

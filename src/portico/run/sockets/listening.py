@@ -60,6 +60,12 @@ class Listening:
         """The sockets for nginx, under the same numbers."""
         return tuple(listener.fileno() for listener in self._held.values())
 
+    def release(self) -> None:
+        """Close all of them, for a gateway that is about to open its own."""
+        for listener in self._held.values():
+            listener.close()
+        self._held.clear()
+
     def leave(self, addresses: Iterable[Address]) -> None:
         """Close sockets of other addresses: the kernel must not accept connections that nobody reads."""
         for address in set(self._held) - set(addresses):

@@ -14,6 +14,7 @@ import time
 from collections.abc import MutableMapping, Sequence
 from typing import NamedTuple
 
+from portico.errors import Problem
 from portico.protocol import notices
 from portico.protocol.notices import Notice
 from portico.ticks import WELL, Rounds
@@ -84,6 +85,17 @@ class Service:
     def keeps(self) -> bool:
         """Whether the manager may keep copies of our sockets."""
         return bool(self._notify or self.taken)
+
+    def give_up(self, why: str) -> list[Problem]:
+        """Close the sockets that were handed over, and report each."""
+        given, self.taken = self.taken, ()
+        for stored in given:
+            if stored.socket:
+                stored.socket.close()
+        return [
+            Problem("", f"systemd handed over a socket ({stored.name}), which was closed: {why}")
+            for stored in given
+        ]
 
     def store(self, name: str, listener: socket.socket) -> None:
         """Let the manager keep a copy, which the next start inherits (FileDescriptorStoreMax=)."""

@@ -19,6 +19,7 @@ from portico.plan.model import Plan
 from portico.protocol import notices
 from portico.run.disk import directories
 from portico.run.gateway import files
+from portico.run.gateway.programs import program_of
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.running import SayNews
@@ -94,7 +95,13 @@ def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
     """The sockets for clients; a site on a shared gateway has none."""
     if plan.shared:
         return Listening({}, service, is_handed_over=False), []
-    return Listening.open(plan, service)
+    program = program_of(plan)
+    if program.inherits is not None:
+        return Listening.open(plan, service)
+    found, _ = Listening.open(plan, Service("", 0.0, ()))
+    return found, service.give_up(
+        f"{program.name} opens its sockets itself: run the site without a .socket unit"
+    )
 
 
 def _both(say: SayNews, hear: SayNews) -> SayNews:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from portico.site.options.access import Access
+from portico.site.options.apache import Apache
 from portico.site.options.cache import Cache
 from portico.site.options.cors import Cors
 from portico.site.options.crawlers import Crawlers
@@ -202,7 +203,17 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: Metrics = Metrics()
     dashboard: Dashboard = Dashboard()
     tracing: Tracing = Tracing()
+    gateway: Annotated[
+        Literal["nginx", "apache"],
+        option(
+            "The web server in front of the app: `nginx`, or `apache` for the Apache httpd 2.4 that is installed here. "
+            "docs/apache.md compares them.",
+            example="apache",
+            source="https://httpd.apache.org/docs/2.4/",
+        ),
+    ] = "nginx"
     nginx: Nginx = Nginx()
+    apache: Apache = Apache()
     access: dict[str, Access] = {}
     """By path, which may have placeholders: `[access."/admin"]` is /admin and everything below it."""
     routes: dict[str, Edge] = {}

@@ -59,8 +59,8 @@ _MOST_LINES = 10
 @click.command("run")
 @click.argument("apps", metavar="[APP]...", nargs=-1)
 @site_flags
-@click.option("--gateway", default="", hidden=True)
-def command(apps: tuple[str, ...], config: str | None, gateway: str, **flags: Any) -> None:
+@click.option("--shared-gateway", "shared", default="", hidden=True)
+def command(apps: tuple[str, ...], config: str | None, shared: str, **flags: Any) -> None:
     """Serve APP behind nginx, in the foreground.
 
     APP is module:attribute, module:factory(), module, a .py file, a directory or a portico.toml; Portico
@@ -73,7 +73,7 @@ def command(apps: tuple[str, ...], config: str | None, gateway: str, **flags: An
 
         end(serve_sites(apps, given(flags)))
     else:
-        serve(apps[0] if apps else None, config, given(flags), gateway)
+        serve(apps[0] if apps else None, config, given(flags), shared)
 
 
 def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: str = "") -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import json
-from functools import lru_cache
-
 from portico.plan.gateway.nginx.app.full_queue import UNCONNECTED, if_full
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.limits.counted import retry_after
@@ -13,7 +9,8 @@ from portico.plan.gateway.nginx.log.line import page_log
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.own import let_in
-from portico.plan.model import File, Line
+from portico.plan.gateway.page_files import Marks, page_files
+from portico.plan.model import File
 from portico.plan.paths import Paths
 from portico.plan.web.ability import Ability
 from portico.plan.web.guards import MOST_HEAD
@@ -27,7 +24,6 @@ from portico.plan.web.pages import (
     RETRY_MAINTENANCE_SECONDS,
     RETRY_SECONDS,
     UNREADABLE,
-    Page,
 )
 from portico.plan.web.refusals import HEAD, MAINTENANCE, QUEUE, STARTING
 
@@ -54,14 +50,7 @@ _CLOSED = 419
 
 def error_page_files(web: Web) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
-    pages = web.pages
-    made = {f"{page.file}.html": _html(page, has_id=page.file not in pages.plain) for page in pages.made}
-    made |= {f"{page.file}.json": _json(page, has_id=page.file not in pages.plain) for page in pages.made}
-    made |= {_EMPTY: ""}
-    return [
-        _page_file(name, pages.written.get(name, text), pages.cause, is_own=name in pages.written)
-        for name, text in sorted(made.items())
-    ]
+    return page_files(web.pages, Marks(_ID, _included("html"), _included("json")), {_EMPTY: ""})
 
 
 def page_maps() -> list[Directive]:
@@ -354,67 +343,8 @@ def message_locations(paths: Paths) -> list[Directive]:
     ]  # fmt: skip
 
 
-@lru_cache(64)
-def _page_file(name: str, text: str, cause: str, *, is_own: bool) -> File:
-    why = "your own page" if is_own else "the page itself"
-    return File(
-        f"errors/{name}",
-        tuple(Line(line, why, "", cause, is_users=is_own) for line in text.splitlines()),
-    )
-
-
 _ID = '<!--# echo var="request_id" -->'
-_MESSAGE = "MESSAGE"
-"""Stands in JSON for what `portico maintenance on --message` says."""
 
 
 def _included(format: str) -> str:  # noqa: A002  that is what it is called
     return f'<!--# include virtual="{PREFIX}message.{format}" -->'
-
-
-@lru_cache(64)
-def _json(page: Page, *, has_id: bool) -> str:
-    error: dict[str, object] = {
-        "status": page.status,
-        "title": page.title,
-        "detail": _MESSAGE if page.has_message else page.text,
-    }
-    error |= {"request_id": "ID"} if has_id else {}
-    text = json.dumps({"error": error}, ensure_ascii=False).replace("ID", _ID)
-    return text.replace(_MESSAGE, _included("json"))
-
-
-@lru_cache(64)
-def _html(page: Page, *, has_id: bool) -> str:
-    footer = f"\n<footer>Request {_ID}</footer>" if has_id else ""
-    seconds = page.refresh_seconds
-    refresh = f'\n<meta http-equiv="refresh" content="{seconds}">' if seconds else ""
-    text = _included("html") if page.has_message else html.escape(page.text)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">{refresh}
-<title>{html.escape(page.title)}</title>
-<style>
-:root {{ color-scheme: light dark; --ink: #1d2433; --soft: #5b6475; --paper: #f6f7f9; --line: #d7dbe2; }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --ink: #e8ebf1; --soft: #9aa4b5; --paper: #14171d; --line: #2c323d; }}
-}}
-body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--paper);
-  color: var(--ink); font: 17px/1.55 system-ui, sans-serif; }}
-main {{ max-width: 30rem; padding: 2rem; }}
-.status {{ color: var(--soft); font-variant-numeric: tabular-nums; letter-spacing: .06em; margin: 0; }}
-h1 {{ font-size: 1.7rem; line-height: 1.2; margin: .3rem 0 .8rem; }}
-footer {{ margin-top: 2rem; padding-top: .8rem; border-top: 1px solid var(--line); color: var(--soft);
-  font-size: .8rem; overflow-wrap: anywhere; }}
-</style>
-</head>
-<body>
-<main>
-<p class="status">{page.status}</p>
-<h1>{html.escape(page.title)}</h1>
-<p>{text}</p>{footer}
-</main>
-</body>
-</html>"""

@@ -88,7 +88,7 @@ class Cache:
 def cache(site: Site, abilities: frozenset[Ability]) -> Cache | None:
     """The cache; None without one."""
     size = site.options.cache.size
-    if not size or not _reads_every_line(site, abilities):
+    if not size or Ability.CACHE not in abilities or not _reads_every_line(site, abilities):
         return None
     return Cache(
         size=int(size),

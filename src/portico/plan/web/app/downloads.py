@@ -8,6 +8,7 @@ from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.kind import common_features
+from portico.plan.web.ability import Ability
 from portico.plan.web.literal import is_literal
 from portico.site.model import Site
 
@@ -23,9 +24,9 @@ class DownloadRoot:
     cause: str
 
 
-def downloads(site: Site, place: Place) -> tuple[DownloadRoot, ...]:
+def downloads(site: Site, place: Place, abilities: frozenset[Ability]) -> tuple[DownloadRoot, ...]:
     """The folders in the order of their numbers: those that the gateway can read and name."""
-    if Feature.DOWNLOADS not in common_features(site):
+    if Feature.DOWNLOADS not in common_features(site) or Ability.DOWNLOADS not in abilities:
         return ()
     return tuple(
         DownloadRoot(root.folder, place.fence(root.folder), root.origin)

@@ -1,0 +1,156 @@
+"""What the app is told with each request, and how the request reaches it.
+
+mod_proxy_uwsgi makes the environ itself: the CGI variables, every header as `HTTP_NAME`, and the variables of the
+request. Headers with an underscore in their name never become variables. So Portico replaces headers before that, and
+sets variables for what CGI has no right value of: the scheme behind a proxy, the prefix.
+"""
+
+from __future__ import annotations
+
+from portico.app_servers.kind import Feature
+from portico.plan import decisions
+from portico.plan.gateway.httpd.conf import Directive, directive
+from portico.plan.gateway.httpd.entry.host_header import HOST
+from portico.plan.gateway.httpd.entry.trust import setting
+from portico.plan.gateway.httpd.names import BEHIND, ID, MSEC, PREFIX, SCHEME, SENDER, WORKER, balancer
+from portico.plan.web.app.link import RouteFact
+from portico.plan.web.model import Web
+
+_FORWARDED = "https://werkzeug.palletsprojects.com/en/stable/middleware/proxy_fix/"
+_TRACE = "https://www.w3.org/TR/trace-context/"
+WHO_SENT = "X-Portico-Proxy"
+
+
+def is_http(web: Web) -> bool:
+    """Whether the link is HTTP, as for ASGI apps."""
+    return web.upstream.protocol in ("http", "https")
+
+
+def first_settings(web: Web) -> list[Directive]:
+    """In a virtual host, before every other variable: Portico's worker checks every header that comes after."""
+    why = "when the request came: the worker tells the time until it began"
+    made = [
+        directive("RequestHeader", "set", "X-Portico-Msec", "%t", "early", why=why, cause=decisions.LOG_LINE),
+        directive(
+            "SetEnvIf", "X-Portico-Msec", "^t=([0-9]+)([0-9]{3})[0-9]{3}$", f"{MSEC}=$1.$2",
+            why="in seconds, to the millisecond", cause=decisions.LOG_LINE,
+        ),
+        setting("md5(reqenv('UNIQUE_ID')) =~ /^(.+)$/", f"{ID}=$1", "the id of the request: 32 digits"),
+    ]  # fmt: skip
+    if not is_http(web):
+        why = "httpd counts the bytes of an upload without a length before it passes it on"
+        made.append(setting("true", "proxy-sendcl=1", why, decisions.LINK))
+    return made
+
+
+def told_to_app(web: Web) -> list[Directive]:
+    """In a virtual host: the headers that are replaced, and those that never reach the app."""
+    replaced = {
+        "X-Request-ID": (f"%{{{ID}}}e", "the id of the log line, so that the app can log it too"),
+        "X-Forwarded-For": ("expr=%{REMOTE_ADDR}", ""),
+        "X-Real-IP": ("expr=%{REMOTE_ADDR}", ""),
+        "X-Forwarded-Proto": (f"%{{{SCHEME}}}e", ""),
+        "X-Forwarded-Host": (f"%{{{HOST}}}e", ""),
+    }
+    why = "replaces what the client sent, so that an app with its own ProxyFix sees the same answer"
+    made = [_set(name, value, words or why) for name, (value, words) in replaced.items()]
+    made += [_set("Host", f"%{{{HOST}}}e", "the host of redirects and links")] if web.host.from_proxy else []
+    made += _prefix(web, why)
+    made += [_unset(name, f"a client's {name} header never reaches the app") for name in web.trust.removed]
+    return [*made, *_of_proxy(web), *_trace(web), *_last(web)]
+
+
+def _prefix(web: Web, why: str) -> list[Directive]:
+    if web.prefix or web.host.prefix_from_proxy:
+        return [_set("X-Forwarded-Prefix", f"%{{{PREFIX}}}e", why)]
+    return [_unset("X-Forwarded-Prefix", why)]
+
+
+def _of_proxy(web: Web) -> list[Directive]:
+    """The headers of a declared proxy about the client, or what Portico's worker needs to judge them."""
+    cause = web.trust.cause
+    if web.trust.is_fenced:
+        if not is_http(web):
+            return []  # the variable that `trust` sets
+        value = f"%{{{SENDER}}}e" if web.trust.proxies else "0"
+        why = "the worker removes headers that only a declared proxy may set; this says who sent the request"
+        return [_set(WHO_SENT, value, why, cause)]
+    made = []
+    for name in web.trust.from_proxy:
+        shared = name in web.trust.from_shared
+        condition = f"reqenv('{SENDER}') == '0'" if shared else f"reqenv('{SENDER}') != '1'"
+        why = f"{name} reaches the app from a declared proxy only"
+        made.append(
+            directive(
+                "RequestHeader", "unset", name, f"expr={condition}", why=why, cause=cause, source=_FORWARDED
+            )
+        )
+    return made
+
+
+def _trace(web: Web) -> list[Directive]:
+    tracing = web.tracing
+    if not tracing or tracing.by_worker:
+        return []
+    why = "the trace of a declared proxy continues; an untrusted client's is not passed on"
+    condition = [f"expr=reqenv('{BEHIND}') != '1'"] if tracing.from_proxy else []
+    return [
+        directive("RequestHeader", "unset", name, *condition, why=why, cause=tracing.cause, source=_TRACE)
+        for name in ("traceparent", "tracestate")
+    ]  # fmt: skip
+
+
+def _last(web: Web) -> list[Directive]:
+    if is_http(web):
+        why = "when the request came: tells the time in the queue"
+        return [_set("X-Portico-Msec", f"%{{{MSEC}}}e", why, decisions.LOG_LINE)]
+    return [_unset("X-Portico-Msec", "the worker has the variable")]
+
+
+def pass_to_app(web: Web) -> list[Directive]:
+    """In a virtual host, after every rule: what no rule has answered is the app's."""
+    if web.is_waiting:
+        return []
+    words = ["nocanon"] if is_http(web) else []
+    why = "the app, by the uwsgi protocol: httpd builds the WSGI environ, and the worker has the path as it was sent"
+    if words:
+        why = "the app, by HTTP; without canonicalisation the client's path reaches it byte for byte"
+    return [
+        directive("ProxyPass", "/", f"{balancer()}/", *words, why=why, cause=decisions.LINK),
+        directive("ProxyPreserveHost", "On", why="the app sees the host that the client asked for"),
+        directive("ProxyAddHeaders", "Off", why="Portico says itself who the client is"),
+        directive("ProxyErrorOverride", "Off", why="the app's own error answers pass untouched"),
+    ]
+
+
+def answered(web: Web) -> list[Directive]:
+    """In a virtual host: the worker's numbers, and headers of the app that clients do not get."""
+    hidden, cause = "clients need not know it, or Portico sends its own", web.headers.removed_cause
+    return [
+        directive("Header", "note", "X-Portico", WORKER, why="the worker's numbers, for the log line"),
+        directive("Header", "unset", "X-Portico", why="and for nobody else", cause=decisions.LOG_LINE),
+        *(directive("Header", "unset", name, why=hidden, cause=cause) for name in web.headers.removed),
+        directive("Header", "unset", "X-Accel-Redirect", why="means nothing here", cause=decisions.DOWNLOADS),
+    ]  # fmt: skip
+
+
+def _set(name: str, value: str, why: str, cause: str = decisions.LINK) -> Directive:
+    return directive("RequestHeader", "set", name, value, why=why, cause=cause)
+
+
+def _unset(name: str, why: str) -> Directive:
+    return directive("RequestHeader", "unset", name, why=why, cause=decisions.LINK, source=_FORWARDED)
+
+
+def limits_of_link(web: Web) -> list[str]:
+    """Notes: what this link cannot carry."""
+    made = []
+    if not is_http(web) and web.app_server.name:
+        made.append("httpd answers 411 to an upload without a length (chunked): mod_proxy_uwsgi carries none")
+        if Feature.WEBSOCKETS in web.features:
+            made.append(
+                "WebSockets do not reach a WSGI app: mod_proxy_uwsgi carries none; those of ASGI apps do"
+            )
+    if RouteFact.UPLOAD in web.link.of_routes:
+        made.append("upload_to_file: the worker writes the file itself, httpd has none")
+    return made

@@ -1,0 +1,46 @@
+"""How much httpd reads from a client, and how slow it may be."""
+
+from __future__ import annotations
+
+from portico.plan.gateway.httpd.conf import Directive, directive
+from portico.plan.web.entry import transfer as decided
+from portico.plan.web.guards import MOST_HEAD
+from portico.plan.web.model import Web
+
+_FIELDS = 1000
+
+
+def client_times() -> list[Directive]:
+    """How slow a client may be, the same for every site."""
+    head, pause = int(decided.HEAD_SECONDS), int(decided.BODY_PAUSE_SECONDS)
+    return [
+        directive(
+            "RequestReadTimeout", f"handshake={head}", f"header={head}", f"body={pause},MinRate=1",
+            why="a client that sends its head too slowly is closed; a body may take as long as bytes keep coming",
+        ),
+        directive("Timeout", int(decided.SEND_PAUSE_SECONDS), why="between two writes: a dead client ends"),
+        directive("KeepAlive", "On", why="a browser's next click uses the same connection"),
+        directive("KeepAliveTimeout", int(decided.IDLE_SECONDS), why="an idle connection costs no thread"),
+        directive("MaxKeepAliveRequests", 0, why="a connection is not closed because it is used much"),
+    ]  # fmt: skip
+
+
+def heads() -> list[Directive]:
+    """The sizes of a request's head."""
+    size = decided.LINE_KIB << 10
+    return [
+        directive("LimitRequestLine", size, why=f"an address may have {decided.LINE_KIB} KiB; more is 414"),
+        directive("LimitRequestFieldSize", size, why=f"a header may have {decided.LINE_KIB} KiB; more is 400, as httpd "
+                  "has it"),
+        directive("LimitRequestFields", _FIELDS, why=f"the link to the app carries {MOST_HEAD >> 10} KiB in all"),
+    ]  # fmt: skip
+
+
+def largest_body(web: Web) -> list[Directive]:
+    """In a virtual host: the largest request body."""
+    return [
+        directive(
+            "LimitRequestBody", int(web.transfer.largest_body), cause=web.transfer.body_cause,
+            why="a larger upload is refused with 413, before it costs the app anything",
+        )
+    ]  # fmt: skip

@@ -1,0 +1,49 @@
+"""Compression: of the app's answers on the fly, of files ahead of time."""
+
+from __future__ import annotations
+
+from portico.place.model import Build
+from portico.plan.gateway.httpd.conf import Directive, directive
+from portico.plan.gateway.httpd.entry.trust import setting
+from portico.plan.gateway.httpd.modules import has
+from portico.plan.gateway.httpd.names import CODING
+from portico.plan.web.files.mime import COMPRESSIBLE
+
+_NEGOTIATION = "https://www.rfc-editor.org/rfc/rfc9110.html#name-accept-encoding"
+_Q = r"(?:;[ \t]*q=(?:0[.][0-9]*[1-9][0-9]*|1(?:[.]0*)?)[ \t]*)?"
+"""A weight above 0. Any other form is refused, because it may mean 0."""
+CODINGS = ("br", "zstd", "gzip")
+
+
+def compression(build: Build) -> list[Directive]:
+    """What httpd compresses on the fly: the app's answers, and files without a copy."""
+    filters = [
+        name for name, word in (("BROTLI_COMPRESS", "brotli"), ("DEFLATE", "deflate")) if has(build, word)
+    ]
+    if not filters:
+        return []
+    why = "what compresses; not images, and not text/event-stream, whose events a compressor would hold back"
+    made = [directive("AddOutputFilterByType", ";".join(filters), "text/html", *COMPRESSIBLE, why=why)]
+    if "DEFLATE" in filters:
+        made += [
+            directive(
+                "DeflateCompressionLevel", 5, why="most of the gain for a third of the time of level 9"
+            ),
+            directive("DeflateAlterETag", "AddSuffix", why="another form has another version"),
+        ]
+    if "BROTLI_COMPRESS" in filters:
+        made += [
+            directive("BrotliCompressionQuality", 4, why="about the time of gzip 5, and smaller"),
+            directive("BrotliAlterETag", "AddSuffix", why="another form has another version"),
+        ]
+    return made
+
+
+def coding_settings() -> list[Directive]:
+    """In a virtual host: the smallest form of a file that this client takes."""
+    why = (
+        "the smallest form of a file that this client takes; q=0 and what cannot be understood count as a no"
+    )
+    rows = [("gzip", "(?:x-)?gzip|[*]"), ("zstd", "zstd"), ("br", "br")]
+    takes = "req_novary('Accept-Encoding') =~ m#(?:^|,)[ \\t]*(?:{})[ \\t]*{}(?:,|$)#i"
+    return [setting(takes.format(names, _Q), f"{CODING}={coding}", why) for coding, names in rows]

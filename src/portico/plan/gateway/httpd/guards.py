@@ -1,0 +1,106 @@
+"""The guards of a mount as rules, in their order; and those that httpd does not have (yet).
+
+A guard that a user asked for and httpd has not is a problem at plan; one that every site has by default is a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from portico.errors import Problem
+from portico.plan.gateway.httpd.conf import Directive
+from portico.plan.gateway.httpd.pages import maintenance_rules
+from portico.plan.web.guards import (
+    Asked,
+    Certificate,
+    FairShare,
+    FromNetworks,
+    Guard,
+    HeadSize,
+    InProgress,
+    Inspection,
+    Known,
+    Methods,
+    NoScanner,
+    NotBanned,
+    NotDenied,
+    Open,
+    Passed,
+    Password,
+    PlainPath,
+    RequestRate,
+    WantedCrawler,
+)
+from portico.plan.web.model import Web
+
+_NGINX = 'use nginx (gateway = "nginx"), or leave it out'
+_UNDONE: dict[type[Guard], tuple[str, str]] = {
+    NotBanned: ("guard.ban", "bans no clients"),
+    WantedCrawler: ("crawlers", "refuses no crawlers"),
+    Passed: ("guard.challenge", "asks nobody for a pass"),
+    RequestRate: ("limits.rate", "counts no requests of a client"),
+    InProgress: ("limits.in_progress", "counts no requests in progress"),
+    NotDenied: ("access", "has no access rules yet"),
+    FromNetworks: ("access", "has no access rules yet"),
+    Methods: ("access", "has no access rules yet"),
+    Certificate: ("access", "has no access rules yet"),
+    PlainPath: ("access", "has no access rules yet"),
+    Password: ("access", "asks for no passwords yet"),
+    Asked: ("access", "asks nobody else who may come"),
+    Inspection: ("guard.waf", "inspects no requests yet"),
+    Known: ("guard.routes", "refuses nothing by the app's routes"),
+}
+"""Guards that somebody must have asked for: the option, and what a gateway = "apache" does not do."""
+_BY_DEFAULT: dict[type[Guard], str] = {
+    FairShare: "in an overload httpd does not share the app fairly among clients",
+    NoScanner: "paths that scanners try reach the app: httpd does not answer them",
+}
+"""Guards that a site has without asking."""
+PASSED_ON = frozenset({*_UNDONE, *_BY_DEFAULT, HeadSize})
+"""Guards without rules here. HeadSize: httpd limits each header and their number instead."""
+
+
+def guarded(web: Web, guards: Sequence[Guard]) -> list[Directive]:
+    """The rules of every guard, in order; each either ends the search with an answer or lets the request pass."""
+    made = list[Directive]()
+    for guard in guards:
+        made += _rules(web, guard)
+    return made
+
+
+def _rules(web: Web, guard: Guard) -> list[Directive]:
+    del web
+    match guard:
+        case Open(directory):
+            return maintenance_rules(directory)
+        case (
+            NotBanned() | WantedCrawler() | PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate()
+            | HeadSize() | NoScanner() | Known() | Passed() | RequestRate() | InProgress() | FairShare() | Inspection()
+            | Password() | Asked()
+        ):  # fmt: skip
+            return []
+        case _:
+            assert_never(guard)
+
+
+def undone(web: Web) -> list[Problem]:
+    """A problem for each guard that the site asks for and that httpd has not, one for each option."""
+    found = dict[str, Problem]()
+    for guard in _of_site(web):
+        if type(guard) in _UNDONE:
+            option, does = _UNDONE[type(guard)]
+            cause = web.site.cause(option).partition(": ")[0] or option
+            found.setdefault(option, Problem(cause, f"{option}: with Apache httpd, Portico {does}", _NGINX))
+    return list(found.values())
+
+
+def notes(web: Web) -> list[str]:
+    """What every site has with nginx, and this one has not."""
+    kinds = dict.fromkeys(type(guard) for guard in _of_site(web))
+    return [_BY_DEFAULT[kind] for kind in kinds if kind in _BY_DEFAULT]
+
+
+def _of_site(web: Web) -> list[Guard]:
+    chains = web.chains
+    return [*chains.files, *chains.site, *(guard for chain in chains.routes.values() for guard in chain)]

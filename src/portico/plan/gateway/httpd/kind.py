@@ -1,0 +1,91 @@
+"""Apache httpd, as a kind of gateway."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from portico.errors import Problem, UsageError
+from portico.place.model import Place
+from portico.plan.bindings import Bindings
+from portico.plan.gateway.faults import Faults
+from portico.plan.gateway.httpd.abilities import REMEDIES, abilities, impossible_version
+from portico.plan.gateway.httpd.app.link import limits_of_link
+from portico.plan.gateway.httpd.entry import tls
+from portico.plan.gateway.httpd.entry.health import NOTE, health_files
+from portico.plan.gateway.httpd.entry.trust import impossible as no_trust
+from portico.plan.gateway.httpd.guards import notes as guards_by_default
+from portico.plan.gateway.httpd.guards import undone
+from portico.plan.gateway.httpd.main import MAIN, httpd_conf
+from portico.plan.gateway.httpd.own import own_limits, own_risks
+from portico.plan.gateway.httpd.pages import error_page_files
+from portico.plan.gateway.httpd.undone import missing
+from portico.plan.gateway.kind import GatewayKind
+from portico.plan.model import CONF, File, Process
+from portico.plan.web.model import Web
+
+_ALONE = Problem(
+    "gateway",
+    "Apache httpd serves one site: several share an nginx",
+    'run each with gateway = "apache" by itself, or all with nginx',
+)
+
+
+def _process(place: Place, why: str) -> Process:
+    argv = (place.gateway.path, "-D", "FOREGROUND", "-d", CONF, "-f", f"{CONF}/{MAIN}")
+    return Process(name="apache", argv=argv, cwd=place.runtime, why=why)
+
+
+def _files(web: Web) -> Sequence[File]:
+    return (httpd_conf(web), *health_files(web), *error_page_files(web))
+
+
+def _host_file(_bindings: Sequence[Bindings], _place: Place) -> File:
+    raise UsageError(_ALONE)
+
+
+def _problems(web: Web) -> list[Problem]:
+    alone = [_ALONE] if web.hosts.is_beside_others else []
+    return [
+        *alone,
+        *impossible_version(web.place.gateway),
+        *tls.impossible(web),
+        *no_trust(web),
+        *undone(web),
+        *missing(web),
+    ]
+
+
+def _notes(web: Web) -> list[str]:
+    return [NOTE, *tls.notes(web), *limits_of_link(web), *guards_by_default(web)]
+
+
+HTTPD = GatewayKind(
+    name="apache",
+    abilities=lambda place: abilities(place.gateway),
+    remedies=REMEDIES,
+    bodies=(),
+    process=_process,
+    files=_files,
+    set_for_all=lambda _: (),
+    shared=_ALONE,
+    host_file=_host_file,
+    servers=lambda _: None,
+    limits=lambda _: (),
+    bans=lambda _: None,
+    claims=lambda _: None,
+    hsts=tls.hsts_file,
+    names_line=re.compile(r"on line (\d+) of (/\S+?):?$", re.MULTILINE),
+    problems=_problems,
+    notes=_notes,
+    own_risks=own_risks,
+    own_limits=own_limits,
+    faults=Faults(
+        as_of="",
+        chosen=lambda place, _: place,
+        found=lambda *_: (),
+        judged_by=lambda _: "Portico has no list of httpd's published faults: your distribution has",
+        mend=lambda _: "apt install --only-upgrade apache2-bin",
+        alarms=lambda *_: (),
+    ),
+)

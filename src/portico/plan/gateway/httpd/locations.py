@@ -1,0 +1,161 @@
+"""Which path is answered by what: the mounts as rules, the first that matches counts.
+
+nginx prefers an exact path, then the longest prefix, and inside it the first pattern; here the rules are written in
+that order. A rule without a target (`-`) that ends the search leaves the request to the app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from portico.plan import decisions
+from portico.plan.gateway.httpd.app.link import is_http
+from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, suffix_of
+from portico.plan.gateway.httpd.conf import Directive, directive, regex, section
+from portico.plan.gateway.httpd.files.statics import file_rules
+from portico.plan.gateway.httpd.guards import guarded
+from portico.plan.gateway.httpd.headers import of_route
+from portico.plan.gateway.httpd.names import URI, balancer
+from portico.plan.gateway.httpd.pages import unavailable_rules
+from portico.plan.model import Ladder
+from portico.plan.web.model import Web
+from portico.plan.web.mount import (
+    App,
+    Below,
+    Exact,
+    Files,
+    Match,
+    Matching,
+    Mount,
+    NotFound,
+    OneFile,
+    Redirect,
+)
+from portico.site.model import Routed
+
+_PRIVATE = "private, no-store"
+
+
+def rules(web: Web) -> list[Directive]:
+    """The rules of every mount."""
+    made = list[Directive]()
+    for mount in _ordered(web.mounts):
+        for one in (*mount.inside, mount):
+            made += _one(web, one)
+    return made
+
+
+def _ordered(mounts: Iterable[Mount]) -> list[Mount]:
+    """Exact paths, then patterns in their order, then prefixes, the longest first."""
+
+    def rank(mount: Mount) -> tuple[int, int]:
+        match mount.match:
+            case Exact():
+                return 0, 0
+            case Matching():
+                return 1, 0
+            case Below(path):
+                return 2, -len(path)
+
+    return sorted(mounts, key=rank)
+
+
+def _one(web: Web, mount: Mount) -> list[Directive]:
+    """The guards and the action of one mount."""
+    made = _for(mount.match, guarded(web, mount.guards))
+    if isinstance(mount.action, App):
+        return [*made, *_for(mount.match, unavailable_rules(web)), *_app(web, mount)]
+    if isinstance(mount.action, Files | OneFile):
+        return [*made, *file_rules(web, mount)]
+    path, cause = pattern(mount.match), mount.cause
+    flags = ",NC" if isinstance(mount.match, Matching) and mount.match.ignores_case else ""
+    match mount.action:
+        case Redirect(target):
+            why = "one address for one page; 308 keeps a POST a POST"
+            made.append(directive("RewriteRule", path, target, f"[R=308,END{flags}]", why=why, cause=cause))
+        case NotFound():
+            made.append(
+                directive("RewriteRule", path, "-", f"[R=404,END{flags}]", why=mount.why, cause=cause)
+            )
+    return made
+
+
+def _for(match: Match, made: list[Directive]) -> list[Directive]:
+    """The same rules for the paths of this match only: a rule of every path gets the pattern."""
+    path = pattern(match)
+    return [
+        directive(one.name, path, *one.args[1:], why=one.why, cause=one.cause, source=one.source)
+        if one.name == "RewriteRule" and one.args[0] == "^"
+        else one
+        for one in made
+    ]
+
+
+def _app(web: Web, mount: Mount) -> list[Directive]:
+    """What the app answers: the search ends, and ProxyPass takes the request; or a balancer with another time."""
+    assert isinstance(mount.action, App)
+    routed, path, cause = mount.action.routed, pattern(mount.match), mount.cause
+    if web.is_waiting:
+        return [
+            directive("RewriteRule", path, "-", "[R=502,END]", why="the app is not known yet", cause=cause)
+        ]
+    flags = _facts(web, routed)
+    suffix = suffix_of(web, routed)
+    if not suffix:
+        return [directive("RewriteRule", path, "-", f"[END{flags}]", why=mount.why, cause=cause)]
+    target = f"%{{ENV:{URI}}}" if is_http(web) else "%{REQUEST_URI}"
+    why = f"{mount.why}; the app may be silent for another time"
+    words = f"[P,END{flags}{',NE' if is_http(web) else ''}]"
+    return [directive("RewriteRule", path, f"{balancer(suffix)}{target}", words, why=why, cause=cause)]
+
+
+def _facts(web: Web, routed: Routed | None) -> str:
+    """What Portico's worker is told about the route."""
+    if routed is None or is_http(web):
+        return ""
+    edge, said = routed.edge, dict[str, str]()
+    if edge.timeout or edge.stream:
+        seconds = float(edge.timeout) if edge.timeout else float(STREAM_SECONDS)
+        said["PORTICO_DEADLINE"] = f"{Ladder.of(seconds).deadline_seconds:g}"
+    if edge.stream:
+        said["PORTICO_STREAM"] = "1"
+        said["no-gzip"], said["no-brotli"] = "1", "1"
+    return "".join(f",E={name}:{text}" for name, text in said.items())
+
+
+def route_sections(web: Web) -> list[Directive]:
+    """In a virtual host: the settings of routes that are not rules."""
+    made, seen = list[Directive](), set[str]()
+    for mount in (*web.mounts, *(one for each in web.mounts for one in each.inside)):
+        routed = mount.action.routed if isinstance(mount.action, App) else None
+        path = pattern(mount.match)
+        if routed is None or path in seen or not (of := _settings(web, routed)):
+            continue
+        seen.add(path)
+        made.append(section("LocationMatch", path, of=of, why=mount.why, cause=decisions.ROUTES))
+    return made
+
+
+def _settings(web: Web, routed: Routed) -> list[Directive]:
+    made = of_route(web, routed)
+    if routed.edge.max_upload is not None:
+        why, cause = "the largest upload of this route; more is 413", routed.causes.get("max_upload", "")
+        made.append(directive("LimitRequestBody", int(routed.edge.max_upload), why=why, cause=cause))
+    if routed.edge.private:
+        why, cause = (
+            "no cache stores the answer, unless the app says otherwise",
+            routed.causes.get("private", ""),
+        )
+        made.append(directive("Header", "setifempty", "Cache-Control", _PRIVATE, why=why, cause=cause))
+    return made
+
+
+def pattern(match: Match) -> str:
+    """The match as a pattern of decoded paths."""
+    match match:
+        case Exact(path):
+            return f"^{regex(path)}$"
+        case Below(path):
+            return "^" if path == "/" else f"^{regex(path)}"
+        case Matching(text, ignores_case):
+            return f"(?i){text}" if ignores_case else text

@@ -1,0 +1,135 @@
+"""httpd.conf from its top: the processes, what is the same for every request, and the virtual hosts."""
+
+from __future__ import annotations
+
+from portico.plan import decisions
+from portico.plan.gateway.httpd.app.upstream import balancers
+from portico.plan.gateway.httpd.conf import Directive, directive, render, section
+from portico.plan.gateway.httpd.entry import tls
+from portico.plan.gateway.httpd.entry.transfer import client_times, heads
+from portico.plan.gateway.httpd.entry.trust import real_ip
+from portico.plan.gateway.httpd.files.compression import compression
+from portico.plan.gateway.httpd.log import error_log, log_formats
+from portico.plan.gateway.httpd.modules import ALWAYS, has, load_modules
+from portico.plan.gateway.httpd.own import in_main
+from portico.plan.gateway.httpd.server import servers
+from portico.plan.model import File
+from portico.plan.web.files.mime import TYPES
+from portico.plan.web.model import Web
+from portico.plan.web.sizes import old_workers
+
+MAIN = "httpd.conf"
+PID_FILE = "httpd.pid"
+THREADS = 128
+"""Of a process: each is busy while the app works on a request, and none while a connection is idle."""
+_TOTAL = 20_000
+"""The most threads that httpd can be told (ThreadLimit and ServerLimit)."""
+
+
+def httpd_conf(web: Web) -> File:
+    """The whole configuration."""
+    return File(MAIN, tuple(render(tree(web))), mode=0o600)
+
+
+def tree(web: Web) -> list[Directive]:
+    """The configuration as a tree of directives with reasons."""
+    return [
+        *load_modules(web.place.gateway, _modules(web)),
+        *_process(web),
+        *_listen(web),
+        *_basics(),
+        *client_times(),
+        *heads(),
+        *_types(),
+        *compression(web.place.gateway),
+        *tls.shared(web),
+        *error_log(web),
+        *real_ip(web),
+        *log_formats(web),
+        *balancers(web),
+        *in_main(web),
+        *servers(web),
+    ]
+
+
+def _modules(web: Web) -> list[str]:
+    build = web.place.gateway
+    link = "proxy_uwsgi" if web.upstream.protocol == "uwsgi" else "proxy_http"
+    return [
+        *ALWAYS,
+        link,
+        *(name for name in ("deflate", "brotli") if has(build, name)),
+        *(["remoteip"] if web.trust.proxies else []),
+        *(["ssl", "socache_shmcb"] if web.tls else []),
+        *(["http2"] if tls.has_http2(web) else []),
+    ]
+
+
+def _process(web: Web) -> list[Directive]:
+    of, runtime = web.processes, web.place.runtime
+    threads = min(THREADS, max(16, of.connections))
+    slots = min(of.workers + old_workers(web.place).most, _TOTAL // threads)
+    made = [
+        directive("DefaultRuntimeDir", runtime, why="private, so that two sites never meet"),
+        directive("PidFile", f"{runtime}/{PID_FILE}", why="private, so that two sites never meet"),
+    ]
+    if of.user:
+        why = "httpd's workers, which serve untrusted clients, are not root"
+        made += [
+            directive("User", of.user, why=why, cause=of.user_cause),
+            directive("Group", of.group, why=why, cause=of.user_cause),
+        ]
+    whole, cause = of.workers * threads, of.workers_cause
+    return [
+        *made,
+        directive("StartServers", of.workers, why="one process a CPU that this machine really gives", cause=cause),
+        directive("ThreadLimit", threads, why="of a process, below"),
+        directive("ThreadsPerChild", threads, why="requests that a process works on at once; the event MPM waits for "
+                  "idle connections with one thread more"),
+        directive("ServerLimit", slots, why="after a reload, processes with the configuration before finish their "
+                  "transfers; Portico bounds them", cause=decisions.TRANSFERS),
+        directive("MaxRequestWorkers", whole, why="all processes, all threads", cause=cause),
+        directive("MinSpareThreads", 1, why="no process is started for a peak: all are there from the start"),
+        directive("MaxSpareThreads", whole, why="and none is ended because it is idle"),
+        directive("MaxConnectionsPerChild", 0, why="a process stays as long as its configuration"),
+    ]  # fmt: skip
+
+
+def _listen(web: Web) -> list[Directive]:
+    at, made = web.listeners, list[Directive]()
+    why = "where clients connect"
+    made += [directive("Listen", address, why=why, cause=at.plain_cause) for address in at.plain]
+    made += [directive("Listen", address, "https", why=why, cause=at.tls_cause) for address in at.tls]
+    why = "a burst of connections waits here instead of being refused"
+    return [*made, directive("ListenBackLog", at.backlog, why=why)]
+
+
+def _basics() -> list[Directive]:
+    return [
+        directive("ServerName", "portico", why="what httpd calls itself where a client names no host"),
+        directive("ServerTokens", "Prod", why="clients need not know the version"),
+        directive("ServerSignature", "Off", why="nor do error pages"),
+        directive("TraceEnable", "Off", why="TRACE would send a client's cookies back"),
+        directive("HttpProtocolOptions", "Strict", "Require1.0", why="what is not valid HTTP is refused with 400"),
+        directive("UseCanonicalName", "Off", why="the app sees the host that the client asked for"),
+        directive("UseCanonicalPhysicalPort", "On", why="and the port that it connected to"),
+        directive("FileETag", "MTime", "Size", why="a file's version: its time and length"),
+        directive("ProxyRequests", "Off", why="no client may reach other servers through this one"),
+        directive("ProxyVia", "Off", why="the app need not know which gateway this is"),
+        section(
+            "Directory", "/", why="nothing on this machine is served but what is named below",
+            of=[
+                directive("Options", "FollowSymLinks", why="links above a folder, such as /var/www, are the machine's"),
+                directive("AllowOverride", "None", why="no .htaccess file decides anything"),
+                directive("Require", "all", "denied", why="only named folders are read"),
+            ],
+        ),
+    ]  # fmt: skip
+
+
+def _types() -> list[Directive]:
+    why = "content types by file name; the system's list is not read"
+    return [
+        directive("TypesConfig", "/dev/null", why=why),
+        *(directive("AddType", kind, *(f".{suffix}" for suffix in names), why=why) for kind, *names in TYPES),
+    ]

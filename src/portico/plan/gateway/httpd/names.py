@@ -1,0 +1,44 @@
+"""Names of Portico's in httpd's configuration: the variables of a request, the balancers, the internal paths.
+
+A client can set no variable: its headers begin with `HTTP_` there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ID: Final = "PORTICO_ID"
+"""The id of the request: 32 hexadecimal digits."""
+SCHEME: Final = "PORTICO_SCHEME"
+"""http or https, as the client used it."""
+BEHIND: Final = "PORTICO_BEHIND"
+"""1 for a connection of a declared proxy."""
+SENDER: Final = "PORTICO_PROXY"
+"""1 for such a proxy, 2 for one that many customers share, else 0: Portico's worker reads it."""
+PREFIX: Final = "PORTICO_PREFIX"
+"""The URL prefix that the app sees: httpd sets SCRIPT_NAME itself."""
+BEFORE: Final = "PORTICO_BEFORE"
+"""The part of it that a declared proxy took off the path."""
+MSEC: Final = "PORTICO_MSEC"
+"""When the request came, in seconds since 1970."""
+GUARD: Final = "PORTICO_GUARD"
+"""The guard that refused the request; empty for none."""
+URI: Final = "PORTICO_URI"
+"""Path and query as the client sent them."""
+AGENT, REFERER, PAGE = "PORTICO_AGENT", "PORTICO_REFERER", "PORTICO_PAGE"
+"""Headers for the log line, empty if they are missing; the format of an error page."""
+CODING, COPY = "PORTICO_CODING", "PORTICO_COPY"
+"""The best coding of a compressed copy that the client takes; the coding of the copy that is sent."""
+WORKER: Final = "portico_worker"
+"""The note with the worker's numbers."""
+UPSTREAM: Final = "BALANCER_WORKER_NAME"
+"""The member that got the request; mod_proxy_balancer sets it."""
+
+
+UNLOGGED: Final = "PORTICO_UNLOGGED"
+"""1 for a request that gets no line: a health check."""
+
+
+def balancer(suffix: str = "") -> str:
+    """The URL of the app's balancer, or of the one with other times."""
+    return f"balancer://portico{'-' if suffix else ''}{suffix}"

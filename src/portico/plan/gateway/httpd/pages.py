@@ -1,0 +1,157 @@
+"""The pages that httpd shows when the app cannot: HTML for people, JSON for programs, by Accept."""
+
+from __future__ import annotations
+
+from portico.plan.gateway.httpd.conf import Directive, directive, section
+from portico.plan.gateway.httpd.entry.trust import setting
+from portico.plan.gateway.httpd.names import GUARD, ID, PAGE
+from portico.plan.gateway.page_files import Marks, page_files
+from portico.plan.model import File
+from portico.plan.paths import Paths
+from portico.plan.web.model import Web
+from portico.plan.web.pages import (
+    BUSY,
+    FAILED,
+    RETRY_BUSY_SECONDS,
+    RETRY_LIMITED_SECONDS,
+    RETRY_MAINTENANCE_SECONDS,
+    RETRY_SECONDS,
+)
+from portico.plan.web.refusals import MAINTENANCE, STARTING
+
+_ACCEPT = "req_novary('Accept')"
+PREFIX = "/-/errors/"
+_ID = f'<!--#echo var="{ID}" -->'
+_NAMES = {500: FAILED}
+"""The file of a status where it is not the status itself."""
+STATUSES = (400, 401, 403, 404, 405, 411, 413, 414, 416, 429, 431, 500, 502, 503, 504)
+_FILE = "PORTICO_503"
+_EXPR = "https://httpd.apache.org/docs/2.4/mod/core.html#errordocument"
+
+
+def error_page_files(web: Web) -> list[File]:
+    """The pages as files below the configuration directory; the user's own replace Portico's."""
+    message = f'<!--#include virtual="{PREFIX}message.{{}}" -->'
+    return page_files(web.pages, Marks(_ID, message.format("html"), message.format("json")), {})
+
+
+def page_settings() -> list[Directive]:
+    """In a virtual host: the format of an error page."""
+    why = "programs that ask for JSON get the error as JSON; browsers, which name text/html, get a page"
+    return [
+        setting("true", f"{PAGE}=html", why, "errors"),
+        setting(
+            "req_novary('Accept') =~ m#[/+]json#i && req_novary('Accept') !~ m#text/html#i",
+            f"{PAGE}=json",
+            why,
+            "errors",
+        ),
+    ]
+
+
+def error_pages(web: Web) -> list[Directive]:
+    """In a virtual host: the page of each status that httpd itself answers with."""
+    there = {page.file for page in web.pages.made}
+    why = "httpd's own {} is shown as a page of this site's; the app's errors pass untouched"
+    made = []
+    for status in STATUSES:
+        name = _NAMES.get(status, str(status))
+        file = f"%{{reqenv:{_FILE}}}" if status == 503 else name
+        if status == 503 or name in there:
+            path = f"{PREFIX}{file}.%{{reqenv:{PAGE}}}"
+            made.append(
+                directive("ErrorDocument", status, path, why=why.format(status), cause="errors", source=_EXPR)
+            )
+    return made
+
+
+def unavailable_settings() -> list[Directive]:
+    """In a virtual host: the page of 503, unless a rule chooses another: the app's queue is full."""
+    why = "a release is live and no worker took the request: the queue is full"
+    return [setting("true", f"{_FILE}={BUSY}", why, "errors")]
+
+
+def page_rules(web: Web) -> list[Directive]:
+    """The first rules of a virtual host: the page files, for internal redirects only."""
+    paths, cause = Paths.of(web.place), web.pages.cause
+    internal = directive(
+        "RewriteCond", "%{ENV:REDIRECT_STATUS}", "!^$", why="only an error leads here", cause=cause
+    )
+    message = directive(
+        "RewriteRule", rf"^{PREFIX}(message\.(?:html|json))$", f"{paths.maintenance}/$1", "[END]", cause=cause,
+        why="what `portico maintenance on --message` says, already escaped for the format",
+    )  # fmt: skip
+    return [
+        internal,
+        directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+\.(?:html|json))$", f"{paths.error_pages}/$1", "[END]",
+                  why="a page of your own, else Portico's", cause=cause),
+        directive("RewriteCond", "%{IS_SUBREQ}", "=true", why="only a page includes it", cause=cause),
+        message,
+    ]  # fmt: skip
+
+
+def page_folder(web: Web) -> list[Directive]:
+    """In the server configuration: the folders of the pages."""
+    paths = Paths.of(web.place)
+    why = "puts the request's id into the page, so that a visitor can report it"
+    types = [directive("AddOutputFilter", "INCLUDES", kind, why=why) for kind in (".html", ".json")]
+    return [
+        section(
+            "Directory", paths.error_pages, why="the error pages", cause=web.pages.cause,
+            of=[
+                directive("Require", "all", "granted", why="internal redirects read them"),
+                directive("Options", "+IncludesNoExec", "+FollowSymLinks", why="with variables, and no programs"),
+                *types,
+                directive("FileETag", "None", why="an error has no version to ask for again"),
+                directive("Header", "set", "Cache-Control", "no-store", why="no cache may store an error"),
+                directive("Header", "unset", "Last-Modified", why="it says nothing of an error"),
+                *_retry(),
+            ],
+        ),
+        section(
+            "Directory", paths.maintenance, why="the message of portico maintenance",
+            of=[directive("Require", "all", "granted", why="its page includes it")],
+        ),
+    ]  # fmt: skip
+
+
+def _retry() -> list[Directive]:
+    """Retry-After of each page."""
+    files = {
+        "429": RETRY_LIMITED_SECONDS, "503": RETRY_SECONDS, BUSY: RETRY_BUSY_SECONDS,
+        MAINTENANCE: RETRY_MAINTENANCE_SECONDS,
+    }  # fmt: skip
+    why = "tells a client when to come back"
+    return [
+        directive(
+            "Header", "set", "Retry-After", seconds, f"expr=%{{REQUEST_FILENAME}} =~ m#/{name}[.]#", why=why
+        )
+        for name, seconds in files.items()
+    ]
+
+
+def unavailable_rules(web: Web) -> list[Directive]:
+    """Rules before the app's: while no release is live, httpd need not try."""
+    if not web.upstream.has_app or web.upstream.is_shared:
+        return []
+    paths = Paths.of(web.place)
+    why, live = "this file exists while a release is live", "no worker listens: httpd need not try"
+    return [
+        directive("RewriteCond", paths.live, "!-f", why=why),
+        directive("RewriteCond", paths.booting, "-f", why="this file exists while the app starts"),
+        directive("RewriteRule", "^", "-", f"[R=503,END,E={_FILE}:503,E={GUARD}:{STARTING}]", why=live),
+        directive("RewriteCond", paths.live, "!-f", why=why),
+        directive("RewriteRule", "^", "-", "[R=502,END]", why="the app is not there"),
+    ]
+
+
+def maintenance_rules(directory: str) -> list[Directive]:
+    """While the site is closed, everybody but admitted addresses gets the page."""
+    why = "this file exists while portico maintenance is on"
+    return [
+        directive("RewriteCond", f"{directory}/on", "-f", why=why),
+        directive("RewriteCond", f"{directory}/allowed/%{{REMOTE_ADDR}}", "!-f", why="portico maintenance on --allow "
+                  "makes a file for each address it lets in"),
+        directive("RewriteRule", "^", "-", f"[R=503,END,E={_FILE}:{MAINTENANCE},E={GUARD}:{MAINTENANCE}]",
+                  why="closed: come back later"),
+    ]  # fmt: skip

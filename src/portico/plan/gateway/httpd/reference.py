@@ -1,0 +1,62 @@
+"""The page of httpd's manual for each directive that Portico writes."""
+
+from __future__ import annotations
+
+MANUAL = "https://httpd.apache.org/docs/2.4/mod/"
+
+_PAGES: dict[str, tuple[str, ...]] = {
+    "mod_so.html": ("LoadModule",),
+    "core.html": (
+        "DefaultRuntimeDir", "Mutex", "ServerName", "ServerTokens", "ServerSignature", "TraceEnable", "ErrorLog",
+        "ErrorLogFormat", "LogLevel", "Timeout", "KeepAlive", "KeepAliveTimeout", "MaxKeepAliveRequests",
+        "LimitRequestLine", "LimitRequestFieldSize", "LimitRequestFields", "LimitRequestBody", "HttpProtocolOptions",
+        "UseCanonicalName", "UseCanonicalPhysicalPort", "AllowEncodedSlashes", "MergeSlashes", "VirtualHost",
+        "Location", "LocationMatch", "Directory", "Files", "If", "Options", "AllowOverride", "ErrorDocument",
+        "FileETag", "EnableSendfile", "EnableMMAP", "Include", "Protocols", "DocumentRoot", "AcceptPathInfo",
+        "ServerAlias", "SetOutputFilter", "ContentDigest", "AddDefaultCharset", "Define",
+    ),
+    "mpm_common.html": (
+        "Listen", "ListenBackLog", "PidFile", "StartServers", "ServerLimit", "ThreadsPerChild", "ThreadLimit",
+        "MaxRequestWorkers", "MinSpareThreads", "MaxSpareThreads", "MaxConnectionsPerChild", "GracefulShutdownTimeout",
+    ),
+    "event.html": ("AsyncRequestWorkerFactor",),
+    "mod_unixd.html": ("User", "Group"),
+    "mod_log_config.html": ("LogFormat", "CustomLog"),
+    "mod_headers.html": ("Header", "RequestHeader"),
+    "mod_setenvif.html": ("SetEnvIf", "SetEnvIfExpr"),
+    "mod_rewrite.html": ("RewriteEngine", "RewriteCond", "RewriteRule", "RewriteOptions"),
+    "mod_alias.html": ("Alias",),
+    "mod_authz_core.html": ("Require",),
+    "mod_mime.html": ("TypesConfig", "AddType", "AddOutputFilter"),
+    "mod_filter.html": ("AddOutputFilterByType",),
+    "mod_deflate.html": ("DeflateCompressionLevel", "DeflateAlterETag"),
+    "mod_brotli.html": ("BrotliCompressionQuality", "BrotliAlterETag"),
+    "mod_dir.html": ("DirectoryIndex", "DirectorySlash", "FallbackResource"),
+    "mod_include.html": ("SSIErrorMsg", "SSIUndefinedEcho"),
+    "mod_reqtimeout.html": ("RequestReadTimeout",),
+    "mod_proxy.html": (
+        "Proxy", "ProxyPass", "BalancerMember", "ProxySet", "ProxyRequests", "ProxyVia", "ProxyPreserveHost",
+        "ProxyAddHeaders", "ProxyErrorOverride", "ProxyTimeout", "ProxyIOBufferSize", "ProxyReceiveBufferSize",
+        "ProxyBadHeader",
+    ),
+    "mod_remoteip.html": ("RemoteIPHeader", "RemoteIPInternalProxy", "RemoteIPInternalProxyList"),
+    "mod_ssl.html": (
+        "SSLEngine", "SSLCertificateFile", "SSLProtocol", "SSLCipherSuite", "SSLHonorCipherOrder",
+        "SSLOpenSSLConfCmd", "SSLSessionCache", "SSLSessionCacheTimeout", "SSLSessionTickets", "SSLCACertificateFile",
+        "SSLVerifyClient", "SSLVerifyDepth", "SSLOptions", "SSLStrictSNIVHostCheck", "SSLProxyEngine",
+        "SSLProxyCACertificateFile", "SSLProxyVerify", "SSLProxyCheckPeerName", "SSLProxyVerifyDepth",
+        "SSLUseStapling", "SSLCompression",
+    ),
+}  # fmt: skip
+
+_PAGE_OF = {name: page for page, names in _PAGES.items() for name in names}
+
+
+def is_known(name: str) -> bool:
+    """Whether Portico writes this directive."""
+    return name in _PAGE_OF
+
+
+def link(name: str) -> str:
+    """The manual's entry for a directive. Raises KeyError for one without a page above."""
+    return f"{MANUAL}{_PAGE_OF[name]}#{name.lower()}"

@@ -1,0 +1,188 @@
+"""The virtual hosts: which Host gets which answer. The first of an address is for every Host that no other names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from portico.plan.gateway.httpd.app.link import answered, first_settings, pass_to_app, told_to_app
+from portico.plan.gateway.httpd.conf import Directive, directive, section
+from portico.plan.gateway.httpd.entry import tls
+from portico.plan.gateway.httpd.entry.health import health_folder, health_rules
+from portico.plan.gateway.httpd.entry.host_header import host_settings, refuse_odd_hosts, same_port
+from portico.plan.gateway.httpd.entry.transfer import largest_body
+from portico.plan.gateway.httpd.entry.trust import strangers, trust
+from portico.plan.gateway.httpd.files.compression import coding_settings
+from portico.plan.gateway.httpd.files.statics import file_headers, folders, unmarked
+from portico.plan.gateway.httpd.headers import common, of_site
+from portico.plan.gateway.httpd.locations import route_sections, rules
+from portico.plan.gateway.httpd.log import access_log, log_settings
+from portico.plan.gateway.httpd.names import URI
+from portico.plan.gateway.httpd.own import in_server
+from portico.plan.gateway.httpd.pages import (
+    error_pages,
+    page_folder,
+    page_rules,
+    page_settings,
+    unavailable_settings,
+)
+from portico.plan.paths import Paths
+from portico.plan.web.model import Web
+from portico.values import Address
+
+_UNKNOWN = "portico.invalid"
+"""A name that no client sends, RFC 6761."""
+
+
+def servers(web: Web) -> list[Directive]:
+    """The folders that are read, and the site's virtual hosts; with declared domains, those that refuse every other
+    Host come first.
+    """
+    at, made = web.listeners, [*page_folder(web), _words(web), *folders(web)]
+    if web.tls and web.tls.challenge:
+        made.append(_granted(Paths.of(web.place).challenges, "answers to the certificate authority"))
+    if web.hosts.refuses_others:
+        made.append(_catch_all(web, at.plain, is_tls=False))
+        made += [_catch_all(web, at.tls, is_tls=True)] if web.tls else []
+    if web.tls:
+        made += [_site(web, at.plain) if web.tls.plain_shows_site else _plain(web)]
+        made += [*_redirected(web, at.tls), _site(web, at.tls, is_tls=True)]
+    else:
+        made += [*_redirected(web, at.plain), _site(web, at.plain)]
+    return made
+
+
+def _words(web: Web) -> Directive:
+    return _granted(health_folder(web), "the words of the health path")
+
+
+def _granted(path: str, why: str) -> Directive:
+    return section("Directory", path, why=why, of=[
+        directive("Require", "all", "granted", why=why),
+        directive("Options", "FollowSymLinks", why="Portico's own directory"),
+    ])  # fmt: skip
+
+
+def _host(
+    web: Web, addresses: Sequence[Address], names: Sequence[str], of: Sequence[Directive], why: str
+) -> Directive:
+    name, *others = [*names, *([] if names else [_UNKNOWN])]
+    cause = web.hosts.cause
+    return section(
+        "VirtualHost", *addresses, why=why, cause=cause,
+        of=[
+            directive("ServerName", name, why="the host that this is for" if names else "any other host", cause=cause),
+            *([directive("ServerAlias", *others, why="and its other names", cause=cause)] if others else []),
+            *of,
+        ],
+    )  # fmt: skip
+
+
+def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Directive:
+    shown = web.hosts.shown or (() if web.hosts.declared else ("localhost",))
+    secured = tls.certified(web.tls) if is_tls and web.tls else []
+    redirect = []
+    if web.tls and not is_tls:
+        redirect = tls.to_https(web, web.tls, is_conditional=True)
+    return _host(
+        web, addresses, shown,
+        [
+            *secured,
+            *_settings(web, is_tls=is_tls),
+            *host_settings(web),
+            unmarked(),
+            *coding_settings(),
+            *unavailable_settings(),
+            *_common(web, is_tls=is_tls),
+            *largest_body(web),
+            *_entry_rules(web, is_tls=is_tls),
+            *redirect,
+            *rules(web),
+            *pass_to_app(web),
+            *told_to_app(web),
+            *answered(web),
+            *of_site(web),
+            *file_headers(web),
+            *(tls.hsts(web) if web.tls and (is_tls or web.trust.proxies) else []),
+            *route_sections(web),
+            *in_server(web),
+        ],
+        "the site",
+    )  # fmt: skip
+
+
+def _plain(web: Web) -> Directive:
+    assert web.tls is not None
+    of = [
+        *_settings(web, is_tls=False),
+        *_common(web, is_tls=False),
+        *_entry_rules(web, is_tls=False),
+        *tls.to_https(web, web.tls),
+    ]
+    return _host(
+        web, web.listeners.plain, web.hosts.declared or ("localhost",), of, "plain HTTP, which leads to HTTPS"
+    )
+
+
+def _redirected(web: Web, addresses: Sequence[Address]) -> list[Directive]:
+    """The domains that redirect to the canonical one."""
+    names, cause, is_tls = web.hosts.redirected, web.hosts.canonical_cause, web.tls is not None
+    if not names:
+        return []
+    settings, port = same_port(web)
+    scheme = "https" if is_tls else "%{ENV:PORTICO_SCHEME}"
+    target = f"{scheme}://{web.hosts.canonical}{port}%{{ENV:{URI}}}"
+    of = [
+        *(tls.certified(web.tls) if web.tls else []),
+        *_settings(web, is_tls=is_tls),
+        *settings,
+        *_common(web, is_tls=is_tls),
+        *_entry_rules(web, is_tls=is_tls),
+        *(tls.hsts(web) if is_tls else []),
+        directive("RewriteRule", "^", target, "[R=308,NE,END]", why="308 keeps a POST a POST", cause=cause),
+    ]
+    return [_host(web, addresses, names, of, "names that redirect to the canonical one")]
+
+
+def _catch_all(web: Web, addresses: Sequence[Address], *, is_tls: bool) -> Directive:
+    why = "requests for a Host that was not declared: scanners, and links in mails that would point elsewhere"
+    of = [
+        *(tls.certified(web.tls) if is_tls and web.tls else []),
+        *_settings(web, is_tls=is_tls),
+        *access_log(web, is_tls=is_tls),
+        directive("RewriteEngine", "On", why="the rules below"),
+        *strangers(web),
+        *([] if is_tls else health_rules(web)),
+        directive(
+            "RewriteRule", "^", "-", "[R=421,END]", cause=web.hosts.cause,
+            why="a request for another site: 421, and no page; httpd cannot close without an answer",
+        ),
+    ]  # fmt: skip
+    return _host(web, addresses, (), of, why)
+
+
+def _settings(web: Web, *, is_tls: bool) -> list[Directive]:
+    """The variables of a request, before every rule."""
+    return [*first_settings(web), *trust(web, is_tls=is_tls), *log_settings(web), *page_settings()]
+
+
+def _common(web: Web, *, is_tls: bool) -> list[Directive]:
+    why = "a decoded slash (%2F) is a slash for the rules below, as for the app; REQUEST_URI keeps it"
+    return [
+        directive("AllowEncodedSlashes", "On", why=why),
+        directive("MergeSlashes", "Off", why="a path with // reaches the app as it was sent"),
+        *access_log(web, is_tls=is_tls),
+        *common(web),
+        *error_pages(web),
+    ]
+
+
+def _entry_rules(web: Web, *, is_tls: bool) -> list[Directive]:
+    """The first rules: those of httpd's own paths, and who is not answered at all."""
+    return [
+        directive("RewriteEngine", "On", why="the rules below: the first that ends the search counts"),
+        *page_rules(web),
+        *strangers(web),
+        *refuse_odd_hosts(web),
+        *([] if is_tls else tls.challenge(web)),
+        *health_rules(web),
+    ]
