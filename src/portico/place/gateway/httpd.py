@@ -23,7 +23,8 @@ _EXPECTED = 'expected "auto", "system" or the path of an Apache httpd binary (ap
 _INSTALL = "install it: apt install apache2-bin"
 NEEDED = (
     "mpm_event", "authz_core", "alias", "headers", "mime", "dir", "filter", "rewrite", "setenvif", "unique_id",
-    "reqtimeout", "proxy", "proxy_uwsgi", "proxy_http", "proxy_balancer", "lbmethod_byrequests", "slotmem_shm", "include", "remoteip",
+    "reqtimeout", "proxy", "proxy_uwsgi", "proxy_http", "proxy_balancer", "lbmethod_byrequests", "slotmem_shm",
+    "include", "remoteip",
 )  # fmt: skip
 """The modules without which no site can be served."""
 
