@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from portico.explain.finding import HARMS, Code, Harm
 
-Harm = Literal["breaks", "hole", "loss", "slow", "hint"]
-HARMS: dict[Harm, str] = {
-    "breaks": "visitors get errors, or no answer",
-    "hole": "somebody gets what is not theirs",
-    "loss": "data, logins or work are lost",
-    "slow": "it works, and waits",
-    "hint": "something does not do what it says",
-}
-"""In the order of the output."""
-
-
-class Code(NamedTuple):
-    """`finds` is the problem if it is a warning or a fault."""
-
-    harm: Harm
-    finds: str
-
+__all__ = ["CODES", "HARMS", "Code", "Harm"]
 
 CODES = {
     "site": Code("breaks", "the site would not be planned: a bad value, or another site has its address"),

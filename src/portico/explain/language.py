@@ -11,6 +11,7 @@ from pathlib import Path
 from portico.errors import Problem
 from portico.explain.adopted import Adopted
 from portico.explain.change import Change
+from portico.explain.finding import Finds
 from portico.explain.node import Node
 from portico.explain.verdict import Asked, Verdict
 
@@ -92,6 +93,8 @@ class Language:
     """Blocks whose lines are rows of a table, not directives."""
     words: Callable[[str, str], Words | None]
     """The words for a directive in a block of the second name; None for an undescribed one."""
+    findings: Finds
+    """What an expert would say is wrong with a configuration."""
     notes: Callable[[Node, tuple[Node, ...]], list[str]]
     """How a directive affects those of the same name above and below; its ancestors, without the root."""
     in_force: Callable[[tuple[Node, ...]], list[InForce]]

@@ -11,6 +11,7 @@ from portico.explain.nginx.change import argv, changed, moved
 from portico.explain.nginx.conditions import ends
 from portico.explain.nginx.effect import in_force, notes, title
 from portico.explain.nginx.families import LINKS, PASSES
+from portico.explain.nginx.findings.all import findings
 from portico.explain.nginx.locations import rule
 from portico.explain.nginx.match import verdict
 from portico.explain.nginx.read import read, read_partly
@@ -84,6 +85,7 @@ NGINX = Language(
     title=title,
     tables=TABLES,
     words=words,
+    findings=findings,
     notes=notes,
     in_force=in_force,
     names=names_of,

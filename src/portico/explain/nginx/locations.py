@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from portico.explain.nginx.families import PASSES
 from portico.explain.nginx.pcre import search
@@ -12,8 +12,7 @@ from portico.explain.node import Node
 from portico.explain.verdict import Lost
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """The match of a location: `kind` is "=", "^~", "~", "~*", "@" or "" for a plain prefix."""
 
     kind: str

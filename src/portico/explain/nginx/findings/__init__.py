@@ -1,0 +1,1 @@
+"""What an expert would say is wrong with an nginx configuration; one file for each subject."""

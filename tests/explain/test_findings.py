@@ -1,0 +1,42 @@
+"""What an expert would say of an nginx configuration: every finding where it belongs, and none beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from portico.explain.finding import HARMS, Backend, Finding
+from portico.explain.nginx.findings.all import findings
+from portico.explain.nginx.findings.codes import CODES
+from portico.explain.nginx.read import read
+from portico.place.model import Build
+from tests.explain.finding_pairs import PAIRS
+
+
+def found(
+    folder: Path, text: str, build: Build | None = None, backends: Sequence[Backend] = ()
+) -> list[Finding]:
+    file = folder / "nginx.conf"
+    file.write_text(text)
+    return findings(read(file), build, backends)
+
+
+def test_every_code_has_its_pair() -> None:
+    assert PAIRS.keys() == CODES.keys()
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_a_fault_is_found_and_its_near_twin_is_not(tmp_path: Path, code: str) -> None:
+    pair = PAIRS[code]
+    here = [one for one in found(tmp_path, pair.faulty, pair.build, pair.backends) if one.code == code]
+    assert here
+    for one in here:
+        assert one.severity == CODES[code].harm in HARMS
+        assert one.line > 0
+        assert one.file.endswith("nginx.conf")
+        assert one.what
+        assert one.harm
+        assert one.fix.how
+    assert code not in {one.code for one in found(tmp_path, pair.right, pair.build, pair.backends)}
