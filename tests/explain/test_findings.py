@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from portico.explain.nginx.findings.codes import CODES
 from portico.explain.nginx.read import read
 from portico.place.model import Build
 from tests.explain.finding_pairs import PAIRS
+from tests.support import ROOT
 
 
 def found(
@@ -40,3 +42,12 @@ def test_a_fault_is_found_and_its_near_twin_is_not(tmp_path: Path, code: str) ->
         assert one.harm
         assert one.fix.how
     assert code not in {one.code for one in found(tmp_path, pair.right, pair.build, pair.backends)}
+
+
+def test_the_documentation_lists_every_code_by_its_harm() -> None:
+    text = (ROOT / "docs/explain.md").read_text().partition("## Codes of findings")[2]
+    listed = {
+        (re.findall(r"^\*\*(\w+)\*\*:", text[: row.start()], re.MULTILINE)[-1], row[1], row[2])
+        for row in re.finditer(r"^\| `([a-z0-9-]+)` \| (.+) \|$", text, re.MULTILINE)
+    }
+    assert listed == {(code.harm, name, code.finds) for name, code in CODES.items()}

@@ -177,7 +177,7 @@ def _several(directory: Path) -> Path:
     beside = [
         replace(file, path=f"sites/{part.bindings.name}/{file.path}")
         for made, part in zip(plans, some, strict=True)
-        for file in _by_themselves(made)
+        for file in by_themselves(made)
     ]
     return _written(host_plan(some, GATEWAY), home, beside)
 
@@ -185,11 +185,11 @@ def _several(directory: Path) -> Path:
 def _written(made: Plan, home: Path, beside: Iterable[File] = ()) -> Path:
     conf = home / "conf"
     conf.mkdir()
-    write_files([*made.files, *_by_themselves(made), *beside], conf)
+    write_files([*made.files, *by_themselves(made), *beside], conf)
     return conf / "nginx.conf"
 
 
-def _by_themselves(made: Plan) -> Iterator[File]:
+def by_themselves(made: Plan) -> Iterator[File]:
     """Those that a running site writes."""
     if made.tls:
         yield hsts_file(made.tls, 300)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from portico.cli import output
+from portico.cli import findings, output
 from portico.errors import Problem, UsageError
+from portico.explain.finding import Finding
 from portico.explain.language import Language, Left
 from portico.explain.languages import language_of, language_of_file
 from portico.explain.node import Node
@@ -85,11 +86,13 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
     else:
         rows = [pair for pair in everything if pair[1][-1].name not in language.tables]
         found, inherited = [explained(language, node, above) for node, above in rows], []
+    wrong = [one for one in findings.found(language, root) if not line or _is_at(one, file, line)]
     if is_json:
         force = [
             {"text": item.node.text, "place": item.node.place, "from": item.level.name} for item in inherited
         ]
-        output.result(output.as_json({"directives": found, "in_force": force} if line else found))
+        said = {"directives": found, "findings": wrong}
+        output.result(output.as_json(said | {"in_force": force} if line else said))
         return
     output.results([text for item in found for text in _lines(item)])
     if inherited:
@@ -100,6 +103,12 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
                 for item in inherited
             ]
         )
+    if wrong or not line:
+        output.results(["", *findings.lines(wrong)])
+
+
+def _is_at(one: Finding, file: Path, line: int) -> bool:
+    return (Path(one.file).name, one.line) == (file.name, line)
 
 
 def explained(language: Language, node: Node, above: tuple[Node, ...]) -> Explained:

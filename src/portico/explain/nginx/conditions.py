@@ -21,15 +21,21 @@ def ends(root: Node, asked: Asked, found: Verdict) -> list[Left]:
     http = next((one for one in root.all("http") if found.server in (one.children or ())), root)
     if found.location is None:
         return []
-    return list(_left(http, found.server, found.location, _known_of(asked, found.uri)))
+    return list(_left(http, found.server, found.location, known_of(asked, found.uri)))
 
 
-def _known_of(asked: Asked, uri: str) -> dict[str, str]:
+def known_of(asked: Asked, uri: str) -> dict[str, str]:
     """The variables that the request line decides."""
     return {
         "request_method": asked.method, "uri": uri, "document_uri": uri, "scheme": asked.scheme, "host": asked.host,
         "request_uri": asked.target, "args": asked.target.partition("?")[2],
-    }  # fmt: skip
+    } | _arguments(asked.target.partition("?")[2])  # fmt: skip
+
+
+def _arguments(query: str) -> dict[str, str]:
+    """`$arg_name`: the first of each name, as sent."""
+    pairs = [part.partition("=") for part in query.split("&") if "=" in part]
+    return {f"arg_{name.lower()}": text for name, _, text in reversed(pairs) if name}
 
 
 def _left(http: Node, server: Node, location: Node, known: Mapping[str, str]) -> Iterator[Left]:
@@ -93,7 +99,7 @@ def value(http: Node, text: str, known: Mapping[str, str], depth: int = 0) -> st
 def _variable(http: Node, name: str, known: Mapping[str, str], depth: int) -> str | None:
     if name in known:
         return known[name]
-    if name.startswith("http_"):
+    if name.startswith(("http_", "arg_", "cookie_")):
         return ""
     table = next((one for one in http.all("map") if one.args[1:] == (f"${name}",)), None)
     if table is None or depth > _MOST_STEPS:

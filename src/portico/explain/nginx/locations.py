@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from portico.explain.nginx.families import PASSES
@@ -13,7 +13,7 @@ from portico.explain.verdict import Lost
 
 
 class Rule(NamedTuple):
-    """The match of a location: `kind` is "=", "^~", "~", "~*", "@" or "" for a plain prefix."""
+    """The match of a location: `kind` is "=", "^~", "~", "~*", "@", "$" for a variable or "" for a plain prefix."""
 
     kind: str
     pattern: str
@@ -25,29 +25,33 @@ def rule(location: Node) -> Rule:
     if len(words) > 1 and words[0] in ("=", "^~", "~", "~*"):
         return Rule(words[0], words[1])
     word = words[0] if words else ""
-    for kind in ("=", "^~", "~*", "~", "@"):
+    for kind in ("=", "^~", "~*", "~", "@", "$"):
         if word.startswith(kind):
-            return Rule(kind, word if kind == "@" else word[len(kind) :])
+            return Rule(kind, word if kind in ("@", "$") else word[len(kind) :])
     return Rule("", word)
 
 
-def find_location(server: Node, uri: str) -> tuple[Node | None, str]:
-    """The location that answers, and the reason."""
-    found, how, _ = _find(server, uri)
+Holds = Callable[[str], bool]
+"""Whether a variable is neither empty nor "0" for a request."""
+
+
+def find_location(server: Node, uri: str, holds: Holds = lambda _: False) -> tuple[Node | None, str]:
+    """The location that answers, and the reason. `holds` decides for locations by a variable (nginx 1.31.5)."""
+    found, how, _ = _find(server, uri, holds)
     return found, how or "no location matches: the server's own settings answer"
 
 
 _FINAL, _PREFIX, _NONE = "final", "prefix", "none"
 
 
-def _find(above: Node, uri: str) -> tuple[Node | None, str, str]:
-    """ngx_http_core_find_location: prefixes, then what is nested in the longest, then the patterns here."""
+def _find(above: Node, uri: str, holds: Holds) -> tuple[Node | None, str, str]:
+    """ngx_http_core_find_location: prefixes, what is nested in the longest, the patterns here, the variables here."""
     locations = above.all("location")
     found, how, end = _find_prefix(locations, uri)
     keeps_patterns_off = False
     if end == _PREFIX and found is not None:
         keeps_patterns_off = rule(found).kind == "^~"
-        inner, inner_how, inner_end = _find(found, uri)
+        inner, inner_how, inner_end = _find(found, uri, holds)
         if inner is not None:
             found, how = inner, inner_how
         if inner_end == _FINAL:
@@ -57,9 +61,15 @@ def _find(above: Node, uri: str) -> tuple[Node | None, str, str]:
     for location in locations:
         wanted = rule(location)
         if wanted.kind in ("~", "~*") and _matches(wanted, uri):
-            inner, inner_how, _ = _find(location, uri)
+            inner, inner_how, _ = _find(location, uri, holds)
             what = f"{wanted.kind} {wanted.pattern}"
             how = f"{what} is the first pattern that matches, and patterns come before plain prefixes"
+            return (inner, inner_how, _FINAL) if inner is not None else (location, how, _FINAL)
+    for location in locations:
+        wanted = rule(location)
+        if wanted.kind == "$" and holds(wanted.pattern):
+            inner, inner_how, _ = _find(location, uri, holds)
+            how = f"{wanted.pattern} holds, no pattern matches, and variables come before plain prefixes"
             return (inner, inner_how, _FINAL) if inner is not None else (location, how, _FINAL)
     return found, how, end
 
@@ -118,8 +128,8 @@ def lost(above: Node, chosen: Node | None, uri: str, how: str, parent: str = "")
 def _location_lost(location: Node, wanted: Rule, chosen: Node | None, uri: str, above: Node) -> str:
     won = rule(chosen) if chosen else Rule("", "")
     what = f"{won.kind} {won.pattern}".strip()
-    if wanted.kind == "@":
-        return "has a name: only nginx itself sends requests there (error_page, try_files)"
+    if wanted.kind in ("@", "$"):
+        return _nameless(wanted, won)
     if wanted.kind == "=":
         return f"is {wanted.pattern} exactly, and the path is {uri}"
     if wanted.kind in ("~", "~*"):
@@ -137,3 +147,14 @@ def _location_lost(location: Node, wanted: Rule, chosen: Node | None, uri: str, 
     if won.kind in ("~", "~*") and above.children and chosen in above.children:
         return f"the prefix matches, but the pattern {what} comes before prefixes without ^~"
     return f"the prefix matches, but {what} is {'exact' if won.kind == '=' else 'longer'}"
+
+
+def _nameless(wanted: Rule, won: Rule) -> str:
+    """For locations that no path leads to."""
+    if wanted.kind == "@":
+        return "has a name: only nginx itself sends requests there (error_page, try_files)"
+    if won.kind in ("=", "^~", "~", "~*"):
+        return f"{won.kind} {won.pattern} matches, and variables are asked after that"
+    if won.kind == "$":
+        return f"{won.pattern} holds and comes first, or {wanted.pattern} is empty or 0"
+    return f"{wanted.pattern} is empty or 0 for this request, as far as its line says"

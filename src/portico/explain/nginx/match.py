@@ -6,6 +6,7 @@ with real nginx.
 
 from __future__ import annotations
 
+from portico.explain.nginx.conditions import known_of, value
 from portico.explain.nginx.locations import find_location
 from portico.explain.nginx.locations import lost as locations_lost
 from portico.explain.nginx.paths import normalised
@@ -19,7 +20,12 @@ def verdict(root: Node, asked: Asked) -> Verdict:
     server, server_why, lost, notes = choose_server(root, asked)
     http = next((block for block in root.all("http") if server in (block.children or ())), root)
     uri = normalised(asked.target, merges=_merges(http, server))
-    location, how = find_location(server, uri)
+    known = known_of(asked, uri)
+
+    def holds(variable: str) -> bool:
+        return value(http, variable, known) not in (None, "", "0")
+
+    location, how = find_location(server, uri, holds)
     if early := server.first("return"):
         notes = (
             *notes,

@@ -53,8 +53,8 @@ def command(
 
     WHAT is a file (nginx.conf), a line (nginx.conf:14, or 14), or a directive (client_max_body_size).
     Without it, every line of nginx.conf and gunicorn.conf.py is explained. The path of any other nginx file
-    (/etc/nginx/nginx.conf, also with a line) explains that file; --why says which server and location of it, or
-    of this site, would answer a request.
+    (/etc/nginx/nginx.conf, also with a line) explains that file and finds its faults; --why says which server and
+    location of it, or of this site, would answer a request.
     """
     if elsewhere := untouched(what):
         from portico.cli import explain_file

@@ -75,7 +75,7 @@ def kept(config: Config) -> Iterator[Finding]:
         connection = {one.args[1] for one in _headers(config, location, "connection")}
         is_11 = config.value(location, "proxy_http_version") in ("1.1", "2")
         if keeps is None:
-            if connection:
+            if connection or not config.is_open(location):
                 continue
             yield config.finding(
                 "upstream-no-keepalive",

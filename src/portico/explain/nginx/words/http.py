@@ -49,7 +49,7 @@ HTTP: dict[str, tuple[str, str, str]] = {
     "lingering_timeout": ("5s", "and how long it waits for more", "right as it is"),
     "listen": ("*:80, or *:8000 for ordinary users", "address and port where clients connect; default_server answers unknown names, ssl speaks TLS, proxy_protocol expects the client's address first", "the server listens on port 80 of every address"),
     "load_module": ("none", "loads a module that was built separately", "its directives are unknown"),
-    "location": ("none", "settings for paths: = exact, ^~ prefix without patterns, ~ pattern, none for a prefix", "one set of rules for the whole server"),
+    "location": ("none", "settings for paths: = exact, ^~ prefix without patterns, ~ pattern, none for a prefix, $name while that variable is neither empty nor 0 (from 1.31.5)", "one set of rules for the whole server"),
     "log_not_found": ("on", "logs missing files in the error log", "when off, only the access log has them, which is enough"),
     "log_subrequest": ("off", "logs subrequests too", "right as it is"),
     "max_headers": ("1000", "the most headers of a request (from 1.29.8)", "right as it is"),
