@@ -24,6 +24,7 @@ from portico.plan.gateway.nginx.http import maps
 from portico.plan.gateway.nginx.http import shared as shared_by_sites
 from portico.plan.gateway.nginx.limits.keys import SHARED
 from portico.plan.gateway.nginx.names import PREFIX
+from portico.plan.gateway.nginx.routing.elsewhere import REST
 from portico.plan.host import Fragment, fitting, fragment_of, host_plan
 from portico.plan.model import Plan
 from portico.plan.web.model import Web
@@ -126,7 +127,7 @@ def test_every_name_is_the_sites_own_or_one_that_sites_share(
         return
     (tree,), space = seen, f"{PREFIX}shop__"
     own = set(defined(tree)) | {f"{space}hsts"}
-    shared = set(defined([*maps(), *shared_by_sites(PLACE)])) | {SESSIONS}
+    shared = set(defined([*maps(), *shared_by_sites(PLACE)])) | {SESSIONS, REST}
     assert {word for word in own if not word.startswith(space)} <= SHARED | {SESSIONS}
     assert {word for word in used(tree) if word not in own} <= shared | SHARED
 

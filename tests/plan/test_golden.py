@@ -29,6 +29,7 @@ from portico.site.own.model import Own, OwnText
 from portico.site.own.nginx.syntax import own
 from portico.site.own.tables import table_of
 from portico.site.routed import routed
+from portico.site.routing import ToFolder, by_rank, rule
 from portico.values import Address
 from tests.support import RULE, golden
 
@@ -143,8 +144,17 @@ def read(text: str, directory: Path, installed: Build | None = None) -> tuple[Si
     for name, users in own.get("users", {}).items():
         (directory / name).write_text(users)
     with_settings = routed(options, facts, causes)
+    rules = tuple(
+        rule(number, one, f"{causes[f'route.{number}.to']}: route")
+        for number, one in enumerate(options.route, 1)
+    )
+    declared += tuple(
+        StaticFolder(f"{one.path}/", "/srv/shop/folder", one.cause)
+        for one in rules
+        if isinstance(one.target, ToFolder)
+    )
     site = Site(
-        options, facts, "/srv/shop", "shop", causes, declared,
+        options, facts, "/srv/shop", "shop", causes, declared, rules=by_rank(rules),
         spa=options.spa and f"/srv/shop/{options.spa}",
         own=_own_text(options),
         roots=tuple(Root(f"/srv/shop/{path}", "[downloads]", is_declared=True) for path in roots),

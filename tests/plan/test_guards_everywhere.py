@@ -29,7 +29,7 @@ in_progress = 500
 
 ALL = {"deny", "password", "rate", "in progress"}
 EXCEPT = {
-    r"@portico_(upgraded|closed|page)(_\d+)?|@portico_unlisted_mixed": {
+    r"@portico_(upgraded|closed|page)(_r?\d+)?|@portico_unlisted_mixed": {
         "deny"
     },  # asked where the request came from
     r"@portico_inspected(_\w+)?": ALL,  # behind the guards of the location that hands its requests on
@@ -38,6 +38,7 @@ EXCEPT = {
     r"(=|\^~) /-/errors/.*": {"deny", "password"},  # pages of refusals
     r"= /-/health/app": ALL,  # Portico asks
     r"= (/shop)?/-/challenge(/puzzle)?": ALL,  # no answer of the app's: a browser leaves the solution of a puzzle there
+    r"(=|\^~) /(api|short)/?": {"rate", "in progress"},  # another site, which counts its own requests
     r"\^~ /\.well-known/acme-challenge/": {"deny", "password"},  # certificate authorities ask
 }
 """Locations that lack guards by right."""

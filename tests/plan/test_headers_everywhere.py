@@ -90,6 +90,8 @@ def _blocks(one: Directive, above: Counter[str], where: str) -> Iterator[tuple[s
     where = f"{where} > {one.name} {' '.join(one.args)}"
     own = Counter(name for each in one.block or () if (name := _added(each)))
     names = own or above
+    if any(each.args[:2] == ("X-Request-ID", "") for each in one.block or ()):
+        return  # another site answers, with its own
     if one.args != _OF_A_FILE:
         yield where, names
     for each in one.block or ():

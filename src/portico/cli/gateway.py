@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from portico.cli import output
@@ -45,7 +46,8 @@ def _say(item: notices.Notice, sites: Sites, place: Place, screen: Screen) -> No
 
 def _banner(sites: Sites, place: Place) -> list[str]:
     rows = [
-        f"  {output.faint(f'{one.desired.name:>12s}')}  {_row(one)}" for one in sites.hosted_sites.values()
+        f"  {output.faint(f'{one.desired.name:>12s}')}  {_row(one, sites.urls(one.desired.name))}"
+        for one in sites.hosted_sites.values()
     ]
     well = sum(one.state.status is Status.SERVING for one in sites.hosted_sites.values())
     ready = output.good("ready") if well == len(rows) else output.warned("ready")
@@ -59,8 +61,8 @@ def _banner(sites: Sites, place: Place) -> list[str]:
     return ["", *rows, "", f"  {ready}: {count}; Ctrl-C stops them", ""]
 
 
-def _row(one: HostedSite) -> str:
-    where = "  ".join(one.desired.plan.urls if one.desired.plan else ())
+def _row(one: HostedSite, urls: Sequence[str]) -> str:
+    where = "  ".join(urls)
     if one.state.status is Status.SERVING:
         return output.strong(where)
     return f"{where}  {output.bad(str(one.state.status))}"

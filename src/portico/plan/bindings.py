@@ -48,6 +48,11 @@ class Bindings(Struct, frozen=True):
     runtime: str = ""
     """The site's runtime directory, which contains its app's sockets."""
 
+    routes: tuple[tuple[str, str], ...] = ()
+    """Paths that its rules send to other sites, with their names."""
+    routed_by: tuple[str, ...] = ()
+    """The sites that may send it requests; it has no address then."""
+
     inspects: bool = False
     """Whether the site has the firewall."""
     sets: tuple[str, ...] = ()
@@ -100,6 +105,20 @@ def parse(text: str) -> Bindings:
     return msgspec.json.decode(text, type=Bindings)
 
 
+def reached(wanted: Bindings, all_sites: Iterable[Bindings]) -> tuple[str, ...]:
+    """The URLs of the site for visitors: its own, or those of the paths that other sites send to it."""
+    if not wanted.routed_by:
+        return wanted.urls
+    return tuple(
+        f"{'/'.join(url.split('/', 3)[:3])}{path.rstrip('/')}/"
+        for one in all_sites
+        if one.name in wanted.routed_by
+        for path, name in one.routes
+        if name == wanted.name
+        for url in one.urls
+    )
+
+
 class BindingTable:
     """The bindings of sites on one gateway; each lookup is fast, because there may be a thousand sites."""
 
@@ -149,7 +168,10 @@ class BindingTable:
             hint = "give each site its domains, or another address (listen)"
         else:
             what = f'answers "{host}" on {address}, and so does {other.origin}'
-            hint = "a domain belongs to one site: take it out of one of the two"
+            hint = (
+                "a domain belongs to one site: take it out of one of the two; to share it by paths, one of them has a\n"
+                f'[[route]] to the other, and that one has routed_by instead of domains, such as ["{other.name}"]'
+            )
         return Problem(new.origin, what, hint)
 
     def _same_socket(self, new: Bindings) -> Problem | None:

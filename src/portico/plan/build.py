@@ -83,6 +83,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         tls=tls(web),
         waf_log=paths.waf_log if web.waf else "",
         knows_proxies=bool(web.trust.proxies),
+        routed=web.listeners.routed,
         proxied=web.listeners.tcp if web.listeners.has_proxy_protocol else (),
         tracing=tracing.planned(site),
         metrics=web.observers.metrics,

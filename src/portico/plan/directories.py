@@ -12,7 +12,7 @@ from portico.place.model import Place
 from portico.plan.appserver.kind import app_server
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import Directory
-from portico.plan.paths import Paths, slow, workers
+from portico.plan.paths import Paths, routed_sockets, slow, workers
 from portico.plan.tls import tls_directories
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
@@ -36,8 +36,15 @@ def directories(web: Web) -> tuple[Directory, ...]:
         *_uploads(web),
         *_of_workers(site, place),
         *_of_challenge(web, private),
+        *([] if place.host_runtime or not web.listeners.routed else [routed_directory(place)]),
         *tls_directories(web),
     )
+
+
+def routed_directory(place: Place) -> Directory:
+    """The directory of sockets at which sites reach each other: the gateway's workers alone enter it."""
+    private = 0o750 if place.gateway_group else 0o700
+    return Directory(routed_sockets(place.runtime), private, group=place.gateway_group)
 
 
 def body_directories(place: Place) -> tuple[Directory, ...]:

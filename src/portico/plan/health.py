@@ -13,7 +13,7 @@ def health(web: Web) -> Health:
     name = hosts.canonical or next(iter(hosts.declared), "")
     return Health(
         path=path,
-        host=name.removeprefix("*.") or hosts.urls[0].split("/")[2],
+        host=name.removeprefix("*.") or (hosts.urls[0].split("/")[2] if hosts.urls else web.health.host),
         scheme="https" if web.tls else "http",
         script_name=web.prefix,
         start_seconds=web.site.options.start_timeout,

@@ -9,7 +9,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.bindings import FILE as BINDINGS
 from portico.plan.bindings import Bindings, BindingTable, Spoken, addresses, parse
-from portico.plan.directories import body_directories
+from portico.plan.directories import body_directories, routed_directory
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import (
     Directory,
@@ -95,6 +95,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
             Directory(place.runtime, private, group=place.gateway_group),
             Directory(place.state, private, group=place.gateway_group),
             *body_directories(place),
+            routed_directory(place),
         ),
         runtime=place.runtime,
         state=place.state,

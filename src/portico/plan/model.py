@@ -426,6 +426,8 @@ class Plan:
     """HTTPS, None for plain HTTP."""
     proxied: tuple[Address, ...] = ()
     """The addresses of `listen` where every connection begins with the PROXY protocol."""
+    routed: tuple[str, ...] = ()
+    """The sockets at which other sites of the gateway reach this one, which then has no address."""
     waf_log: str = ""
     """The log of the firewall; empty if nothing is inspected."""
     knows_proxies: bool = False

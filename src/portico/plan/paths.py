@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -35,6 +36,17 @@ def live_path(runtime: str, rules: str = "") -> str:
     read, and one that is leaving goes on to the release that it had.
     """
     return f"{runtime}/app.{rules}.sock" if rules else f"{runtime}/app.sock"
+
+
+def routed_sockets(runtime: str) -> str:
+    """The gateway's directory of sockets at which its sites reach each other."""
+    return f"{runtime}/routes"
+
+
+def routed_socket(place: Place, front: str, name: str) -> str:
+    """The socket at which the site `front` reaches the site `name`: one for each pair, so that nobody else does."""
+    digest = hashlib.sha256(f"{front}+{name}".encode()).hexdigest()[:8]
+    return f"{routed_sockets(place.host_runtime or place.runtime)}/{name[:20]}-{digest}.sock"
 
 
 def without_rules(text: str) -> str:

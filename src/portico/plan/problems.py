@@ -20,6 +20,7 @@ from portico.plan.web.limits import impossible as no_limits
 from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
 from portico.plan.web.routes import impossible as no_routes
+from portico.plan.web.routing.build import impossible as no_routing
 from portico.plan.web.waf import impossible as no_waf
 
 
@@ -32,6 +33,7 @@ def problems(web: Web) -> list[Problem]:
         *kind.problems(web),
         *no_downloads(site),
         *no_routes(site),
+        *no_routing(site, place, web.routing, web.abilities, kind.remedies),
         *no_access(site, place, web.abilities, kind.remedies),
         *no_waf(site),
         *no_challenge(site, web.abilities, kind.remedies),

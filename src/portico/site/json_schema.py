@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from portico.site.keys import Key, keys, purpose, sections, table_keys
+from portico.site.keys import LIST, Key, keys, purpose, sections, table_keys
 from portico.site.options.access import Access
 from portico.site.options.edge import Edge
+from portico.site.options.route import Route
 
 
 def json_schema() -> dict[str, Any]:
@@ -24,6 +25,8 @@ def json_schema() -> dict[str, Any]:
             "anyOf": [table, inner[section.shorthand]],
         }
     top |= {name: _tables(name, struct) for name, struct in (("access", Access), ("routes", Edge))}
+    rules = _tables(LIST, Route)
+    top[LIST] = {"description": rules["description"], "type": "array", "items": rules["additionalProperties"]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "portico.toml",
@@ -33,7 +36,7 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _tables(name: str, struct: type[Access]) -> dict[str, Any]:
+def _tables(name: str, struct: type[Access | Route]) -> dict[str, Any]:
     return {
         "description": purpose(struct),
         "type": "object",

@@ -14,6 +14,7 @@ import msgspec
 from portico.site.options import Options
 from portico.site.options.access import Access
 from portico.site.options.edge import Edge
+from portico.site.options.route import Route
 from portico.site.options.section import Section
 from portico.values import Address, AppRef, Duration, Size
 
@@ -79,9 +80,19 @@ def access_keys() -> tuple[Key, ...]:
     return tuple(_walk(Access, ""))
 
 
+@cache
+def rule_keys() -> tuple[Key, ...]:
+    """The keys of a [[route]], in the order of declaration."""
+    return tuple(_walk(Route, ""))
+
+
 def table_keys() -> dict[str, tuple[Key, ...]]:
-    """The tables that contain a table for each rule or path."""
-    return {"routes": route_keys(), "access": access_keys()}
+    """The tables that contain a table for each rule or path, and the list of tables."""
+    return {"routes": route_keys(), "access": access_keys(), LIST: rule_keys()}
+
+
+LIST = "route"
+"""The only list of tables: [[route]]."""
 
 
 @cache
@@ -123,7 +134,7 @@ def _walk(struct: type[msgspec.Struct], prefix: str) -> Iterator[Key]:
     metas = typing.get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
         hint = hints[field.name]
-        if not prefix and field.name in ("routes", "access"):
+        if not prefix and field.name in ("routes", "access", LIST):
             continue  # a table of tables, see table_keys
         if _is_section(hint):
             yield from _walk(hint, f"{prefix}{field.name}.")

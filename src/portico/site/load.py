@@ -16,17 +16,18 @@ from portico.reading import ordinary
 from portico.site.checks.values import broken_rules
 from portico.site.convert import convert
 from portico.site.entries import entry_lines
-from portico.site.keys import Key, flag_keys, keys, sections, table_keys
+from portico.site.keys import LIST, Key, flag_keys, keys, sections, table_keys
 from portico.site.options import Options
 from portico.site.options.access import Access
 from portico.site.options.edge import Edge
+from portico.site.options.route import Route
 from portico.site.own.tables import TABLES
 from portico.site.platform import with_port
 
 FILE = "portico.toml"
-_TABLES: dict[str, type[Edge | Access]] = {"routes": Edge, "access": Access}
-"""Tables that contain tables."""
-_EXAMPLES = {"routes": '[routes."/import"]', "access": '[access."/admin"]'}
+_TABLES: dict[str, type[Edge | Access | Route]] = {"routes": Edge, "access": Access, LIST: Route}
+"""Tables that contain tables, and the list of tables."""
+_EXAMPLES = {"routes": '[routes."/import"]', "access": '[access."/admin"]', LIST: f"[[{LIST}]]"}
 _BY_ENTRY = tuple(key for table in TABLES for key in (table.above_key, table.server_key))
 """Options whose entries each have their own line in `causes`."""
 _BY_NAME = ("headers.set",)
@@ -185,11 +186,15 @@ def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
 
 
 def _flatten_tables(of: str, tables: Any) -> Iterator[tuple[str, Any, bool]]:
-    """`routes./import.timeout`: the rule stands between the first dot and the last."""
+    """`routes./import.timeout`: the rule stands between the first dot and the last; in a list it is the number."""
     known = {key.name for key in table_keys()[of]}
-    if not isinstance(tables, dict):
+    if not isinstance(tables, list if of == LIST else dict):
         yield f"{of}.", tables, True
         return
+    if of == LIST:  # TOML refuses a list of tables with anything else in it, unless it stands in one line
+        tables = {
+            str(at): {"to": "", **one} if isinstance(one, dict) else one for at, one in enumerate(tables, 1)
+        }
     for rule, table in tables.items():
         if not isinstance(table, dict):
             yield f"{of}.{rule}.", table, True
@@ -227,6 +232,7 @@ def _setting(key: Key, value: Any, where: str, *, is_flag: bool) -> _Found:
 def _build(values: Mapping[str, Any]) -> Options:
     top = {name: value for name, value in values.items() if "." not in name}
     top |= {name: _tables(name, values) for name in _TABLES}
+    top[LIST] = list(top[LIST].values())
     for name, section in sections().items():
         prefix = f"{name}."
         inner = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
@@ -234,7 +240,7 @@ def _build(values: Mapping[str, Any]) -> Options:
     return Options(**top)
 
 
-def _tables(of: str, values: Mapping[str, Any]) -> dict[str, Edge | Access]:
+def _tables(of: str, values: Mapping[str, Any]) -> dict[str, Edge | Access | Route]:
     tables: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         if _table_of(name) == of:
@@ -277,16 +283,23 @@ def _toml_error_line(message: str, text: str) -> int:
 def _lines_of_keys(text: str) -> dict[str, int]:
     """The line of each key of a valid document; tomllib does not report them."""
     lines: dict[str, int] = {}
-    table = ""
+    table, listed = "", 0
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
-        if stripped.startswith("["):
+        if _IN_LIST.match(stripped):
+            listed += 1
+            table = f"{LIST}.{listed}."
+            lines.setdefault(table.rstrip("."), number)
+        elif stripped.startswith("["):
             table = stripped.strip("[] ").partition("]")[0].replace('"', "").replace("'", "").strip() + "."
             lines.setdefault(table.rstrip("."), number)
         elif "=" in stripped and not stripped.startswith("#"):
             name = stripped.partition("=")[0].strip().strip("\"'")
             lines.setdefault(table + name, number)
     return _with_shorthands(lines)
+
+
+_IN_LIST = re.compile(rf"\[\[\s*{LIST}\s*\]\]")
 
 
 def _with_shorthands(lines: dict[str, int]) -> dict[str, int]:

@@ -12,6 +12,8 @@ from portico.site.options import BELIEVED, DEFAULT_MAX_UPLOAD, Options
 from portico.site.options.edge import Edge
 from portico.site.options.https import HTTPS_FILES, HTTPS_PORTS_UP
 from portico.site.own.model import OwnText
+from portico.site.proxies import ROUTED
+from portico.site.routing import RouteRule, ToFolder, is_below
 from portico.site.upstream_server import Server
 from portico.values import Address, Duration, Size
 
@@ -93,6 +95,8 @@ class Site:
 
     before: Mapping[str, str] = field(default_factory=dict)
     """The static folders of the previous release, by URL: its pages may still request their files."""
+    rules: tuple[RouteRule, ...] = ()
+    """The rules of [[route]], in the order in which they are tried."""
     origin: str = ""
     """The site's name for people on a gateway of several sites: its file, else its directory."""
     reader: Reader = OURS
@@ -108,9 +112,16 @@ class Site:
     def https_mode(self) -> str:
         """The origin of the certificate: auto, local or files; off for plain HTTP."""
         https = self.options.https
+        if self.is_routed:
+            return "off"
         if https.mode is not None:
             return https.mode
         return "auto" if self.options.email else "files" if https.cert else "off"
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether other sites of the gateway send it its requests: it has no address of its own."""
+        return bool(self.options.routed_by)
 
     @property
     def has_https(self) -> bool:
@@ -184,8 +195,10 @@ class Site:
 
     @property
     def proxies(self) -> list[str]:
-        """The proxies whose headers name the client: those of `behind` and the gateways of a node."""
-        return [*self.options.behind, *self.options.node.gateways]
+        """The proxies whose headers name the client: those of `behind` and the gateways of a node, or the site that
+        routes here.
+        """
+        return [ROUTED] if self.is_routed else [*self.options.behind, *self.options.node.gateways]
 
     @property
     def believed(self) -> frozenset[str]:
@@ -194,12 +207,14 @@ class Site:
             return frozenset()
         if self.options.behind_headers is not None:
             return frozenset(self.options.behind_headers)
+        if self.is_routed:  # the site that routes here removes listed names, the worker whole families
+            return frozenset({"scheme"})
         return frozenset(() if self.has_proxy_protocol else BELIEVED)
 
     @property
     def has_proxy_protocol(self) -> bool:
         """Whether each connection to the site's addresses begins with the client's address (PROXY protocol)."""
-        return self.options.behind_protocol == "proxy"
+        return self.options.behind_protocol == "proxy" and not self.is_routed
 
     @property
     def has_http_proxies(self) -> bool:
@@ -227,7 +242,15 @@ class Site:
         for folder in (*self.declared, *self.facts.static, *self.spa_folders):
             found.setdefault(folder.url, folder)
         left = {folder.url for folder in self.left}
-        return [folder for folder in found.values() if folder.url not in left]
+        return [
+            folder for folder in found.values()
+            if folder.url not in left and (folder in self.declared or not self.goes_elsewhere(folder.url))
+        ]  # fmt: skip
+
+    def goes_elsewhere(self, url: str) -> bool:
+        """Whether a rule sends every request of that URL, which is below the mount, somewhere else."""
+        path = self.prefix + url.rstrip("/") or "/"
+        return any(is_below(path, one.path) for one in self.rules if not isinstance(one.target, ToFolder))
 
     @property
     def left(self) -> list[LeftFolder]:

@@ -18,10 +18,12 @@ KNOWN_PROXIES: dict[str, tuple[str, ...]] = {
     "private": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128"),
 }  # fmt: skip
 """The names `behind` knows, and their address ranges."""
+ROUTED = "unix:"
+"""Stands for the site that sends requests here, over a unix socket; it has no network."""
 SHARED = frozenset({"cloudflare"})
 """Those whose service anyone can use: headers that they do not set themselves cannot be trusted."""
 
 
 def ranges(proxies: Iterable[str]) -> tuple[str, ...]:
     """The networks of these entries of `behind`."""
-    return tuple(net for entry in proxies for net in KNOWN_PROXIES.get(entry, (entry,)))
+    return tuple(net for entry in proxies for net in KNOWN_PROXIES.get(entry, (entry,)) if net != ROUTED)

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from portico.site.keys import Key, access_keys, flag_keys, keys, purpose, route_keys, sections
+from portico.site.keys import Key, access_keys, flag_keys, keys, purpose, route_keys, rule_keys, sections
 from portico.site.options.access import Access
 from portico.site.options.edge import Edge
+from portico.site.options.route import Route
 
 
 def reference_page() -> str:
@@ -32,6 +33,9 @@ def reference_page() -> str:
         "",
     ]
     lines += [line for key in access_keys() for line in _route_entry("access.<path>", key)]
+    lines += ["## [[route]]", "", purpose(Route), ""]
+    lines += ["One table a rule; see [routing.md](routing.md). There is no flag.", ""]
+    lines += [line for key in rule_keys() for line in _route_entry("route", key)]
     lines += ['## [routes."/import/<int:id>"]', "", purpose(Edge), ""]
     lines += ["One table a URL rule, in Flask's spelling; see [routes.md](routes.md). There is no flag.", ""]
     lines += ["Each key of `[access]` is allowed here, too, and applies to this route alone.", ""]
@@ -53,6 +57,7 @@ def _index() -> list[str]:
         "|---|---|",
         *rows,
         '| `[access."..."]` | [access to paths](#accessadmin) |',
+        "| `[[route]]` | [requests that go elsewhere](#route) |",
         '| `[routes."..."]` | [one route](#routesimportintid) |',
         "",
     ]

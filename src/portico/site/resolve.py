@@ -8,7 +8,8 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from portico.errors import Problem, UsageError
@@ -22,6 +23,7 @@ from portico.site.options import Options
 from portico.site.options.https import HTTPS_FILES
 from portico.site.own.tables import table_of
 from portico.site.routed import routed
+from portico.site.routing import RouteRule, ToFolder, ToPage, by_rank, rule
 
 ERROR_PAGES = (
     "400",
@@ -75,6 +77,7 @@ def resolve(
         *_named_files(options, directory, causes, reader),
         *_headers_file(options, directory, causes, reader),
     ]
+    rules = tuple(_rules(options, directory, causes, problems, reader))
     pages = dict(_pages(options, directory, causes, problems, reader))
     with_settings = _routed(options, facts, causes, problems)
     site = Site(
@@ -83,7 +86,11 @@ def resolve(
         directory=str(directory.absolute()),
         name=options.name or site_name(directory),
         causes=causes,
-        declared=tuple(_declared(options, facts, directory, causes, problems, reader)),
+        declared=(
+            *_declared(options, facts, directory, causes, problems, reader),
+            *_folders(rules, facts, directory, problems, reader),
+        ),
+        rules=by_rank(rules),
         pages={name: text for name, text in pages.items() if name in PAGES},
         unused_pages=tuple(sorted(pages.keys() - PAGES)),
         own=table_of(options).read(options, directory.absolute(), causes, reader, problems),
@@ -207,6 +214,29 @@ def _declared(
             problems.append(Problem(where, f'static: "{url}" = "{folder}": {what}', hint))
         else:
             yield StaticFolder(url, str(reader.real(path)), f"{where}: static")
+
+
+def _folders(
+    rules: Iterable[RouteRule], facts: AppFacts, directory: Path, problems: list[Problem], reader: Reader
+) -> Iterator[StaticFolder]:
+    """The folders of rules, which are served as those of [static]."""
+    for one in rules:
+        if isinstance(one.target, ToFolder):
+            options = Options(static={f"{one.path}/": one.target.folder})
+            where = one.cause.partition(": ")[0]
+            yield from _declared(options, facts, directory, {"static": where}, problems, reader)
+
+
+def _rules(
+    options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem], reader: Reader
+) -> Iterator[RouteRule]:
+    for number, said in enumerate(options.route, 1):
+        where = causes.get(f"route.{number}.to", "route")
+        made = rule(number, said, f"{where}: route")
+        if isinstance(made.target, ToPage):
+            text = _text(directory / made.target.file, where, problems, reader)
+            made = replace(made, target=replace(made.target, text=text or ""))
+        yield made
 
 
 def _named_files(

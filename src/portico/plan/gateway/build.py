@@ -9,6 +9,7 @@ from portico.plan import bindings
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import File, Process
 from portico.plan.web.model import Web
+from portico.site.routing import ToSite
 
 
 def gateway_process(place: Place) -> Process:
@@ -36,6 +37,12 @@ def _bindings(web: Web, fragment: File) -> File:
         request_seconds=float(site.longest_timeout),
         urls=web.hosts.urls,
         runtime=web.place.runtime,
+        routes=tuple(
+            (one.rule.path, one.rule.target.name)
+            for one in web.routing.routes
+            if isinstance(one.rule.target, ToSite)
+        ),
+        routed_by=tuple(site.options.routed_by),
         inspects=web.waf is not None,
         sets=gateway_of(web.place).set_for_all(web),
         own=tuple((number, line.cause) for number, line in enumerate(fragment.lines, 1) if line.is_users),

@@ -33,6 +33,11 @@ def page_files(pages: Pages, marks: Marks, others: Mapping[str, str]) -> list[Fi
     ]
 
 
+def rule_page(name: str, text: str, cause: str) -> File:
+    """The page that a rule shows."""
+    return _page_file(name, text, cause, is_own=True)
+
+
 @lru_cache(64)
 def _page_file(name: str, text: str, cause: str, *, is_own: bool) -> File:
     why = "your own page" if is_own else "the page itself"

@@ -24,6 +24,7 @@ from portico.plan.notes.uploads import upload_notes
 from portico.plan.notes.upstream import nothing_to_choose
 from portico.plan.web.app.challenge import notes as challenge_notes
 from portico.plan.web.model import Web
+from portico.plan.web.routing.build import notes as routing_notes
 from portico.plan.web.waf import notes as waf_notes
 
 NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
@@ -33,6 +34,7 @@ NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     lambda web: gateway_of(web.place).notes(web), nothing_to_choose, named_server, uncached, upload_notes,
     lambda web: waf_notes(web.site),
     lambda web: challenge_notes(web.site, web.routed, is_waiting=web.is_waiting),
+    lambda web: routing_notes(web.site, web.routing),
     app_user, exposed, few_connections, dear_passwords,
 )  # fmt: skip
 

@@ -23,4 +23,5 @@ class Ability(StrEnum):
     SIGNED = "verifies what is signed, for the passes of the challenge"
     CACHE = "keeps answers of the app that may be public"
     DOWNLOADS = "sends the files that the app opens"
+    ROUTES = "sends requests to other sites and servers, by rules"
     CLEARS_HEADERS = "leaves out headers that it would send by itself"

@@ -33,6 +33,7 @@ from portico.plan.web.mounts import mounts
 from portico.plan.web.own import own_directives
 from portico.plan.web.pages import pages
 from portico.plan.web.processes import processes
+from portico.plan.web.routing.build import routed_mounts, routing
 from portico.plan.web.space import space
 from portico.plan.web.unwanted.bans import bans, guesses
 from portico.plan.web.unwanted.crawlers import crawlers, robots
@@ -48,6 +49,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
     known = None if is_waiting else allow_list(site, Paths.of(place).mixed, admitted.users)
     banned = bans(site, place, is_waiting=is_waiting)
     puzzle, unwanted = challenge(site, place), crawlers(site, place)
+    routes = routing(site, place, abilities)
     guards = chains(place, limited, admitted, firewall, known, banned, puzzle, unwanted, site.routed)
     return Web(
         site=site,
@@ -91,5 +93,6 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         hides_bodies=place.hides_bodies,
         waf=firewall,
         chains=guards,
-        mounts=mounts(site, place, files, guards),
+        routing=routes,
+        mounts=routed_mounts(mounts(site, place, files, guards), routes, guards),
     )

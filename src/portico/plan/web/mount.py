@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from portico.plan.web.files.statics import File, Folder
 from portico.plan.web.guards import Guard
+from portico.plan.web.routing.model import Route
 from portico.site.model import Routed
 
 
@@ -73,7 +74,14 @@ class Redirect:
     path: str
 
 
-Action = App | Files | OneFile | NotFound | Redirect
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another site, a server, a redirect or a page, by a rule."""
+
+    route: Route
+
+
+Action = App | Files | OneFile | NotFound | Redirect | Elsewhere
 
 
 @dataclass(frozen=True)

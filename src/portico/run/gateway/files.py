@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from portico.errors import Problem
 from portico.place import untrusted
 from portico.plan.gateway.kinds import gateway_named
 from portico.plan.model import CONF, File, Plan, PlannedChallenge, Tls
-from portico.plan.paths import slow, trace, workers
+from portico.plan.paths import routed_sockets, slow, trace, workers
 from portico.run.challenge import keys
 from portico.run.disk.write import write_files
 from portico.run.gateway.programs import program_of
@@ -194,7 +194,16 @@ def remove(plan: Plan) -> None:
         untrusted.remove_tree(left)  # workers of another user write there
     for name in program_of(plan).leftovers:
         (Path(runtime) / name).unlink(missing_ok=True)
+    remove_routed(plan)
+    with suppress(OSError):
+        Path(routed_sockets(runtime)).rmdir()
     prune(runtime, ())
+
+
+def remove_routed(plan: Plan) -> None:
+    """Remove the sockets that a killed gateway left: no other one could bind them."""
+    for path in Path(routed_sockets(plan.runtime)).glob("*.sock"):
+        path.unlink(missing_ok=True)
 
 
 def gateway_changed(old: Plan, new: Plan) -> bool:

@@ -66,6 +66,7 @@ class OwnGateway:
 
     def start(self, plan: Plan) -> None:
         self._child = None
+        files.remove_routed(plan)
         passed, variables = self._passed()
         started = self._processes.start(
             plan.gateway.name,

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 
 from portico.errors import PorticoError, Problem, UsageError
 from portico.place.model import Place
-from portico.plan.bindings import Bindings
+from portico.plan.bindings import Bindings, reached
 from portico.plan.host import Fragment, host_plan
 from portico.plan.model import Ladder, Plan
 from portico.protocol import notices
@@ -143,7 +143,7 @@ class Sites:
     def urls(self, name: str) -> tuple[str, ...]:
         """The site's addresses, as far as they are known."""
         if name in self.parts:
-            return self.parts[name].bindings.urls
+            return reached(self.parts[name].bindings, (part.bindings for part in self.parts.values()))
         plan = self.hosted_sites[name].desired.plan
         return plan.urls if plan else ()
 

@@ -303,7 +303,9 @@ class Effects:
 
         async def ask() -> None:
             await health.until_well(
-                lambda: health.ask_gateway(plan.listen, plan.health, plan.proxied, is_alone=action.is_alone),
+                lambda: health.ask_gateway(
+                    plan.listen, plan.health, plan.proxied, plan.routed, is_alone=action.is_alone
+                ),
                 1,
                 lambda answer: self._tell(was.GatewayAnswered(str(answer))),
             )

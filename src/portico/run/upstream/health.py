@@ -123,17 +123,22 @@ async def ask_gateway(
     addresses: Sequence[Address],
     health: Health,
     proxied: Collection[Address] = (),
+    routed: Sequence[str] = (),
     *,
     is_alone: bool = False,
 ) -> Answer:
-    """One question through nginx, on the first public address; `proxied` addresses need a PROXY line first.
+    """One question through nginx, on the first public address; `proxied` addresses need a PROXY line first. A site
+    without an address is asked at one of its sockets, `routed`.
 
     With `is_alone` nginx itself answers: it refuses TRACE (405) before it selects an upstream.
     """
-    if not addresses:
+    if addresses:
+        connection = await asyncio.open_connection(addresses[0].near.host, addresses[0].port)
+    elif routed:
+        connection = await asyncio.open_unix_connection(routed[0])
+    else:
         return Answer(status=200)  # a gateway whose sites are all gone
-    connection = await asyncio.open_connection(addresses[0].near.host, addresses[0].port)
-    if addresses[0] in proxied:
+    if addresses and addresses[0] in proxied:
         connection[1].write(proxy_line.OWN)
     answer = await _ask_http(connection, health.gateway_path, health, "TRACE" if is_alone else "GET")
     return Answer(status=200) if answer.status and health.any_answer else answer

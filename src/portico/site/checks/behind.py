@@ -31,7 +31,7 @@ def _behind_headers(options: Options) -> Broken:
                 f'"{word}" is not a kind of header that proxies send',
                 f"expected one of: {', '.join(known)}",
             )
-    if options.behind_headers and not (options.behind or options.node.gateways):
+    if options.behind_headers and not (options.behind or options.node.gateways or options.routed_by):
         yield "no proxy is declared that could send it", "name its addresses in behind"
     if (
         "prefix" in (options.behind_headers or ())

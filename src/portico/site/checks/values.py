@@ -11,6 +11,7 @@ from portico.site.checks.headers import HEADER_RULES, broken_headers, has_https
 from portico.site.checks.https import HTTPS_RULES, address_of
 from portico.site.checks.limits import LIMIT_RULES
 from portico.site.checks.observers import OBSERVER_RULES
+from portico.site.checks.routing import ROUTING_RULES, broken_routes
 from portico.site.checks.rule import (
     DOMAIN,
     LARGEST,
@@ -35,7 +36,8 @@ def broken_rules(options: Options) -> list[BrokenRule]:
     """Every rule the options break, in the order of the keys."""
     found = [BrokenRule(key, what, hint) for key, rule in _RULES.items() for what, hint in rule(options)]
     names = broken_headers(options.headers.set, has_https=has_https(options))
-    return [*found, *(BrokenRule(f"headers.set.{name}", what, hint) for name, what, hint in names)]
+    of_headers = (BrokenRule(f"headers.set.{name}", what, hint) for name, what, hint in names)
+    return [*found, *of_headers, *broken_routes(options)]
 
 
 def _name(options: Options) -> Broken:
@@ -127,6 +129,7 @@ _RULES: Rules = {
     "name": _name,
     "domains": _domains,
     "mount": _mount,
+    **ROUTING_RULES,
     **BEHIND_RULES,
     "request_timeout": _request_timeout,
     "max_upload": _max_upload,

@@ -27,6 +27,7 @@ from portico.site.options.log import Log
 from portico.site.options.nginx import Nginx
 from portico.site.options.node import Node
 from portico.site.options.observers import Dashboard, Metrics, Trace, Tracing
+from portico.site.options.route import Route
 from portico.site.options.section import option
 from portico.site.options.upstream import Upstream
 from portico.site.options.workers import Workers
@@ -92,6 +93,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = ""
     mount: Annotated[str, option("URL prefix of the app; it becomes SCRIPT_NAME.", example="/shop")] = "/"
+    routed_by: Annotated[
+        list[str],
+        option(
+            "The sites of the same gateway that may send requests here, by their [[route]]. This site then has no "
+            "address, no names and no certificate of its own: those sites have them.",
+            example=["shop"],
+        ),
+    ] = []
     behind: Annotated[
         list[str],
         option(
@@ -218,3 +227,5 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """By path, which may have placeholders: `[access."/admin"]` is /admin and everything below it."""
     routes: dict[str, Edge] = {}
     """By URL rule, in Flask's spelling: `[routes."/import/<int:id>"]`."""
+    route: list[Route] = []
+    """In the order of the file: each `[[route]]` is a rule that sends requests elsewhere."""

@@ -89,6 +89,9 @@ def wished(url: str, status: Status, words: dict[str, Any]) -> Wish:
     """The URL and request that the arguments mean for the running site with this status. Raises UsageError."""
     here = ""
     if url.startswith("/"):
+        if not status.urls:
+            hint = "give the whole URL and that site: portico trace http://shop.example/api/ --site shop"
+            raise UsageError(Problem(url, f"{status.name} has no address: other sites route to it", hint))
         scheme, _, host, *_ = status.urls[0].split("/")
         url = f"{scheme}//{host}{url}"
         here = _own_address(url, status.listen)

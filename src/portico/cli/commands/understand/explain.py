@@ -75,7 +75,14 @@ def command(
         def who(path: str) -> list[Answer]:
             return [*unbanned(plan), *admits(site, path.removeprefix(site.prefix))]
 
-        why(language_of(plan), planned(plan), request, plan.urls[0], is_json=is_json, who=who)
+        why(
+            language_of(plan),
+            planned(plan),
+            request,
+            next(iter(plan.urls), "http://localhost/"),
+            is_json=is_json,
+            who=who,
+        )
         say_if_other_runs(plan)
         return
     found = explain(plan, what)

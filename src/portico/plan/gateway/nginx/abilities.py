@@ -58,6 +58,7 @@ REMEDIES = {
 def abilities(build: Build) -> frozenset[Ability]:
     """Every ability of the build that not all builds have."""
     known = {
+        Ability.ROUTES: True,
         **{ability: module in build.modules for ability, (_, module) in _MODULES.items()},
         Ability.SAFE_HTTP2: http2_hole(build) is None,
         Ability.CLEARS_HEADERS: _clears_headers(build),

@@ -27,10 +27,23 @@ from portico.plan.gateway.nginx.pages import (
     no_part_location,
     pages_location,
 )
+from portico.plan.gateway.nginx.routing.detours import rule_detours
+from portico.plan.gateway.nginx.routing.elsewhere import answer, elsewhere
 from portico.plan.gateway.nginx.waf import handed_on, inspected_name, is_inspected, waf_locations
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
-from portico.plan.web.mount import App, Below, Exact, Files, Match, Matching, Mount, OneFile, Redirect
+from portico.plan.web.mount import (
+    App,
+    Below,
+    Elsewhere,
+    Exact,
+    Files,
+    Match,
+    Matching,
+    Mount,
+    OneFile,
+    Redirect,
+)
 
 
 def locations(web: Web) -> list[Directive]:
@@ -42,6 +55,7 @@ def locations(web: Web) -> list[Directive]:
         *_asked(web),
         *(_mount(web, mount) for mount in web.mounts if not isinstance(mount.action, Files | OneFile)),
         *detours(web),
+        *rule_detours(web),
         *waf_locations(web, _inspected(web).items()),
         *spa_locations(web),
         *downloads(web),
@@ -83,6 +97,9 @@ def _mount(web: Web, mount: Mount) -> Directive:
     match mount.action:
         case App():
             return _app(web, mount, *_words(mount.match))
+        case Elsewhere():
+            words = _words(mount.match)
+            return elsewhere(web, mount, words if isinstance(mount.match, Exact) else ["^~", *words])
         case Redirect(path):
             why = "one address for one page; 308 keeps a POST a POST"
             of = directive("return", 308, f"{path}$is_args$args", why=why, cause=mount.cause)
@@ -143,6 +160,10 @@ def _inspected(web: Web) -> dict[str, list[Directive]]:
         inspected_name(web, mount): _answer(web, mount)
         for mount in found
         if isinstance(mount.action, App) and is_inspected(mount.guards)
+    } | {
+        inspected_name(web, mount): answer(web, mount.action.route)
+        for mount in web.mounts
+        if isinstance(mount.action, Elsewhere) and is_inspected(mount.guards)
     }
 
 

@@ -7,9 +7,9 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.limits.counted import retry_after
 from portico.plan.gateway.nginx.log.line import page_log
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
-from portico.plan.gateway.nginx.names import location
+from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.own import let_in
-from portico.plan.gateway.page_files import Marks, page_files
+from portico.plan.gateway.page_files import Marks, page_files, rule_page
 from portico.plan.model import File
 from portico.plan.paths import Paths
 from portico.plan.web.ability import Ability
@@ -26,6 +26,7 @@ from portico.plan.web.pages import (
     UNREADABLE,
 )
 from portico.plan.web.refusals import HEAD, MAINTENANCE, QUEUE, STARTING
+from portico.site.routing import ToPage, page_name
 
 PREFIX = "/-/errors/"
 _HEADERS_MORE = "https://github.com/openresty/headers-more-nginx-module#more_clear_headers"
@@ -50,7 +51,9 @@ _CLOSED = 419
 
 def error_page_files(web: Web) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
-    return page_files(web.pages, Marks(_ID, _included("html"), _included("json")), {_EMPTY: ""})
+    ruled = [(one.rule, one.rule.target) for one in web.routing.routes]
+    own = [rule_page(page_name(rule), to.text, rule.cause) for rule, to in ruled if isinstance(to, ToPage)]
+    return [*page_files(web.pages, Marks(_ID, _included("html"), _included("json")), {_EMPTY: ""}), *own]
 
 
 def page_maps() -> list[Directive]:
@@ -238,6 +241,7 @@ def down_location(web: Web) -> Directive:
         why="reached when no worker took the request",
         of=[
             *error_pages(502),
+            *_of_rule(web),
             directive(
                 "error_page", 503, f"{PREFIX}{_UNAVAILABLE}.$portico_page",
                 why="distinguishes a starting app from a busy one", cause="errors",
@@ -247,6 +251,35 @@ def down_location(web: Web) -> Directive:
             directive("return", 502, why="the app is not there"),
         ],
     )  # fmt: skip
+
+
+def gone_elsewhere(web: Web) -> list[Directive]:
+    """In the location of a rule: its server is not this site's app."""
+    why = "its server may be down while this site's app is well"
+    return [directive("set", variable(web, "ruled"), 1, why=why, cause="route")]
+
+
+def not_elsewhere(web: Web) -> list[Directive]:
+    """At server level: the variable of that."""
+    if not web.routing.passed:
+        return []
+    return [
+        directive(
+            "set", variable(web, "ruled"), "", why="a rule that passes requests on sets it", cause="route"
+        )
+    ]
+
+
+def _of_rule(web: Web) -> list[Directive]:
+    if not web.routing.passed:
+        return []
+    why = "the server of a rule is not there: nothing is known of it"
+    return [
+        block(
+            "if", f"({variable(web, 'ruled')})", why=why, cause="route",
+            of=[directive("return", 502, why=why, cause="route")],
+        )
+    ]  # fmt: skip
 
 
 def pages_location(web: Web, headers: list[Directive]) -> Directive:

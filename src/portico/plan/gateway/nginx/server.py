@@ -26,7 +26,7 @@ from portico.plan.gateway.nginx.limits.counted import bandwidth
 from portico.plan.gateway.nginx.limits.held import capacity
 from portico.plan.gateway.nginx.locations import locations
 from portico.plan.gateway.nginx.own import in_server, limit_status, settled
-from portico.plan.gateway.nginx.pages import closing, failures
+from portico.plan.gateway.nginx.pages import closing, failures, not_elsewhere
 from portico.plan.gateway.nginx.waf import refused_by_waf
 from portico.plan.web.entry.tls import Tls
 from portico.plan.web.model import Web
@@ -101,6 +101,7 @@ def _content(web: Web) -> list[Directive]:
         *spa_error(web),
         *told_to_app(web),
         *without_resets(web, [*cache_rules(web), *told_by_routes(web)]),
+        *not_elsewhere(web),
         *locations(web),
         *in_server(web),
         *told_last(web),
@@ -247,4 +248,8 @@ def _listen_at(
         made.append(
             directive("listen", str(address), *said_of(at[str(address)]), *of_socket, why=why, cause=cause)
         )
+    for path in web.listeners.routed:
+        of_socket = ["default_server", f"backlog={web.listeners.backlog}"]
+        why = "where a site of this gateway sends its requests: nobody else reaches the socket"
+        made.append(directive("listen", f"unix:{path}", *of_socket, why=why, cause=web.trust.cause))
     return made

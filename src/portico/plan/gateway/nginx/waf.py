@@ -21,7 +21,7 @@ from portico.plan.web import refusals
 from portico.plan.web.ability import Ability
 from portico.plan.web.guards import Guard, Inspection
 from portico.plan.web.model import Web
-from portico.plan.web.mount import App, Matching, Mount
+from portico.plan.web.mount import App, Elsewhere, Matching, Mount
 from portico.plan.web.pages import ATTACK
 from portico.plan.web.waf import ARGUMENTS, BODY_BYTES, LEFT_OUT, METHODS, PATTERN_STEPS, Waf
 from portico.site.pattern import escape
@@ -200,6 +200,8 @@ def inspected_name(web: Web, mount: Mount) -> str:
     """The named location that inspects and answers what the mount lets through; mounts with the same answer share
     it.
     """
+    if isinstance(mount.action, Elsewhere):
+        return f"{location(web, 'inspected')}_r{mount.action.route.rule.number}"
     assert isinstance(mount.action, App)
     routed = mount.action.routed
     route = f"_{web.routed.index(routed)}" if routed else ""

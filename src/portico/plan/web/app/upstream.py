@@ -83,6 +83,8 @@ class Upstream:
     method_cause: str
     sticky_cause: str
     resolver_cause: str
+    word: str = "app"
+    """What distinguishes it from other upstreams of the site."""
 
 
 def upstream(site: Site, place: Place, abilities: frozenset[Ability], rules: str) -> Upstream:

@@ -31,13 +31,19 @@ class Health:
 
 def health(site: Site, abilities: frozenset[Ability]) -> Health:
     """The health check. Ten requests a second are more than any load balancer sends."""
-    domains = site.options.domains
     return Health(
         is_answered=Ability.HEALTH in abilities,
         path=site.options.health,
-        host=host_of(domains[0].removeprefix("*.")) if domains else str(site.public.near),
+        host=_host(site),
         well=(301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 429),
         rate=10,
         burst=20,
         cause=site.cause("health"),
     )
+
+
+def _host(site: Site) -> str:
+    domains = site.options.domains
+    if site.is_routed:
+        return "localhost"
+    return host_of(domains[0].removeprefix("*.")) if domains else str(site.public.near)

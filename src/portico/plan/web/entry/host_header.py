@@ -46,7 +46,7 @@ def host(site: Site) -> Host:
         from_proxy="host" in site.believed,
         prefix_from_proxy="prefix" in site.believed,
         refuses_odd=any(name.startswith("*.") for name in site.options.domains),
-        port=_unusual(site.public.port, 443 if site.has_https else 80),
+        port=0 if site.is_routed else _unusual(site.public.port, 443 if site.has_https else 80),
         https_port=_unusual(site.https_listen.port, 443),
         unnamed=_unnamed(site),
         cause=site.cause("behind_headers"),

@@ -29,7 +29,7 @@ class Hosts:
     has_addresses: bool
     """Some are IP addresses: their clients name no server in the TLS handshake (RFC 6066, section 3)."""
     urls: tuple[str, ...]
-    """The URLs of the site for visitors, the canonical one first."""
+    """The URLs of the site for visitors, the canonical one first; none if other sites route to it."""
     cause: str
     canonical_cause: str
 
@@ -54,6 +54,8 @@ def hosts(site: Site, place: Place) -> Hosts:
 
 def _urls(site: Site) -> tuple[str, ...]:
     scheme, usual = ("https", 443) if site.has_https else ("http", 80)
+    if site.is_routed:
+        return ()
     at, canonical = site.public, site.options.canonical
     port = "" if at.port == usual else f":{at.port}"
     if site.options.domains:

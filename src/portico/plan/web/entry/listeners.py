@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portico.place.model import Place
+from portico.plan.paths import routed_socket
 from portico.plan.web.ability import Ability
 from portico.site.model import Site
 from portico.values import Address
@@ -29,6 +30,8 @@ class Listeners:
     """Each TCP connection begins with the client's address (PROXY protocol)."""
     backlog: int = WANTED_BACKLOG
     """The backlog: connections that wait to be accepted."""
+    routed: tuple[str, ...] = ()
+    """The sockets at which other sites of the gateway reach this one, which then has no address."""
 
     @property
     def tcp(self) -> tuple[Address, ...]:
@@ -40,13 +43,14 @@ def listeners(site: Site, place: Place, abilities: frozenset[Ability]) -> Listen
     """The addresses for clients."""
     tls = addresses(site.https_listen, place) if site.has_https else ()
     return Listeners(
-        plain=addresses(site.listen, place),
+        plain=() if site.is_routed else addresses(site.listen, place),
         plain_cause=site.cause("listen"),
         tls=tls,
         tls_cause=site.cause("https.listen"),
         quic=tls if _has_http3(site, place, abilities) else (),
         has_proxy_protocol=site.has_proxy_protocol,
         backlog=backlog(place),
+        routed=tuple(routed_socket(place, front, site.name) for front in site.options.routed_by),
     )
 
 

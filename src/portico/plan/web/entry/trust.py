@@ -8,7 +8,7 @@ from portico.app_servers.kind import Feature
 from portico.plan.appserver.kind import app_server, common_features
 from portico.proxy_headers import FAMILIES, OF_PROXY, kind, named
 from portico.site.model import Site
-from portico.site.proxies import SHARED, ranges
+from portico.site.proxies import ROUTED, SHARED, ranges
 
 TRACE = "X-Portico-Trace"
 """The header that asks Portico's own worker to trace one request."""
@@ -71,7 +71,7 @@ def trust(site: Site) -> Trust:
         from_proxy=from_proxy,
         from_shared=frozenset(name for name in from_proxy if name.lower().startswith("cf-")),
         gateways=_gateways(site),
-        cause=site.cause("behind"),
+        cause=_cause(site),
         protocol_cause=site.cause("behind_protocol"),
         gateways_cause=site.cause("behind_only" if site.options.behind_only else "node.gateways"),
     )
@@ -79,12 +79,18 @@ def trust(site: Site) -> Trust:
 
 def _proxies(site: Site) -> Proxies:
     return Proxies(
-        networks=ranges(site.proxies),
+        networks=(ROUTED,) if site.is_routed else ranges(site.proxies),
         shared=frozenset(ranges(entry for entry in site.proxies if entry in SHARED)),
         header=_header(site),
         says_scheme="scheme" in site.believed,
-        cause=site.cause("node.gateways" if site.options.node.gateways else "behind"),
+        cause=_cause(site),
     )
+
+
+def _cause(site: Site) -> str:
+    if site.is_routed:
+        return site.cause("routed_by")
+    return site.cause("node.gateways" if site.options.node.gateways else "behind")
 
 
 def _header(site: Site) -> str:

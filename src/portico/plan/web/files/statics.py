@@ -118,12 +118,16 @@ def statics(site: Site, place: Place) -> Statics:
     folders = tuple(_folder(site, place, folder) for folder in mine)
     return Statics(
         folders=folders,
-        files=tuple(_file(site, place, file) for file in site.root_files if is_sendable(file)),
+        files=tuple(_file(site, place, file) for file in site.root_files if _is_ours(site, file)),
         lives=_lives(site),
         copies=_copies(place, folders),
         left=tuple(site.prefix + url for url in left),
         possible=len(site.static),
     )
+
+
+def _is_ours(site: Site, file: RootFile) -> bool:
+    return is_sendable(file) and not site.goes_elsewhere(file.url)
 
 
 def served(site: Site, place: Place) -> list[StaticFolder]:

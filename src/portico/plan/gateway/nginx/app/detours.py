@@ -30,7 +30,7 @@ from portico.plan.web.mount import App, Below, Mount
 from portico.plan.web.refusals import MAINTENANCE
 from portico.site.model import Routed
 
-_UPGRADED_SECONDS = 3600
+UPGRADED_SECONDS = 3600
 """The longest silence of a WebSocket. Browsers do not ping; an hour is longer than a lunch break."""
 _TUNNEL = 418
 """An otherwise unused status that nginx handles internally; no client sees it."""
@@ -57,8 +57,10 @@ def detours(web: Web) -> list[Directive]:
     made = list[Directive]()
     for name, routed in [("", None), *carriers(web).items()]:
         own, guards = _settings(web, routed, may_be_silent=False), web.chains.of(routed)
-        made += _upgraded(web, name, _settings(web, routed, may_be_silent=True), guards)
-        made += _closed(web, name, own, guards)
+        silent = _settings(web, routed, may_be_silent=True)
+        long = [*silence(web, UPGRADED_SECONDS), *silent, pass_to_app(web)]
+        made += upgraded(web, name, long, guards)
+        made += closed(web, name, [*own, pass_to_app(web)], guards, [to_tunnel(), *to_spa(web)])
         made += page_location(web, name, own, guards) if web.spa else []
     return [*made, *unlisted_location(web, _after_list(web))]
 
@@ -76,15 +78,18 @@ def _settings(web: Web, routed: Routed | None, *, may_be_silent: bool) -> list[D
     return [*repeated(web, routed, own), *own]
 
 
-def _upgraded(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) -> list[Directive]:
+def upgraded(web: Web, name: str, answer: list[Directive], guards: Sequence[Guard]) -> list[Directive]:
+    """Where WebSockets continue; `answer` passes them on."""
     return detour(
-        web, f"upgraded{name}", guards, guarded(web, guards, passed=PASSED),
-        [*silence(web, _UPGRADED_SECONDS), *own, pass_to_app(web)],
+        web, f"upgraded{name}", guards, guarded(web, guards, passed=PASSED), answer,
         why="WebSockets: as the app's location, but silence is normal there",
     )  # fmt: skip
 
 
-def _closed(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) -> list[Directive]:
+def closed(
+    web: Web, name: str, answer: list[Directive], guards: Sequence[Guard], detours: Sequence[Directive]
+) -> list[Directive]:
+    """Where requests continue during maintenance; `answer` passes those of an admitted address on."""
     pages = [
         *closed_pages(web),
         *refused_by_waf(web),
@@ -101,9 +106,9 @@ def _closed(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) 
             why="portico maintenance on --allow makes a file for each address it lets in",
             of=[refusing(MAINTENANCE), directive("return", 503, why="closed: come back later")],
         ),
-        *guarded(web, guards, [to_tunnel(), *to_spa(web)], PASSED),
+        *guarded(web, guards, detours, PASSED),
     ]  # fmt: skip
     return detour(
-        web, f"closed{name}", guards, asked, [*(pages if is_inspected(guards) else []), *own, pass_to_app(web)],
+        web, f"closed{name}", guards, asked, [*(pages if is_inspected(guards) else []), *answer],
         why="the site is closed for maintenance: an allowed address goes on to the app, everyone else gets the page",
     )  # fmt: skip

@@ -51,7 +51,10 @@ def told_last(web: Web) -> list[Directive]:
 def tables(web: Web) -> list[Directive]:
     """The sizes of tables that the link needs at `http` level."""
     asks_elsewhere = web.access.checks is not None and any(one.url for one in web.access.checks.values)
-    return http_link.tables() if _is_http(web) or asks_elsewhere else []
+    goes_elsewhere = any(
+        one.passage.upstream.protocol.startswith("http") for one in web.routing.passed if one.passage
+    )
+    return http_link.tables() if _is_http(web) or asks_elsewhere or goes_elsewhere else []
 
 
 def _varied(web: Web, known: set[str]) -> list[Directive]:

@@ -19,9 +19,11 @@ from portico.plan.model import Ladder
 from portico.plan.paths import Paths
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
+from portico.plan.web.routing.model import Route
 from portico.site.limit import bandwidth
 from portico.site.model import Routed
 from portico.site.options.edge import Edge
+from portico.site.routing import ToServer
 
 STREAM_SECONDS = 3600
 """The longest silence of a stream: as for a WebSocket, an hour is longer than a lunch break."""
@@ -42,7 +44,28 @@ def carriers(web: Web) -> dict[str, Routed]:
 
 def way(web: Web) -> str:
     """The suffix of a named location's name, if routes have their own."""
-    return _route(web) if carriers(web) else ""
+    return _route(web) if _has_ways(web) else ""
+
+
+def ruled(web: Web) -> dict[str, Route]:
+    """The rules that send requests to servers, by the suffix of their named locations."""
+    return {
+        f"_r{one.rule.number}": one for one in web.routing.passed if isinstance(one.rule.target, ToServer)
+    }
+
+
+def ruled_way(web: Web, one: Route) -> list[Directive]:
+    """Starts the location of a rule, before a request may leave it."""
+    why = "what leaves this location goes on to the target of its rule"
+    return [
+        directive("set", _route(web), name, why=why, cause=one.rule.cause)
+        for name, item in ruled(web).items()
+        if item is one
+    ]
+
+
+def _has_ways(web: Web) -> bool:
+    return bool(carriers(web) or ruled(web))
 
 
 def _route(web: Web) -> str:
@@ -85,7 +108,7 @@ def kept(web: Web, routed: Routed | None) -> list[Directive]:
 def told_by_routes(web: Web) -> list[Directive]:
     """At server level: the variables by which a route's settings reach the worker and named locations."""
     made = []
-    if carriers(web):
+    if _has_ways(web):
         why = "a route with settings sets it: its requests keep them in the named locations"
         made.append(directive("set", _route(web), "", why=why, cause=decisions.ROUTES))
     if RouteFact.DEADLINE in web.link.of_routes:

@@ -19,7 +19,7 @@ _SERVER = f"{_MODULE}#server"
 
 def upstream_name(web: Web) -> str:
     """The target of proxied requests."""
-    return name_of(web, "app")
+    return name_of(web, web.upstream.word)
 
 
 def upstream(web: Web) -> Directive:

@@ -6,6 +6,7 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.names import header_word, variable
 from portico.plan.web.entry.trust import Proxies, Trust
 from portico.plan.web.model import Web
+from portico.site.proxies import ROUTED
 
 WHO_SENT = "X-Portico-Proxy"
 """Tells Portico's workers whether a declared proxy sent the request; the value is that of `sender`."""
@@ -116,6 +117,13 @@ def _in_header(proxies: Proxies) -> list[Directive]:
 
 def _behind(web: Web, proxies: Proxies) -> list[Directive]:
     nets, cause = proxies.networks, proxies.cause
+    if nets == (ROUTED,):
+        return [
+            entries(
+                "map", "$realip_remote_addr", variable(web, "behind"), table=[("default", "0"), (ROUTED, "1")],
+                why="1 for a request from a site that routes here: nobody else reaches its socket", cause=cause,
+            )
+        ]  # fmt: skip
     made = [
         entries(
             "geo", "$realip_remote_addr", variable(web, "behind"),
@@ -157,12 +165,20 @@ def _said_maps(web: Web, proxies: Proxies) -> list[Directive]:
             table=[
                 ("default", ""),
                 ("1", f"$http_{header_word(name)}"),
-                *([("2", f"$http_{header_word(name)}")] if name in web.trust.from_shared else []),
+                *([("2", f"$http_{header_word(name)}")] if name.lower().startswith("cf-") else []),
             ],
             why=f"{name} counts from a trusted proxy only", cause=proxies.cause,
         )
-        for name, value in of_proxy(web)
+        for name, value in _of_all(web)
     ]  # fmt: skip
+
+
+def _of_all(web: Web) -> list[tuple[str, str]]:
+    """The headers for the app, and those for the servers of rules."""
+    trusts = (web.trust, *(one.passage.trust for one in web.routing.passed if one.passage))
+    return [
+        (name, _said(web, name)) for name in dict.fromkeys(name for one in trusts for name in one.from_proxy)
+    ]
 
 
 def _said(web: Web, name: str) -> str:

@@ -25,7 +25,7 @@ def capacity(web: Web) -> list[Directive]:
             "set", COUNTED, variable(web, "proxy_or_client") if web.limits.uncounted else _as(web),
             why="how the client is counted: by network, by address, or not at all", cause=web.limits.uncounted_cause,
         ),
-        *held(web),
+        *([] if web.listeners.routed else held(web)),
         directive("limit_conn_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
         *([noticed(web.limits.fair)] if web.waf and web.limits.fair else []),
     ]  # fmt: skip

@@ -1,0 +1,138 @@
+"""The rules of a site, and the mounts that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+import msgspec
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan.paths import routed_socket
+from portico.plan.web.ability import Ability
+from portico.plan.web.app import upstream as web_upstream
+from portico.plan.web.app.link import link
+from portico.plan.web.app.upstream import upstream
+from portico.plan.web.entry.trust import trust
+from portico.plan.web.guards import Chains, Guard, Known, NoScanner, Passed
+from portico.plan.web.mount import Below, Elsewhere, Exact, Files, Matching, Mount, OneFile, Redirect
+from portico.plan.web.mounts import meeting
+from portico.plan.web.routing.model import Passage, Route, Routing
+from portico.site.facts import AppFacts
+from portico.site.model import Site
+from portico.site.options.upstream import Upstream as UpstreamOptions
+from portico.site.routing import RouteRule, ToFolder, ToServer, ToSite, is_below
+
+LONGEST_SILENCE_SECONDS = 7200.0
+"""The gateway's patience with another site, which has time limits of its own: those end a request earlier."""
+_OF_THE_APP = (NoScanner, Known, Passed)
+"""Guards that know the site's own app."""
+
+
+def routing(site: Site, place: Place, abilities: frozenset[Ability]) -> Routing:
+    """The rules with the way to each target."""
+    return Routing(
+        tuple(
+            _route(site, place, abilities, one) for one in site.rules if not isinstance(one.target, ToFolder)
+        ),
+        is_alone=not place.host_runtime,
+    )
+
+
+def impossible(
+    site: Site, place: Place, routing: Routing, abilities: frozenset[Ability], remedies: Mapping[Ability, str]
+) -> Iterator[Problem]:
+    """What the gateway, or the servers of the rules on this machine, cannot do."""
+    if Ability.ROUTES not in abilities and (routing.routes or site.is_routed):
+        cause = routing.routes[0].rule.cause if routing.routes else site.cause("routed_by")
+        what = f"{place.gateway.program} {place.gateway.number} has no rules here"
+        yield Problem(cause, what, remedies.get(Ability.ROUTES, 'nginx has them (gateway = "nginx")'))
+        return
+    for one in routing.routes:
+        if one.passage:
+            yield from web_upstream.impossible(_as_remote(site, place, one.rule), one.passage.upstream, place)
+
+
+def notes(site: Site, routing: Routing) -> Iterator[str]:
+    """Rules and sites that find nobody, because the site runs alone."""
+    if not routing.is_alone:
+        return
+    names = sorted({one.rule.target.name for one in routing.routes if isinstance(one.rule.target, ToSite)})
+    if names:
+        yield (
+            f"[[route]] leads to {', '.join(names)}: run them together on one gateway, "
+            "portico run shop.toml api.toml; alone, this site answers 502 there"
+        )
+    if site.is_routed:
+        yield "routed_by: other sites of the same gateway lead here; alone, nobody reaches this site"
+
+
+def routed_mounts(mounts: Iterable[Mount], routing: Routing, chains: Chains) -> tuple[Mount, ...]:
+    """The mounts of the site with those of the rules, which come before everything else at their paths."""
+    made = [mount for one in routing.routes for mount in _mounts(one, chains)]
+    return (*made, *(mount for mount in mounts if not _is_covered(mount, routing)))
+
+
+def _mounts(one: Route, chains: Chains) -> Iterator[Mount]:
+    path, cause, word = one.rule.path, one.rule.cause, one.rule.word
+    guards = _guards(one, chains)
+    if one.prefix:
+        why = "the path without its slash; what is stripped ends with one"
+        yield Mount(Exact(path), Redirect(f"{path}/"), why, cause, meeting(Exact(path), chains.files))
+    else:
+        yield Mount(
+            Exact(path),
+            Elsewhere(one),
+            f"a rule sends this path to {word}",
+            cause,
+            meeting(Exact(path), guards),
+        )
+    why = f"a rule sends what is below {path} to {word}"
+    yield Mount(Below(f"{path}/"), Elsewhere(one), why, cause, meeting(Below(f"{path}/"), guards))
+
+
+def _guards(one: Route, chains: Chains) -> tuple[Guard, ...]:
+    """A site counts its requests itself; who may come to this name is decided here in any case."""
+    if not isinstance(one.rule.target, ToServer):
+        return chains.files
+    return tuple(guard for guard in chains.site if not isinstance(guard, _OF_THE_APP))
+
+
+def _is_covered(mount: Mount, routing: Routing) -> bool:
+    """Whether a rule takes all requests of this mount; the folders of [static] are left out already."""
+    if isinstance(mount.match, Matching) or isinstance(mount.action, Files | OneFile):
+        return False
+    path = mount.match.path.rstrip("/") or "/"
+    return any(is_below(path, one.rule.path) for one in routing.routes)
+
+
+def _route(site: Site, place: Place, abilities: frozenset[Ability], one: RouteRule) -> Route:
+    if not isinstance(one.target, ToSite | ToServer):
+        return Route(one)
+    there = _as_remote(site, place, one)
+    way = link(there)
+    if isinstance(one.target, ToSite):
+        way = replace(way, silence_seconds=LONGEST_SILENCE_SECONDS, silence_cause=one.cause)
+    found = replace(
+        upstream(there, place, abilities, ""),
+        word=f"route_{one.number}",
+        cause=one.cause,
+        resolver_cause=one.cause,
+    )
+    return Route(one, Passage(found, way, trust(there)))
+
+
+def _as_remote(site: Site, place: Place, one: RouteRule) -> Site:
+    """The site as if its app ran at the target of the rule."""
+    own = site.options.upstream
+    if isinstance(one.target, ToSite):
+        name = f"unix:{routed_socket(place, site.name, one.target.name)}"
+    else:
+        assert isinstance(one.target, ToServer)
+        name = one.target.server.name
+    servers = UpstreamOptions(servers=[name], ca=own.ca, resolver=own.resolver)
+    facts = AppFacts(app="", directory=site.facts.directory, kind="remote")
+    return replace(
+        site, options=msgspec.structs.replace(site.options, upstream=servers), facts=facts, routed=()
+    )

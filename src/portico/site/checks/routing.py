@@ -1,0 +1,80 @@
+"""Rules for [[route]] and `routed_by`, beyond their types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from portico.site.checks.rule import URL_PATH, Broken, BrokenRule, Rules
+from portico.site.options import Options
+from portico.site.options.route import Route
+from portico.site.routing import ToFolder, ToServer, ToSite, rule
+
+_DOTS = re.compile(r"//|/\.\.?(/|$)")
+_SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
+_OF_THE_ENTRANCE = ("domains", "canonical")
+"""Options of a site with an address of its own. Those of addresses may be flags for all sites, and count for the
+others.
+"""
+
+
+def broken_routes(options: Options) -> Iterator[BrokenRule]:
+    """What is wrong with each [[route]]."""
+    seen = dict[str, int]()
+    for number, said in enumerate(options.route, 1):
+        broken = list(_broken(said, options))
+        yield from (BrokenRule(f"route.{number}.{key}", what, hint) for key, what, hint in broken)
+        path = said.path.rstrip("/") or "/"
+        if not broken and (first := seen.setdefault(path, number)) != number:
+            what = f"[[route]] number {first} takes every request of {path} already"
+            yield BrokenRule(f"route.{number}.path", what, "give one of the two another path")
+
+
+def _broken(said: Route, options: Options) -> Iterator[tuple[str, str, str]]:
+    if not URL_PATH.fullmatch(said.path) or _DOTS.search(said.path):
+        yield "path", f'"{said.path}" is not a URL path', "expected a path that begins with /, like /api/"
+    elif (said.path + "/").startswith("/-/"):
+        yield "path", f'"{said.path}" is taken', "paths under /-/ are Portico's own; choose another one"
+    elif said.path == "/":
+        what = "would leave nothing to this site"
+        yield "path", what, "give the rule a path; servers that share all requests are those of [upstream]"
+    try:
+        found = rule(0, said)
+    except ValueError as error:
+        what = f'"{said.to}" is no target' if said.to else "the rule says not where its requests go"
+        yield "to", what, str(error)
+        return
+    yield from _of_target(said, found.target, options)
+
+
+def _of_target(said: Route, found: object, options: Options) -> Iterator[tuple[str, str, str]]:
+    if isinstance(found, ToSite) and found.name == options.name:
+        yield "to", f'"{said.to}" is this site itself', "leave the rule out"
+    if isinstance(found, ToFolder) and not said.path.endswith("/"):
+        yield "path", f'"{said.path}" leads to a folder', f'expected both slashes, like "{said.path}/"'
+    if isinstance(found, ToFolder) and "$" in found.folder:
+        yield "to", f'"{found.folder}" cannot be written in a configuration', "expected a path that has no $"
+    if isinstance(found, ToServer) and found.server.protocol == "uwsgi" and said.strip:
+        hint = "leave strip out, or name a server that speaks HTTP"
+        yield "strip", "the redirects and cookies of a uwsgi server cannot be put right", hint
+    if said.strip and not isinstance(found, ToSite | ToServer):
+        yield "strip", f'"{said.to}" gets no path', "leave it out"
+
+
+def _routed_by(options: Options) -> Broken:
+    if not options.routed_by:
+        return
+    for name in options.routed_by:
+        if not _SITE.fullmatch(name):
+            yield (
+                f'"{name}" cannot name a site',
+                "expected the name of a site, as `portico status --all` shows it",
+            )
+        elif name == options.name:
+            yield f'"{name}" is this site itself', "name the site whose [[route]] leads here"
+    for name in _OF_THE_ENTRANCE:
+        if getattr(options, name):
+            yield f"{name} has no meaning here", "the site that routes here has the addresses and the names"
+
+
+ROUTING_RULES: Rules = {"routed_by": _routed_by}

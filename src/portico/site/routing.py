@@ -1,0 +1,152 @@
+"""A routing rule: the requests that it takes, and where they go."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from portico.site.options.route import Route
+from portico.site.upstream_server import APP, Server
+
+REDIRECTS = (301, 302, 303, 307, 308)
+PAGES = (200, 400, 401, 403, 404, 410, 429, 451, 500, 501, 503)
+_SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
+_URL = re.compile(
+    r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(:\d{1,5})?(?P<path>/[!#%&-;=?-Z_a-z~@]*)?"
+)
+_PATH = re.compile(r"/(?!/)[!#%&-;=?-Z_a-z~@]*")
+_SERVER = re.compile(r"(https?|uwsgi)://|unix:")
+_EXPECTED = (
+    'expected the name of a site ("api"), a server ("http://10.0.0.2:8000", "unix:/run/api.sock", '
+    '"uwsgi://10.0.0.2:3031"), a folder ("./public/"), a redirect ("308 /new/") or a page ("410 gone.html")'
+)
+
+
+@dataclass(frozen=True)
+class ToSite:
+    """Another site that the same gateway runs."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ToServer:
+    """A server that Portico does not run."""
+
+    server: Server
+
+
+@dataclass(frozen=True)
+class ToFolder:
+    """The files of a folder, as in [static]."""
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class ToRedirect:
+    """A redirect; `url` is a path or a URL. One without a path keeps that of the request, and its query."""
+
+    status: int
+    url: str
+
+    @property
+    def keeps_path(self) -> bool:
+        found = _URL.fullmatch(self.url)
+        return found is not None and not found["path"]
+
+
+@dataclass(frozen=True)
+class ToPage:
+    """The same page for every request."""
+
+    status: int
+    file: str
+    text: str = ""
+    """The content of the file, once it was read."""
+
+
+RouteTarget = ToSite | ToServer | ToFolder | ToRedirect | ToPage
+
+
+@dataclass(frozen=True)
+class RouteRule:
+    """`path` is "/" or has no slash at its end: the rule takes it and everything below it. `number` counts the tables
+    of the file from 1.
+    """
+
+    number: int
+    path: str
+    target: RouteTarget
+    strips: bool = False
+    cause: str = ""
+
+    @property
+    def word(self) -> str:
+        """What people call it."""
+        match self.target:
+            case ToSite(name):
+                return name
+            case ToServer(server):
+                return server.name
+            case ToFolder(folder):
+                return folder
+            case ToRedirect(status, url):
+                return f"{status} {url}"
+            case ToPage(status, file):
+                return f"{status} {file}"
+
+
+def target(text: str) -> RouteTarget:
+    """The target of `to`. Raises ValueError with what was expected."""
+    status, space, rest = text.partition(" ")
+    if space and status.isascii() and status.isdigit():
+        return _answer(int(status), rest.strip())
+    if _SERVER.match(text):
+        server = Server.parse(text)
+        if server.weight != 1 or server.is_backup:
+            raise ValueError(
+                "expected one server; several share requests with [upstream] of a site of their own"
+            )
+        return ToServer(server)
+    if text.endswith("/"):
+        return ToFolder(text)
+    if _SITE.fullmatch(text) and text != APP:
+        return ToSite(text)
+    raise ValueError(_EXPECTED)
+
+
+def _answer(status: int, rest: str) -> RouteTarget:
+    if status in REDIRECTS:
+        if not _URL.fullmatch(rest) and not _PATH.fullmatch(rest):
+            raise ValueError(
+                'expected a path or a URL after the status, like "308 /new/" or "301 https://new.example"'
+            )
+        return ToRedirect(status, rest)
+    if status not in PAGES:
+        known = ", ".join(map(str, (*REDIRECTS, *PAGES)))
+        raise ValueError(f"expected one of these statuses: {known}")
+    if not rest.endswith((".html", ".json")):
+        raise ValueError('expected a .html or .json file after the status, like "410 gone.html"')
+    return ToPage(status, rest)
+
+
+def rule(number: int, said: Route, cause: str = "") -> RouteRule:
+    """The rule of one [[route]]. Raises ValueError for a target that is none."""
+    return RouteRule(number, said.path.rstrip("/") or "/", target(said.to), said.strip, cause)
+
+
+def page_name(one: RouteRule) -> str:
+    """The name of the rule's page among the error pages."""
+    assert isinstance(one.target, ToPage)
+    return f"route-{one.number}.{one.target.file.rpartition('.')[2]}"
+
+
+def by_rank(rules: tuple[RouteRule, ...]) -> tuple[RouteRule, ...]:
+    """The rules in the order in which they are tried: the longest path first, then the order of the file."""
+    return tuple(sorted(rules, key=lambda one: (-len(one.path), one.number)))
+
+
+def is_below(path: str, rule: str) -> bool:
+    """Whether the rule's path is this one, or contains it."""
+    return rule == "/" or path == rule or path.startswith(f"{rule}/")
