@@ -91,7 +91,7 @@ def once(run: Served, client: str) -> int:
 @pytest.mark.parametrize(
     ("clients", "same", "other"),
     [
-        (["203.0.113.1"], "203.0.113.1", "203.0.113.2"),
+        (["203.0.113.1", "::ffff:203.0.113.1"], "::ffff:cb00:7101", "::ffff:203.0.113.2"),
         (["2001:db8:a:b::1", "2001:db8:a:b:ffff::a:0"], "2001:db8:a:b::c", "2001:db8:a:c::1"),
     ],
     ids=["IPv4", "IPv6"],

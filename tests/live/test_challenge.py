@@ -206,6 +206,15 @@ def test_a_pass_is_good_for_the_network_that_solved_the_puzzle(site: Served) -> 
         assert someone.get("/search").status_code == 200
 
 
+def test_a_pass_of_an_ipv4_address_is_no_other_s_however_a_proxy_writes_it(site: Served) -> None:
+    with client(site, "::ffff:203.0.113.4") as someone, client(site, "::ffff:203.0.113.5") as other:
+        assert solve(someone).status_code == 204
+        other.cookies.update(someone.cookies)
+        assert (someone.get("/search").status_code, other.get("/search").status_code) == (200, 429)
+        someone.headers["X-Forwarded-For"] = "203.0.113.4"
+        assert someone.get("/search").status_code == 200
+
+
 def test_a_solution_is_not_anybody_elses(site: Served) -> None:
     with client(site, "203.0.113.4") as someone, client(site, "203.0.113.5") as other:
         found = puzzle(someone)

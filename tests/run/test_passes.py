@@ -151,6 +151,11 @@ def test_a_solution_brings_a_pass_to_the_network_that_solved_it() -> None:
     assert cookie.endswith("SameSite=Lax; Secure")
 
 
+def test_an_ipv4_address_is_the_same_client_however_a_proxy_writes_it() -> None:
+    assert puzzle.network("::ffff:203.0.113.4") == puzzle.network("203.0.113.4")
+    assert not puzzle.is_same("::ffff:203.0.113.4", "::ffff:203.0.113.5")
+
+
 @pytest.mark.parametrize(
     ("request_", "client"),
     [

@@ -56,7 +56,9 @@ def passed(keys: Keys, client: str, now: float) -> str:
 def network(client: str) -> bytes:
     """The network of a client: an IPv4 address, or an IPv6 /64, as in nginx. Raises ValueError."""
     address = ipaddress.ip_address(client)
-    return address.packed if address.version == 4 else address.packed[:8]
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped.packed if address.ipv4_mapped else address.packed[:8]
+    return address.packed
 
 
 def is_same(client: str, other: str) -> bool:

@@ -10,6 +10,7 @@ from portico.plan.gateway.nginx.app.challenge_page import CLIENT_HEADER, Written
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.headers import of_nginx
+from portico.plan.gateway.nginx.limits.held import MAPPED
 from portico.plan.gateway.nginx.log.line import file_log, page_log
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import file_of, location, name_of, variable
@@ -66,6 +67,7 @@ def challenge_maps(web: Web) -> list[Directive]:
             "map", "$binary_remote_addr", variable(web, "pass_network"), cause=cause,
             table=[
                 ("default", "$binary_remote_addr"),
+                (rf"~(?s)^{MAPPED}(?<portico_pass_v4>.{{4}})$", "$portico_pass_v4"),
                 (r"~(?s)^(?<portico_pass_of>.{8}).{8}$", "$portico_pass_of"),
             ],
             why="whose a pass is: an IPv4 address, or an IPv6 network of 64 bits",
@@ -172,7 +174,7 @@ def pressure(web: Web) -> list[Directive]:
 def _pressed(web: Web, found: Challenge) -> Directive:
     return block(
         "if", "(-f", f"{found.planned.directory}/on)", cause=found.cause,
-        why="this file exists while more requests come than the app answers; looking for it costs less than 1 us",
+        why="this file exists while more requests come than the app answers; looking for it costs 0.4 to 1.4 us",
         of=[directive("set", variable(web, "pressed"), 1, why="costly routes ask for a pass")],
     )  # fmt: skip
 

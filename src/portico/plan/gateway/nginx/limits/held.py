@@ -16,6 +16,11 @@ HELD, BODIES = "portico_held", "portico_bodies"
 COUNTED, CLIENT, _SENDER = "$portico_counted", "$portico_client", "$portico_sender"
 _UNCOUNTED, _BY_ADDRESS, _BY_NETWORK = "0", "4", "6"
 _NUMBERED = r"\$\{?[0-9]"
+MAPPED = r"\x00{10}\xff\xff"
+"""What stands before an IPv4 address that a proxy writes as an IPv6 one.
+
+https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2
+"""
 
 
 def capacity(web: Web) -> list[Directive]:
@@ -37,7 +42,7 @@ def noticed(fair: Fair) -> Directive:
     """
     return block(
         "if", "(-f", f"{fair.flag})",
-        why="this file exists while more requests come than the app answers; looking for it costs less than 1 us",
+        why="this file exists while more requests come than the app answers; looking for it costs 0.4 to 1.4 us",
         of=[directive("set", CROWDED, CLIENT, why="clients are counted, and get fair shares of the app")],
     )  # fmt: skip
 
@@ -96,10 +101,11 @@ def clients(place: Place) -> list[Directive]:
             table=[
                 ("default", "$binary_remote_addr"),
                 (f"~^{_UNCOUNTED}", ""),
+                (rf"~(?s)^{_BY_NETWORK}{MAPPED}(?<portico_v4>.{{4}})$", "$portico_v4"),
                 (rf"~(?s)^{_BY_NETWORK}(?<portico_network>.{{8}}).{{8}}$", "$portico_network"),
             ],
-            why="who counts as one client: an IPv4 address, or an IPv6 network of 64 bits, because whoever "
-            "holds one address of it holds all",
+            why="who counts as one client: an IPv4 address (also one written as ::ffff:192.0.2.1), or a network of 64 "
+            "bits of IPv6, because whoever holds one address of it holds all",
         ),
         entries(
             "map", "$request_method:$content_length:$http_transfer_encoding", _SENDER,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from portico.plan.gateway.nginx.conf import Directive, entries
 from portico.plan.gateway.nginx.entry.trust import sender
-from portico.plan.gateway.nginx.limits.held import BODIES, CLIENT, COUNTED, HELD
+from portico.plan.gateway.nginx.limits.held import BODIES, CLIENT, COUNTED, HELD, MAPPED
 from portico.plan.gateway.nginx.log.text import CROWDED, GUARD
 from portico.plan.gateway.nginx.names import name_of, variable
 from portico.plan.web.limits import CERTIFICATE, Counted, Rate, Whom
@@ -21,7 +21,7 @@ _EXACT_ENOUGH = 1200
 _CAPTURES = (
     *("portico_value", "portico_end", "portico_this_hour"),
     *("portico_signature", "portico_until", "portico_pass_of"),
-    *("portico_c_class", "portico_of_48"),
+    *("portico_pass_v4", "portico_c_class", "portico_c_mapped", "portico_of_48"),
 )
 """The captures of maps. A group's name has at most 32 characters, too few for a site's space."""
 SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:], GUARD[1:], CROWDED[1:], *_CAPTURES})
@@ -128,6 +128,7 @@ def _crawler_maps(whom: Whom, base: str, cause: str) -> list[Directive]:
             table=[
                 ("default", "$binary_remote_addr"),
                 (r"~(?s)^(?<portico_c_class>.{3}).$", "$portico_c_class"),
+                (rf"~(?s)^{MAPPED}(?<portico_c_mapped>.{{3}}).$", "$portico_c_mapped"),
                 (r"~(?s)^(?<portico_of_48>.{6}).{10}$", "$portico_of_48"),
             ],
             why="where a crawler comes from: a network of 24 bits, with IPv6 of 48",
