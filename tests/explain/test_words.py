@@ -101,8 +101,8 @@ def test_every_generated_directive_has_words(path: Path, tmp_path: Path) -> None
         (tmp_path / "servers.conf").write_text(made.upstream.file().content)
     if made.tls:
         (tmp_path / made.tls.HSTS).write_text(hsts_file(made.tls).content)
-    if made.challenge:
-        (tmp_path / made.challenge.FILE).write_text(made.file(made.challenge.FILE).content)
+    if made.guards.challenge:
+        (tmp_path / made.guards.challenge.FILE).write_text(made.file(made.guards.challenge.FILE).content)
     users = {line.text.strip() for line in made.file("nginx.conf").lines if line.is_users}
     for node, above in read(tmp_path / "nginx.conf").walk():
         if not any(node.text in text for text in users):

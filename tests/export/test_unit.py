@@ -11,7 +11,7 @@ import pytest
 from portico.errors import PorticoError, UsageError
 from portico.export import systemd
 from portico.plan.build import plan
-from portico.plan.model import File
+from portico.plan.files import File
 from portico.site.facts import AppFacts
 from portico.site.load import load
 from portico.site.model import Site

@@ -15,7 +15,7 @@ import pytest
 
 from portico.link.wsgi.peer import VARIABLE, Peers
 from portico.link.wsgi.queue import Queue, has_waited, limit_seconds
-from portico.plan.model import Health, Ladder
+from portico.plan.subjects import Health, Ladder
 from portico.run.upstream import health
 from tests.link.stage import Stage, stage, start_gunicorn
 from tests.support import private_directory

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import Error, sync_playwright
 
-from portico.plan.model import Tls
+from portico.plan.subjects import Tls
 from portico.run.tls import authority, make, material, parts
 from tests.support import private_directory
 

@@ -13,11 +13,11 @@ from portico.errors import Problem, UsageError
 from portico.place.model import Build
 from portico.plan.blame import objection
 from portico.plan.build import plan
+from portico.plan.files import File, Line, Process
 from portico.plan.gateway import kinds
 from portico.plan.gateway.faults import Faults
 from portico.plan.gateway.kind import GatewayKind
 from portico.plan.host import fragment_of, host_plan
-from portico.plan.model import File, Line, Process
 from portico.plan.paths import FRAGMENT
 from portico.plan.web.ability import Ability
 from portico.plan.web.mount import App, Files

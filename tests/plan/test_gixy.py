@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from portico.errors import PorticoError
+from portico.plan.files import File
 from portico.plan.gateway.nginx.entry.tls import hsts_file
 from portico.plan.host import fragment_of, host_plan
-from portico.plan.model import File, Plan
+from portico.plan.model import Plan
 from portico.run.disk.write import write_files
 from tests.plan.test_gateway import EVERYTHING, GATEWAY, OWN, TLS, planned, site
 from tests.plan.test_golden import BUILDS, GOLDEN, case

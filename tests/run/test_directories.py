@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from portico.errors import PorticoError
-from portico.plan.model import Directory
+from portico.plan.files import Directory
 from portico.run.disk import directories
 
 SOMEBODY = 12345

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portico.plan.model import OldWorkers
+from portico.plan.subjects import OldWorkers
 from portico.run.gateway.nginx.program import NGINX
 from portico.run.gateway.old import Old, surplus
 from portico.run.gateway.workers import leaving

@@ -24,7 +24,9 @@ import pytest
 from portico.errors import PorticoError
 from portico.link import private_socket
 from portico.log.reader import entry_reader
-from portico.plan.model import File, Health, Ladder, Line, Plan, Process
+from portico.plan.files import File, Line, Process
+from portico.plan.model import Plan
+from portico.plan.subjects import Health, Ladder
 from portico.run.background import in_background
 from portico.run.disk import lock
 from portico.run.gateway import files
@@ -52,7 +54,7 @@ def plan(runtime: Path) -> Plan:
         gateway=Process("nginx", ("true", "{conf}/nginx.conf"), "/"),
         files=(File("nginx.conf", (Line("a;"),)), File("server.py", (Line("b"),), 0o600), File("errors/404.html", ())),
         directories=(), runtime=str(runtime), state=str(runtime), socket=f"{runtime}/app.sock",
-        socket_group="", backlog=8, booting="", access_log="", error_log="", nginx="true", workers=1, threads=1,
+        socket_group="", backlog=8, booting="", access_log="", error_log="", binary="true", workers=1, threads=1,
         max_upload=0, ladder=Ladder.of(30), health=Health("/", "x", "http", "", 30), versions={},
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.plan.model import PlannedChallenge
+from portico.plan.subjects import PlannedChallenge
 from portico.run.challenge import keys as key_file
 from portico.run.challenge import puzzle
 from portico.run.challenge.endpoint import Endpoint

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from portico.plan.model import Precompressed
+from portico.plan.subjects import Precompressed
 from portico.protocol.notices import Notice, Trouble
 from portico.run.precompress.program import _pack
 from portico.run.precompress.scan import stamp

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from portico.errors import PorticoError, Problem
 from portico.plan.bindings import Bindings, BindingTable, Listen, Spoken
 from portico.plan.gateway.nginx.entry.tls import hsts_file
-from portico.plan.model import Acme, Tls
+from portico.plan.subjects import Acme, Tls
 from portico.run.tls import make, material, webroot
 from portico.run.tls.acme import _failed
 from portico.run.tls.certificate import Certificate, covers, read, unfit

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from portico.log.follow import MOST, Follower
-from portico.plan.model import Health, Ladder, Plan, Process
+from portico.plan.files import Process
+from portico.plan.model import Plan
+from portico.plan.subjects import Health, Ladder
 from portico.protocol.status import GatewayStatus, SiteStatus
 from portico.watch.live import Live
 from tests.support import private_directory, run_out
@@ -23,7 +25,7 @@ def plan(home: Path) -> Plan:
         name="test", app="app:app", urls=(), listen=(), server=Process("server", ("true",), "/"),
         gateway=Process("nginx", ("true",), "/"), files=(), directories=(), runtime=str(home), state=str(home),
         socket=f"{home}/app.sock", socket_group="", backlog=8, booting="", access_log=f"{home}/access.log",
-        error_log="", nginx="true", workers=1, threads=1, max_upload=0, ladder=Ladder.of(30),
+        error_log="", binary="true", workers=1, threads=1, max_upload=0, ladder=Ladder.of(30),
         health=Health("/", "x", "http", "", 30), versions={}, app_log=f"{home}/app.log",
     )  # fmt: skip
 

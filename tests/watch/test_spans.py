@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from portico.log.request import Request
-from portico.plan.model import Tracing
+from portico.plan.subjects import Tracing
 from portico.plan.tracing import ALL
 from portico.watch.spans import sender
 from portico.watch.spans.encode import Encoder

@@ -19,8 +19,9 @@ from portico.place.model import Place
 from portico.plan.blame import blamed
 from portico.plan.build import plan
 from portico.plan.gateway.kinds import gateway_named
-from portico.plan.model import Plan, Tls
+from portico.plan.model import Plan
 from portico.plan.paths import temporary
+from portico.plan.subjects import Tls
 from portico.run.disk.write import write_files
 from portico.run.gateway import files
 from portico.site.model import Site

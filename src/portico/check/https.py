@@ -9,7 +9,8 @@ from importlib import metadata
 
 from portico.check.model import Finding, fault, ok, warning
 from portico.errors import PorticoError
-from portico.plan.model import Plan, Tls
+from portico.plan.model import Plan
+from portico.plan.subjects import Tls
 
 
 def https_findings(planned: Plan) -> Iterator[Finding]:

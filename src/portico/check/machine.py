@@ -90,7 +90,7 @@ def _ports(planned: Plan, ours: frozenset[int]) -> Iterator[Finding]:
         yield ok("ports", f"this site is running: {who}", "port")
     for address in planned.listens:
         if address.port not in own:
-            yield from _port(address, planned.nginx)
+            yield from _port(address, planned.binary)
 
 
 def _port(address: Address, program: str) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
-from portico.plan.model import File, Line, Plan
+from portico.plan.files import File, Line
+from portico.plan.model import Plan
 from portico.site.model import Site
 
 MOST_SOCKETS = 16

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from portico.errors import Problem
-from portico.plan.model import File, Line
+from portico.plan.files import File, Line
 from portico.plan.web.ability import Ability
 from portico.plan.web.entry.tls import Http2
 from portico.plan.web.model import Web

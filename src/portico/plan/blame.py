@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 
 from portico.errors import Problem
+from portico.plan.files import Line
 from portico.plan.gateway.kinds import gateway_named
-from portico.plan.model import Line, Plan
+from portico.plan.model import Plan
 
 _FILE_LINE = re.compile(r".+:\d+")
 _HINT = "its own words say why; a host name must be known to this machine whenever the site starts or reloads"

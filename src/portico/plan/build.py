@@ -16,10 +16,11 @@ from portico.plan.directories import directories
 from portico.plan.gateway.build import gateway_files, gateway_process
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.health import health
-from portico.plan.model import Ladder, Logs, Plan
+from portico.plan.model import Plan
 from portico.plan.notes.build import notes
 from portico.plan.paths import Paths, live_path
 from portico.plan.problems import problems
+from portico.plan.subjects import Guards, Ladder, Logs
 from portico.plan.tls import tls
 from portico.plan.web.files.statics import served
 from portico.plan.web.model import Web
@@ -30,13 +31,18 @@ from portico.site.model import Site
 def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
     """The plan of the site on the place; with `is_waiting` the one for the time before its app is known.
 
-    Raises UsageError for an impossible plan: a socket path that is too long, an nginx that is too old, a word that
-    nginx cannot express, servers that cannot share an upstream.
+    Raises UsageError for an impossible plan: a socket path that is too long, a gateway that is too old, a word that
+    the gateway cannot express, servers that cannot share an upstream.
     """
     web = decided(site, place, is_waiting=is_waiting)
     if found := problems(web):
         raise UsageError(*found)
-    paths, size = Paths.of(place), capacity(site, place)
+    return _plan(web)
+
+
+def _plan(web: Web) -> Plan:
+    site, place = web.site, web.place
+    kind, paths, size = gateway_of(place), Paths.of(place), capacity(site, place)
     server, server_files = server_process(site, place, size, [root.folder for root in web.downloads])
     return Plan(
         name=site.name,
@@ -56,7 +62,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         access_log=paths.access_log,
         app_log=paths.app_log if Feature.APP_OUTPUT in web.app_server.features else "",
         error_log=paths.error_log,
-        nginx=place.gateway.path,
+        binary=place.gateway.path,
         workers=size.workers,
         threads=size.threads,
         max_upload=site.max_upload,
@@ -66,28 +72,35 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         statics={folder.url: folder.folder for folder in served(site, place)},
         precompressed=web.statics.copies,
         old_workers=old_workers(place),
-        limits=gateway_of(place).limits(web),
-        bans=gateway_of(place).bans(web),
-        claims=gateway_of(place).claims(web),
-        guesses=gateway_of(place).bans(replace(web, bans=web.guesses)),
-        challenge=web.challenge.planned if web.challenge else None,
+        guards=_guards(web),
         notes=notes(web),
-        alarms=gateway_of(place).faults.alarms(site, place),
+        alarms=kind.faults.alarms(site, place),
         remedy=f"cd {shlex.quote(site.facts.directory)} && {site.facts.remedy}" if site.facts.remedy else "",
         endpoints=tuple(dict.fromkeys(route.endpoint for route in site.facts.routes if route.endpoint)),
         masked=tuple(site.options.trace.mask),
         logs=_logs(site),
         cache=paths.cache if web.cache else "",
-        upstream=gateway_of(place).servers(web),
+        upstream=kind.servers(web),
         shared=place.host_runtime,
         tls=tls(web),
-        waf_log=paths.waf_log if web.waf else "",
         knows_proxies=bool(web.trust.proxies),
         routed=web.listeners.routed,
         proxied=web.listeners.tcp if web.listeners.has_proxy_protocol else (),
         tracing=tracing.planned(site),
         metrics=web.observers.metrics,
         dashboard=web.observers.dashboard,
+    )
+
+
+def _guards(web: Web) -> Guards:
+    kind = gateway_of(web.place)
+    return Guards(
+        limits=kind.limits(web),
+        bans=kind.bans(web),
+        guesses=kind.bans(replace(web, bans=web.guesses)),
+        claims=kind.claims(web),
+        challenge=web.challenge.planned if web.challenge else None,
+        waf_log=Paths.of(web.place).waf_log if web.waf else "",
     )
 
 

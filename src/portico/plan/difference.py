@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from portico.plan.model import CONF, Plan, Process
+from portico.plan.files import CONF, Process
+from portico.plan.model import Plan
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portico.plan.model import Health
+from portico.plan.subjects import Health
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.model import Web
 

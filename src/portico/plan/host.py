@@ -10,20 +10,11 @@ from portico.place.model import Place
 from portico.plan.bindings import FILE as BINDINGS
 from portico.plan.bindings import Bindings, BindingTable, Spoken, addresses, parse
 from portico.plan.directories import body_directories, routed_directory
+from portico.plan.files import Directory, File, Line, Process
 from portico.plan.gateway.kinds import gateway_of
-from portico.plan.model import (
-    Directory,
-    File,
-    Health,
-    Ladder,
-    Line,
-    Plan,
-    PlannedChallenge,
-    Process,
-    Tls,
-    Upstream,
-)
+from portico.plan.model import Plan
 from portico.plan.paths import FRAGMENT, GATEWAY, USERS, Paths, hosted_files, live_path
+from portico.plan.subjects import Health, Ladder, PlannedChallenge, Tls, Upstream
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import old_workers
@@ -50,7 +41,7 @@ class Fragment:
         )
 
     def _lines(self, name: str, text: str) -> tuple[Line, ...]:
-        """One for all, unless some of them are the user's: nginx may complain about those."""
+        """One for all, unless some of them are the user's: the gateway may complain about those."""
         if name != FRAGMENT or not self.bindings.own:
             return (Line(text.rstrip("\n")),)
         own = dict(self.bindings.own)
@@ -105,7 +96,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
         booting=paths.booting,
         access_log=paths.access_log,
         error_log=paths.error_log,
-        nginx=place.gateway.path,
+        binary=place.gateway.path,
         workers=0,
         threads=0,
         max_upload=0,

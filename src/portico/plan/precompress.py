@@ -9,8 +9,8 @@ import hashlib
 from collections.abc import Mapping
 
 from portico.place.model import Place
-from portico.plan.model import Precompressed
 from portico.plan.paths import Paths
+from portico.plan.subjects import Precompressed
 from portico.plan.web.files.mime import COMPRESSIBLE, TYPES
 from portico.plan.web.literal import is_literal
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 
 from portico.place.model import Place
-from portico.plan.model import Acme, Directory, Tls
+from portico.plan.files import Directory
 from portico.plan.paths import Paths
+from portico.plan.subjects import Acme, Tls
 from portico.plan.web.model import Web
 from portico.site.checks.https import ACME_SERVERS, address_of, has_addresses
 from portico.site.model import Site

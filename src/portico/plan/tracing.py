@@ -13,7 +13,7 @@ from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.kind import common_features
-from portico.plan.model import Tracing
+from portico.plan.subjects import Tracing
 from portico.site.checks.observers import NOWHERE
 from portico.site.model import Site
 

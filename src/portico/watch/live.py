@@ -20,9 +20,9 @@ from msgspec.structs import replace
 from portico.errors import Problem
 from portico.log.follow import MOST, PIECE, Follower
 from portico.log.reader import unread_lines
-from portico.plan import model
-from portico.plan.model import Plan, Tracing
+from portico.plan.model import Plan
 from portico.plan.paths import dashboard_socket, live_path, made_password, metrics_socket, socket_aliases
+from portico.plan.subjects import ObserverEndpoint, Tracing
 from portico.protocol import notices
 from portico.protocol.answers import MetricsAnswer, TraceAnswer
 from portico.protocol.commands import (
@@ -190,7 +190,7 @@ class Live:
         for endpoint, path in guards:
             endpoints.append((await listen_unix(endpoint, path, group), path))
 
-    def _secret(self, endpoint: model.ObserverEndpoint | None) -> Secret | None:
+    def _secret(self, endpoint: ObserverEndpoint | None) -> Secret | None:
         hosts = (urllib.parse.urlsplit(url).hostname for url in self._in_force().urls)
         return Secret(endpoint.password_file, [*filter(None, hosts)], endpoint.reader) if endpoint else None
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from portico.place import untrusted
-from portico.plan.model import Line, Plan
+from portico.plan.files import Line
+from portico.plan.model import Plan
 from portico.protocol.trace import Row, Trace
 
 _ID = re.compile(r"[0-9a-f]{32}")

@@ -78,7 +78,7 @@ def test_proxies_and_exempt_networks_are_never_banned(tmp_path: Path) -> None:
     [test.facts.unrouted]
     rules = []
     """
-    planned = case(toml, tmp_path).bans
+    planned = case(toml, tmp_path).guards.bans
     assert planned
     assert {"198.51.100.0/24", "192.0.2.0/24", "10.0.0.0/8", "100.64.0.0/10", "64:ff9b::/96"} <= {
         *planned.never

@@ -11,7 +11,8 @@ from pathlib import Path
 from portico.plan.build import plan
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.app.challenge_page import written
-from portico.plan.model import Plan, PlannedChallenge
+from portico.plan.model import Plan
+from portico.plan.subjects import PlannedChallenge
 from portico.plan.web.guards import Passed
 from portico.plan.web.model import Web
 from portico.plan.web.mount import Mount
@@ -53,7 +54,7 @@ def test_a_pass_is_asked_for_on_costly_routes_alone(tmp_path: Path) -> None:
 def test_nobody_is_asked_where_it_is_off_or_nothing_is_costly(tmp_path: Path) -> None:
     assert web_of(tmp_path, "off").challenge is None
     without = plan_of(tmp_path, '[guard]\nchallenge = "always"')
-    assert without.challenge is None
+    assert without.guards.challenge is None
     assert any("no route is costly" in note for note in without.notes)
     assert "secure_link" not in without.file("nginx.conf").content
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from portico.cli import output
 from portico.errors import PorticoError, Problem
-from portico.plan.model import File
+from portico.plan.files import File
 from portico.run.disk.write import write_files
 
 

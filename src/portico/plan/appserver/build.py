@@ -14,7 +14,7 @@ from portico.plan.appserver.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.appserver.kind import app_server
 from portico.plan.appserver.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.appserver.workers import Capacity
-from portico.plan.model import File, Process
+from portico.plan.files import File, Process
 from portico.site.model import Site
 
 WRITERS = {

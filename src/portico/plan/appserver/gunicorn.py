@@ -12,8 +12,9 @@ from portico.plan import downloads as names
 from portico.plan.appserver.kind import app_server
 from portico.plan.appserver.settings import Setting, as_python
 from portico.plan.appserver.workers import Capacity, jitter
-from portico.plan.model import CONF, File, Ladder, Process
+from portico.plan.files import CONF, File, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
+from portico.plan.subjects import Ladder
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import lasting
 from portico.site.model import Site

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portico.plan.model import Line
+from portico.plan.files import Line
 
 
 @dataclass(frozen=True)

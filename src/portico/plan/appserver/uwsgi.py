@@ -12,7 +12,8 @@ from portico.plan import decisions
 from portico.plan.appserver.gunicorn import SOCKET_FD, own_variables
 from portico.plan.appserver.settings import Setting
 from portico.plan.appserver.workers import Capacity, jitter
-from portico.plan.model import CONF, File, Ladder, Line, Process
+from portico.plan.files import CONF, File, Line, Process
+from portico.plan.subjects import Ladder
 from portico.plan.web.entry.listeners import backlog
 from portico.site.model import Site
 

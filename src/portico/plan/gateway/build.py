@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from portico.place.model import Place
 from portico.plan import bindings
+from portico.plan.files import File, Process
 from portico.plan.gateway.kinds import gateway_of
-from portico.plan.model import File, Process
 from portico.plan.web.model import Web
 from portico.site.routing import ToSite
 

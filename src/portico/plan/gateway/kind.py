@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.bindings import Bindings
+from portico.plan.files import File, Process
 from portico.plan.gateway.faults import Faults
-from portico.plan.model import File, PlannedBans, PlannedClaims, PlannedLimit, Process, Tls, Upstream
+from portico.plan.subjects import PlannedBans, PlannedClaims, PlannedLimit, Tls, Upstream
 from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
 from portico.site.own.model import Own

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from portico.plan.model import File, Line
+from portico.plan.files import File, Line
 from portico.plan.web.pages import Page, Pages
 
 

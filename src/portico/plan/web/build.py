@@ -24,7 +24,7 @@ from portico.plan.web.entry.transfer import transfer
 from portico.plan.web.entry.trust import trust
 from portico.plan.web.files.spa import spa
 from portico.plan.web.files.statics import statics
-from portico.plan.web.guards import chains
+from portico.plan.web.guards import Guarded, chains
 from portico.plan.web.headers import headers
 from portico.plan.web.limits import limits
 from portico.plan.web.log import log
@@ -43,14 +43,10 @@ from portico.site.model import Site
 
 def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: bool = False) -> Web:
     """All decisions about the site on this place, for a gateway with these abilities."""
-    limited, files, own = limits(site, place), statics(site, place), own_directives(site)
-    admitted = access(site, place)
-    firewall = waf(site, place)
-    known = None if is_waiting else allow_list(site, Paths.of(place).mixed, admitted.users)
-    banned = bans(site, place, is_waiting=is_waiting)
-    puzzle, unwanted = challenge(site, place), crawlers(site, place)
+    files, own = statics(site, place), own_directives(site)
+    guarded = _guarded(site, place, is_waiting=is_waiting)
     routes = routing(site, place, abilities)
-    guards = chains(place, limited, admitted, firewall, known, banned, puzzle, unwanted, site.routed)
+    guards, known = chains(place, guarded, site.routed), guarded.allow_list
     return Web(
         site=site,
         place=place,
@@ -70,20 +66,20 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         tls=tls(site, abilities),
         trust=trust(site),
         host=host(site),
-        upstream=upstream(site, place, abilities, admitted.rules),
+        upstream=upstream(site, place, abilities, guarded.access.rules),
         link=link(site),
         downloads=downloads(site, place, abilities),
         tracing=tracing(site),
         own=own,
-        pages=pages(site, limited, knows_methods=known is not None and known.is_whole),
+        pages=pages(site, guarded.limits, knows_methods=known is not None and known.is_whole),
         log=log(site, abilities),
-        limits=limited,
+        limits=guarded.limits,
         headers=headers(site, abilities),
-        access=admitted,
-        bans=banned,
-        guesses=guesses(site, place, admitted),
-        challenge=puzzle,
-        crawlers=unwanted,
+        access=guarded.access,
+        bans=guarded.bans,
+        guesses=guesses(site, place, guarded.access),
+        challenge=guarded.challenge,
+        crawlers=guarded.crawlers,
         robots=None if is_waiting else robots(site, own),
         allow_list=known,
         statics=files,
@@ -91,8 +87,21 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         cache=cache(site, abilities),
         routed=site.routed,
         hides_bodies=place.hides_bodies,
-        waf=firewall,
+        waf=guarded.waf,
         chains=guards,
         routing=routes,
         mounts=routed_mounts(mounts(site, place, files, guards), routes, guards),
+    )
+
+
+def _guarded(site: Site, place: Place, *, is_waiting: bool) -> Guarded:
+    admitted = access(site, place)
+    return Guarded(
+        limits=limits(site, place),
+        access=admitted,
+        waf=waf(site, place),
+        allow_list=None if is_waiting else allow_list(site, Paths.of(place).mixed, admitted.users),
+        bans=bans(site, place, is_waiting=is_waiting),
+        challenge=challenge(site, place),
+        crawlers=crawlers(site, place),
     )

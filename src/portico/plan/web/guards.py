@@ -208,26 +208,30 @@ def by_path(guard: Guard) -> ByPath[Any] | None:
             return None
 
 
-def chains(
-    place: Place,
-    limits: Limits,
-    access: Access,
-    waf: Waf | None,
-    known: AllowList | None,
-    banned: Bans | None,
-    challenge: Challenge | None,
-    unwanted: Crawlers | None,
-    routed: Sequence[Routed],
-) -> Chains:
+@dataclass(frozen=True)
+class Guarded:
+    """What the guards of a site check: each subject's decisions."""
+
+    limits: Limits
+    access: Access
+    waf: Waf | None
+    allow_list: AllowList | None
+    bans: Bans | None
+    challenge: Challenge | None
+    crawlers: Crawlers | None
+
+
+def chains(place: Place, guarded: Guarded, routed: Sequence[Routed]) -> Chains:
     """The guards of everything that the site answers."""
-    of_client, of_user = _of_client(access, banned, unwanted), _of_user(access)
+    limits, waf, challenge = guarded.limits, guarded.waf, guarded.challenge
+    of_client, of_user = _of_client(guarded), _of_user(guarded.access)
 
     def chain(item: Routed | None) -> tuple[Guard, ...]:
         counted = limits.of_routes.get(item.pattern, limits.of_site) if item else limits.of_site
         inspects = waf is not None and (item is None or is_inspected(item))
         return (
             *of_client,
-            *_of_app(place, known),
+            *_of_app(place, guarded.allow_list),
             *([Passed(challenge)] if challenge and item and is_costly(item) else []),
             *_of_limits(counted),
             *([FairShare(limits.fair)] if limits.fair else []),
@@ -241,10 +245,11 @@ def chains(
     )
 
 
-def _of_client(access: Access, banned: Bans | None, unwanted: Crawlers | None) -> tuple[Guard, ...]:
+def _of_client(guarded: Guarded) -> tuple[Guard, ...]:
     """Access by the client's address and request: before anything that costs more."""
-    chain: list[Guard] = [NotBanned(banned)] if banned else []
-    chain += [WantedCrawler(unwanted)] if unwanted else []
+    access = guarded.access
+    chain: list[Guard] = [NotBanned(guarded.bans)] if guarded.bans else []
+    chain += [WantedCrawler(guarded.crawlers)] if guarded.crawlers else []
     chain += [PlainPath()] if access.refuses_dots else []
     chain += [NotDenied(access.denied)] if access.denied else []
     chain += [FromNetworks(access.allowed)] if access.allowed else []

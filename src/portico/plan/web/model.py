@@ -81,9 +81,9 @@ class Web:
     robots: Robots | None
     """None: the gateway does not answer /robots.txt itself."""
     bans: Bans | None
-    guesses: Bans | None
-    """Clients that have guessed passwords: they may name none for a while."""
     """None: nobody is refused for what it tried before."""
+    guesses: Bans | None
+    """Clients that guessed passwords: they may send none for a while."""
     challenge: Challenge | None
     """None: nobody is asked for a pass."""
     allow_list: AllowList | None

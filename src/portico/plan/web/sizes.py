@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from portico.place.model import Place
-from portico.plan.model import OldWorkers
+from portico.plan.subjects import OldWorkers
 
 _CONNECTIONS = 4096
 """Connections of a worker if the file limit allows it; Passenger's default, https://www.phusionpassenger.com/docs/"""

@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Callable
 
 from portico.http import END, Request, answer_head, read_request
-from portico.plan.model import PlannedChallenge
+from portico.plan.subjects import PlannedChallenge
 from portico.run.challenge import puzzle
 from portico.run.challenge.keys import Keys
 

@@ -12,7 +12,8 @@ import msgspec
 
 from portico import atomic
 from portico.place import untrusted
-from portico.plan.model import File, Line, PlannedChallenge
+from portico.plan.files import File, Line
+from portico.plan.subjects import PlannedChallenge
 
 LIFE_SECONDS = 30 * 86400.0
 """The lifetime of a key. A pass is valid for half a day, and its key is kept for as long again."""

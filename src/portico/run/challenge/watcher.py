@@ -11,7 +11,8 @@ from typing import Protocol
 
 from portico import atomic
 from portico.link import private_socket
-from portico.plan.model import Plan, PlannedChallenge
+from portico.plan.model import Plan
+from portico.plan.subjects import PlannedChallenge
 from portico.protocol import notices
 from portico.run.background import in_background
 from portico.run.challenge import keys as key_file
@@ -53,10 +54,10 @@ class Challenges:
         try:
             while True:
                 plan = self._running.in_force
-                if plan.challenge is None:
+                if plan.guards.challenge is None:
                     await self._end()
                 else:
-                    await self._look(plan, plan.challenge)
+                    await self._look(plan, plan.guards.challenge)
                 yield WELL
                 await tick(_LOOK_SECONDS)
         finally:
@@ -121,7 +122,7 @@ class Challenges:
         )
 
     def _find(self) -> tuple[PlannedChallenge, Keys] | None:
-        found = self._running.in_force.challenge
+        found = self._running.in_force.guards.challenge
         return (found, self._keys) if found and self._keys else None
 
     async def _end(self) -> None:

@@ -58,7 +58,7 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> Sit
         versions=dict(plan.versions),
         limits=tuple(
             LimitInForce(one.zone, one.limit, one.of, one.per, one.cause, one.is_dry_run)
-            for one in plan.limits
+            for one in plan.guards.limits
         ),
     )
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
 from portico.place.access import blocked, remedy
-from portico.plan.model import Directory, Plan
+from portico.plan.files import Directory
+from portico.plan.model import Plan
 from portico.reading import user_name
 
 _FOR_ALL, _FOR_GROUP = stat.S_IWOTH, stat.S_IWGRP

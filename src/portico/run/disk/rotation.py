@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from portico.place.untrusted import opened
-from portico.plan.model import Logs, Plan
+from portico.plan.model import Plan
+from portico.plan.subjects import Logs
 from portico.ticks import Round, Rounds, tick
 
 LOOK_SECONDS = 5.0
@@ -56,13 +57,17 @@ def _put_all_aside(due: list[Path], logs: Logs) -> Round:
 
 
 def _due(plan: Plan, now: float) -> list[Path]:
-    paths = [Path(path) for path in (plan.access_log, plan.app_log, plan.error_log, plan.waf_log) if path]
+    paths = [
+        Path(path) for path in (plan.access_log, plan.app_log, plan.error_log, plan.guards.waf_log) if path
+    ]
     return [path for path in paths if _is_due(path, plan.logs, now)]
 
 
 def _is_missing(plan: Plan) -> bool:
     """Whether one of nginx's log files was removed: nginx keeps writing to it, and nobody can read it."""
-    return not all(Path(path).exists() for path in (plan.access_log, plan.error_log, plan.waf_log) if path)
+    return not all(
+        Path(path).exists() for path in (plan.access_log, plan.error_log, plan.guards.waf_log) if path
+    )
 
 
 def _is_due(path: Path, logs: Logs, now: float) -> bool:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from portico.plan.model import File
+from portico.plan.files import File
 
 
 def write_files(files: Iterable[File], directory: Path, *, is_ours: bool = True) -> list[Path]:

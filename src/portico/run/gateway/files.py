@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 from portico import atomic
 from portico.errors import Problem
 from portico.place import untrusted
+from portico.plan.files import CONF, File
 from portico.plan.gateway.kinds import gateway_named
-from portico.plan.model import CONF, File, Plan, PlannedChallenge, Tls
+from portico.plan.model import Plan
 from portico.plan.paths import routed_sockets, slow, trace, workers
+from portico.plan.subjects import PlannedChallenge, Tls
 from portico.run.challenge import keys
 from portico.run.disk.write import write_files
 from portico.run.gateway.programs import program_of
@@ -58,8 +60,8 @@ def write(plan: Plan, number: int, out: Collection[str] = (), material: Material
 
 def use_keys(plan: Plan, number: int) -> None:
     """Put the keys for passes where the gateway reads them next; replace old ones. Raises OSError."""
-    if plan.challenge is not None:
-        _put(keys.kept(plan.challenge.keys, time.time()).file(), directory(plan.runtime, number))
+    if plan.guards.challenge is not None:
+        _put(keys.kept(plan.guards.challenge.keys, time.time()).file(), directory(plan.runtime, number))
 
 
 def write_server(plan: Plan, number: int) -> None:

@@ -11,7 +11,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from portico.plan.model import OldWorkers, Plan
+from portico.plan.model import Plan
+from portico.plan.subjects import OldWorkers
 from portico.protocol import notices
 from portico.run.background import in_background
 from portico.run.gateway import goodbye

@@ -62,7 +62,7 @@ class OwnGateway:
         return files.tested(plan, where)
 
     def refuse_addresses(self, old: Plan, addresses: Collection[Address]) -> None:
-        ports.check([address for address in addresses if address not in old.listens], old.nginx)
+        ports.check([address for address in addresses if address not in old.listens], old.binary)
 
     def start(self, plan: Plan) -> None:
         self._child = None

@@ -10,8 +10,9 @@ from portico.errors import PorticoError, Problem
 from portico.plan import bindings
 from portico.plan.gateway.kinds import gateway_named
 from portico.plan.host import Fragment, fragment_of, read_of
-from portico.plan.model import Plan, Tls
+from portico.plan.model import Plan
 from portico.plan.paths import live_flag
+from portico.plan.subjects import Tls
 from portico.run.disk import directories, lock
 from portico.run.gateway import files
 from portico.run.host.host_file import HOST_FILE

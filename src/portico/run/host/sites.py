@@ -13,7 +13,8 @@ from portico.errors import PorticoError, Problem, UsageError
 from portico.place.model import Place
 from portico.plan.bindings import Bindings, reached
 from portico.plan.host import Fragment, host_plan
-from portico.plan.model import Ladder, Plan
+from portico.plan.model import Plan
+from portico.plan.subjects import Ladder
 from portico.protocol import notices
 from portico.protocol.commands import Handler
 from portico.protocol.status import SiteRow

@@ -20,8 +20,8 @@ import msgspec
 
 from portico.errors import Problem
 from portico.place import cgroup, untrusted
-from portico.plan.model import Precompressed
 from portico.plan.precompress import CODINGS
+from portico.plan.subjects import Precompressed
 from portico.protocol import notices
 from portico.protocol.status import CompressedStatus
 from portico.run.background import in_background

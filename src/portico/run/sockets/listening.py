@@ -49,7 +49,7 @@ class Listening:
         held, refused = _fitting(plan.listens, service)
         is_handed_over = bool(held)
         try:
-            held |= ports.bind([one for one in plan.listens if one not in held], plan.nginx, plan.backlog)
+            held |= ports.bind([one for one in plan.listens if one not in held], plan.binary, plan.backlog)
         except BaseException:
             for listener in held.values():
                 listener.close()

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from portico.app_servers.kind import Feature
 from portico.link.gunicorn.ahead import VARIABLE
-from portico.plan.model import CONF, Plan
+from portico.plan.files import CONF
+from portico.plan.model import Plan
 from portico.plan.paths import workers
 from portico.run.gateway import files
 from portico.run.machine.action import StopMode

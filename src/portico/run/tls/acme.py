@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
-from portico.plan.model import Acme, Tls
+from portico.plan.subjects import Acme, Tls
 from portico.run.tls import make, webroot
 from portico.run.tls.schedule import REFUSED, SERVER
 from portico.site.checks.https import address_of

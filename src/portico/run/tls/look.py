@@ -8,7 +8,7 @@ import ssl
 from dataclasses import dataclass
 
 from portico.link import proxy_line
-from portico.plan.model import Tls
+from portico.plan.subjects import Tls
 from portico.values import Address
 
 LOOK_SECONDS = 5.0

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from portico.errors import PorticoError, Problem
 from portico.place.access import blocked
-from portico.plan.model import Plan, Tls
+from portico.plan.model import Plan
+from portico.plan.subjects import Tls
 from portico.run.tls import acme, authority, make
 from portico.run.tls.certificate import Certificate, read, unfit
 from portico.run.tls.memory import Memory

@@ -10,7 +10,7 @@ import msgspec
 
 from portico.errors import Problem
 from portico.place import untrusted
-from portico.plan.model import Tls
+from portico.plan.subjects import Tls
 from portico.run.tls import make
 from portico.run.tls.schedule import hsts_seconds
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from portico.errors import PorticoError, Problem
-from portico.plan.model import Tls
+from portico.plan.subjects import Tls
 from portico.protocol import notices
 from portico.protocol.answers import RenewStep
 from portico.protocol.notices import Notice

@@ -18,7 +18,7 @@ import dns.rdatatype
 import dns.resolver
 
 from portico.errors import PorticoError, Problem
-from portico.plan.model import Acme, Tls
+from portico.plan.subjects import Acme, Tls
 from portico.plan.web.entry.tls import CHALLENGE
 from portico.run.tls import make, webroot
 from portico.site.checks.https import address_of, host_of

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
-from portico.plan.model import Tls
+from portico.plan.subjects import Tls
 from portico.protocol import notices
 from portico.protocol.answers import RenewStep
 from portico.protocol.notices import Notice

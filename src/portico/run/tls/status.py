@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 
 from portico.errors import Problem
-from portico.plan.model import Tls
+from portico.plan.subjects import Tls
 from portico.protocol.status import CertificateAddress, CertificateStatus
 from portico.run.tls import make
 from portico.run.tls.look import Seen

@@ -9,7 +9,7 @@ import struct
 
 from portico.http import request_head
 from portico.link import uwsgi
-from portico.plan.model import Health, Upstream, UpstreamServer
+from portico.plan.subjects import Health, Upstream, UpstreamServer
 from portico.run.background import in_background
 from portico.run.upstream.health import SILENT, Answer, status_of
 

@@ -12,7 +12,7 @@ from functools import partial
 
 from portico.http import read_answer, request_head
 from portico.link import proxy_line, uwsgi
-from portico.plan.model import Health
+from portico.plan.subjects import Health
 from portico.run.background import in_background
 from portico.values import Address
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from portico.errors import Problem
-from portico.plan.model import Plan, UpstreamServer
+from portico.plan.model import Plan
+from portico.plan.subjects import UpstreamServer
 from portico.run.upstream import health
 from portico.run.upstream.ask import ask
 from portico.run.upstream.health import Answer

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
-from portico.plan.model import Upstream, UpstreamServer
+from portico.plan.subjects import Upstream, UpstreamServer
 from portico.protocol import notices
 from portico.protocol.answers import DrainStep
 from portico.protocol.commands import DrainServer

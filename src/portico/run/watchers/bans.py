@@ -23,8 +23,9 @@ from portico.errors import PorticoError, Problem
 from portico.log.follow import MOST, Follower
 from portico.log.request import Request
 from portico.place import untrusted
-from portico.plan.model import Plan, PlannedBans
+from portico.plan.model import Plan
 from portico.plan.paths import banned, bans, guesses, guessing
+from portico.plan.subjects import PlannedBans
 from portico.plan.web.refusals import GUESS, SCANNER, STATUSES
 from portico.plan.web.unwanted.bans import NEVER, client_of, file_names
 from portico.protocol.answers import Lifted
@@ -59,10 +60,12 @@ class Kind(NamedTuple):
     """Seconds of a ban at most."""
 
 
-SCANNERS = Kind(lambda plan: plan.bans, banned, bans, f'"refused_by":"{SCANNER}"'.encode(), 0, spares=True)
+SCANNERS = Kind(
+    lambda plan: plan.guards.bans, banned, bans, f'"refused_by":"{SCANNER}"'.encode(), 0, spares=True
+)
 GUESSERS = Kind(
-    lambda plan: plan.guesses, guessing, guesses, f'"refused_by":"{GUESS}"'.encode(), STATUSES[GUESS], spares=False,
-    longest=600.0,
+    lambda plan: plan.guards.guesses, guessing, guesses, f'"refused_by":"{GUESS}"'.encode(), STATUSES[GUESS],
+    spares=False, longest=600.0,
 )  # fmt: skip
 
 

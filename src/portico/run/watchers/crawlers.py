@@ -21,7 +21,8 @@ from typing import NamedTuple
 from portico.log.follow import MOST, Follower
 from portico.log.request import Request
 from portico.place import untrusted
-from portico.plan.model import Plan, PlannedClaims
+from portico.plan.model import Plan
+from portico.plan.subjects import PlannedClaims
 from portico.plan.web.unwanted.bans import client_of, file_names
 from portico.run.background import in_background
 from portico.run.watchers.bans import is_spared
@@ -79,7 +80,7 @@ class CrawlerNames:
     async def watch(self) -> Rounds:
         """One look per round; a site without verification costs nothing."""
         while True:
-            if self._in_force().claims or self._planned:
+            if self._in_force().guards.claims or self._planned:
                 await self.look()
             yield WELL
             await tick(_LOOK_SECONDS)
@@ -111,7 +112,7 @@ class CrawlerNames:
 
     def _read(self) -> None:
         plan = self._in_force()
-        if plan.claims != self._planned:
+        if plan.guards.claims != self._planned:
             self._begin(plan)
         follower, names = self._follower, self._names
         if follower is None or names is None:
@@ -131,15 +132,15 @@ class CrawlerNames:
         self._waiting, self._known, self._written = {}, {}, set()
         if self._planned:
             untrusted.remove_tree(self._planned.directory)
-        self._planned = plan.claims
+        self._planned = plan.guards.claims
         self._follower = self._names = None
-        if plan.claims:
-            directory = Path(plan.claims.directory)
+        if plan.guards.claims:
+            directory = Path(plan.guards.claims.directory)
             untrusted.remove_tree(directory)
             directory.mkdir(exist_ok=True)
             directory.chmod(0o755)  # nginx's workers read it; the runtime directory admits no others
             self._follower = Follower(Path(plan.access_log))
-            words = b"|".join(re.escape(name).encode() for name in plan.claims.domains)
+            words = b"|".join(re.escape(name).encode() for name in plan.guards.claims.domains)
             self._names = re.compile(_AGENT + b"(?:" + words + b")", re.IGNORECASE)
 
     def _take(self, line: bytes) -> None:

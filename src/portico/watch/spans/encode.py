@@ -22,7 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from portico.link.context import is_sampled, parse, spans
 from portico.link.trace import Tracer
 from portico.log.request import Request
-from portico.plan.model import Tracing
+from portico.plan.subjects import Tracing
 
 Value = str | int | float
 _METHODS = frozenset(

@@ -20,7 +20,7 @@ from portico import backoff
 from portico.errors import Problem
 from portico.log.reader import request_reader
 from portico.log.request import Request
-from portico.plan.model import Tracing
+from portico.plan.subjects import Tracing
 from portico.reading import Reader
 from portico.watch.spans.encode import Encoder
 

@@ -119,7 +119,7 @@ def _serve(
 
     def replan(path: str, old: Plan, begun: Begin) -> Plan:
         new = gather(
-            app, config, flags, release=path, before=old.statics, gateway=gateway, binary=old.nginx,
+            app, config, flags, release=path, before=old.statics, gateway=gateway, binary=old.binary,
             begun=begun, known=latest[0],
         )  # fmt: skip
         latest[0] = new.site

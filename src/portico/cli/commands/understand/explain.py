@@ -16,7 +16,8 @@ from portico.cli.flags import given, site_flags
 from portico.errors import Problem, UsageError
 from portico.explain.language import Language
 from portico.explain.languages import language_of, language_of_file
-from portico.plan.model import Line, Plan
+from portico.plan.files import Line
+from portico.plan.model import Plan
 from portico.plan.web.access import Answer, admits
 from portico.plan.web.unwanted.bans import unbanned
 from portico.project.gather import gather

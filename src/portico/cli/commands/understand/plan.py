@@ -12,7 +12,8 @@ from portico.cli.difference import against_running, lines, say_if_other_runs
 from portico.cli.flags import given, site_arguments
 from portico.cli.running import runtime_of
 from portico.errors import PorticoError, Problem
-from portico.plan.model import Plan, Process
+from portico.plan.files import Process
+from portico.plan.model import Plan
 from portico.project.gather import gather
 from portico.project.running import gateway_of
 from portico.run.disk.write import write_files

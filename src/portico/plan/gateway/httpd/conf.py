@@ -14,8 +14,8 @@ from functools import lru_cache
 from msgspec import Struct
 
 from portico.errors import Problem, UsageError
+from portico.plan.files import Line
 from portico.plan.gateway.httpd.reference import link
-from portico.plan.model import Line
 from portico.plan.web.literal import CONTROL
 
 _NEEDS_QUOTES = re.compile(r"""[\s"'<>\\]|^#""")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan.bindings import Bindings
+from portico.plan.files import CONF, File, Process
 from portico.plan.gateway.faults import Faults
 from portico.plan.gateway.httpd.abilities import REMEDIES, abilities, impossible_version
 from portico.plan.gateway.httpd.app.link import limits_of_link
@@ -21,7 +22,6 @@ from portico.plan.gateway.httpd.own import own_limits, own_risks
 from portico.plan.gateway.httpd.pages import error_page_files
 from portico.plan.gateway.httpd.undone import missing
 from portico.plan.gateway.kind import GatewayKind
-from portico.plan.model import CONF, File, Process
 from portico.plan.web.model import Web
 
 _ALONE = Problem(

@@ -17,7 +17,7 @@ from portico.plan.gateway.httpd.guards import guarded
 from portico.plan.gateway.httpd.headers import of_route
 from portico.plan.gateway.httpd.names import URI, balancer
 from portico.plan.gateway.httpd.pages import unavailable_rules
-from portico.plan.model import Ladder
+from portico.plan.subjects import Ladder
 from portico.plan.web.model import Web
 from portico.plan.web.mount import (
     App,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portico.plan import decisions
+from portico.plan.files import File
 from portico.plan.gateway.httpd.app.upstream import balancers
 from portico.plan.gateway.httpd.conf import Directive, directive, render, section
 from portico.plan.gateway.httpd.entry import tls
@@ -13,7 +14,6 @@ from portico.plan.gateway.httpd.log import error_log, log_formats
 from portico.plan.gateway.httpd.modules import ALWAYS, has, load_modules
 from portico.plan.gateway.httpd.own import in_main
 from portico.plan.gateway.httpd.server import servers
-from portico.plan.model import File
 from portico.plan.web.files.mime import TYPES
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import old_workers

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from portico.plan.files import File
 from portico.plan.gateway.httpd.conf import Directive, directive, section
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.names import GUARD, ID, PAGE
 from portico.plan.gateway.page_files import Marks, page_files
-from portico.plan.model import File
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.plan.web.pages import (

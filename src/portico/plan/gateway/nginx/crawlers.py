@@ -10,7 +10,7 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.pages import PREFIX
-from portico.plan.model import PlannedClaims
+from portico.plan.subjects import PlannedClaims
 from portico.plan.web.guards import Guard, WantedCrawler
 from portico.plan.web.model import Web
 from portico.plan.web.pages import CRAWLER as PAGE

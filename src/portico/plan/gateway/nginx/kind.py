@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from portico.errors import Problem
 from portico.place.model import Place
+from portico.plan.files import CONF, File, Process
 from portico.plan.gateway.faults import Faults
 from portico.plan.gateway.kind import GatewayKind
 from portico.plan.gateway.nginx.abilities import REMEDIES, abilities, impossible_version
@@ -34,7 +35,6 @@ from portico.plan.gateway.nginx.security import exposure
 from portico.plan.gateway.nginx.security.advisories import AS_OF
 from portico.plan.gateway.nginx.security.choice import chosen
 from portico.plan.gateway.nginx.waf import no_waf
-from portico.plan.model import CONF, File, Process
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 

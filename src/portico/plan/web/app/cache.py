@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from portico.app_servers.kind import Feature
 from portico.plan.appserver.kind import common_features
-from portico.plan.model import Ladder
+from portico.plan.subjects import Ladder
 from portico.plan.web.ability import Ability
 from portico.site.model import Routed, Site
 from portico.site.pattern import escape

@@ -13,8 +13,8 @@ from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.kind import app_server
-from portico.plan.model import PlannedChallenge
 from portico.plan.paths import Paths
+from portico.plan.subjects import PlannedChallenge
 from portico.plan.web.ability import Ability
 from portico.site.model import Routed, Site
 

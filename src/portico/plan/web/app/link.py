@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from portico.plan.appserver.kind import protocol
-from portico.plan.model import Ladder
+from portico.plan.subjects import Ladder
 from portico.site.model import Site
 
 _LOCAL_CONNECT_SECONDS = 5.0

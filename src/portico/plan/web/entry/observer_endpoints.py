@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.model import ObserverEndpoint
 from portico.plan.paths import dashboard_socket, made_password, metrics_socket
+from portico.plan.subjects import ObserverEndpoint
 from portico.plan.web.entry.listeners import addresses
 from portico.site.model import Site
 from portico.values import Address

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from portico.place.model import Place
-from portico.plan.model import Precompressed
 from portico.plan.precompress import precompressed
+from portico.plan.subjects import Precompressed
 from portico.plan.web.entry.tls import tells_hsts
 from portico.plan.web.headers import removed_of_app
 from portico.plan.web.literal import is_literal, is_sendable

@@ -91,12 +91,11 @@ def guesses(site: Site, place: Place, access: Access) -> Bans | None:
 
 def unbanned(plan: Plan) -> list[Answer]:
     """Who may come, as `access.admits` says it: with bans, not everybody."""
-    if plan.bans is None:
+    ban = plan.guards.bans
+    if ban is None:
         return []
     words = "no client that is banned for a while (403)"
-    return [
-        Answer("ban", words + (", but this is a dry run" if plan.bans.is_dry_run else ""), plan.bans.cause)
-    ]
+    return [Answer("ban", words + (", but this is a dry run" if ban.is_dry_run else ""), ban.cause)]
 
 
 def client_of(address: str, *, by_network: bool) -> str:

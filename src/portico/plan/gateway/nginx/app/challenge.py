@@ -6,6 +6,7 @@ client's network. nginx can verify it, and cannot make one: Portico does, for th
 
 from __future__ import annotations
 
+from portico.plan.files import File, Line
 from portico.plan.gateway.nginx.app.challenge_page import CLIENT_HEADER, Written, written
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.entry.trust import scheme
@@ -17,8 +18,8 @@ from portico.plan.gateway.nginx.names import file_of, location, name_of, variabl
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages
 from portico.plan.gateway.nginx.reference import link
-from portico.plan.model import File, Line, PlannedChallenge, PlannedLimit
 from portico.plan.paths import Paths
+from portico.plan.subjects import PlannedChallenge, PlannedLimit
 from portico.plan.web.app.challenge import RETRY_SECONDS, Challenge
 from portico.plan.web.guards import Passed
 from portico.plan.web.model import Web

@@ -15,8 +15,8 @@ from portico.plan.gateway.nginx.app.cache_routes import keep_route
 from portico.plan.gateway.nginx.app.link import dialect, silence
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.names import variable
-from portico.plan.model import Ladder
 from portico.plan.paths import Paths
+from portico.plan.subjects import Ladder
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 from portico.plan.web.routing.model import Route

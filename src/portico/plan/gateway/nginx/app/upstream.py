@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from portico.errors import Problem
 from portico.plan import decisions
+from portico.plan.files import Line
 from portico.plan.gateway.nginx.abilities import SINCE
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render
 from portico.plan.gateway.nginx.names import file_of, name_of
-from portico.plan.model import Line, Upstream, UpstreamServer
+from portico.plan.subjects import Upstream, UpstreamServer
 from portico.plan.web.ability import Ability
 from portico.plan.web.app import upstream as web_upstream
 from portico.plan.web.app.upstream import FAIL_SECONDS, Target

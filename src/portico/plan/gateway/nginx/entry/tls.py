@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico.errors import Problem
 from portico.place.model import Build
+from portico.plan.files import File
 from portico.plan.gateway.nginx.abilities import SINCE, abilities, lacking
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal, render
 from portico.plan.gateway.nginx.entry.host_header import https_port
@@ -12,9 +13,8 @@ from portico.plan.gateway.nginx.names import file_of, location, spaced, variable
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.gateway.nginx.security.advisories import AS_OF
 from portico.plan.gateway.nginx.security.holes import http2_hole
-from portico.plan.model import File
-from portico.plan.model import Tls as Files
 from portico.plan.paths import Paths
+from portico.plan.subjects import Tls as Files
 from portico.plan.web.ability import Ability
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.tls import CHALLENGE, DEFAULT_PROFILE, Challenge, Clients, Http2, Tls, http2

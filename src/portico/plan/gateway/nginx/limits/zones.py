@@ -8,7 +8,7 @@ from portico.plan.gateway.nginx.limits.held import BODIES, BYTES_A_KEY, HELD, pr
 from portico.plan.gateway.nginx.limits.keys import is_by_clock, key_of, keys, zone_name
 from portico.plan.gateway.nginx.log.text import CROWDED
 from portico.plan.gateway.nginx.names import name_of
-from portico.plan.model import PlannedLimit
+from portico.plan.subjects import PlannedLimit
 from portico.plan.web.limits import SESSIONS_AN_ADDRESS, Concurrent, Counted, Fair, Rate, Whom
 from portico.plan.web.model import Web
 from portico.site.limit import SECONDS

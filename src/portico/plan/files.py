@@ -1,0 +1,71 @@
+"""What is written and started: files line by line, with the reason for each line, directories and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+CONF = "{conf}"
+"""A placeholder in a Process for the directory of its files; see `Process.at`."""
+
+
+class Line(Struct, frozen=True):
+    """One line of a file, and its reason. A Struct, as Directive is: a gateway's plan has 250 000 of them.
+
+    `cause` is the option or fact that decided it, `source` a link to read on. `is_users` marks the user's own
+    lines; a line without content (a blank, a closing brace) has no reason.
+    """
+
+    text: str
+    why: str = ""
+    source: str = ""
+    cause: str = ""
+    is_users: bool = False
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to write, by its path below the configuration directory."""
+
+    path: str
+    lines: tuple[Line, ...]
+    mode: int = 0o644
+    group: str = ""
+    """The group that may read it, if the mode says so; empty: Portico's own."""
+    is_secret: bool = False
+    """Its content is never shown."""
+
+    @property
+    def content(self) -> str:
+        return "".join(f"{line.text}\n" for line in self.lines)
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory that must exist before anything starts; `owner` is a user name, empty for Portico's own."""
+
+    path: str
+    mode: int
+    owner: str = ""
+    group: str = ""
+    is_secret: bool = False
+    """Only its owner may enter, not even the gateway's user."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A program to run: an argv, never a shell line. `env` is added to the inherited environment."""
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    why: str = ""
+    user: str = ""
+    """The user that it runs as; empty: the user of Portico."""
+
+    def at(self, conf: str) -> tuple[str, ...]:
+        """The argv with the configuration directory filled in."""
+        return tuple(word.replace(CONF, conf) for word in self.argv)
