@@ -221,7 +221,7 @@ def test_the_first_failure_of_a_route_is_an_increase() -> None:
     metrics = Metrics(known=["shop.item", *map(str, range(500))])
     text = exposition(metrics, STATUS)
     assert 'portico_requests_total{route="shop.item",status="5xx"} 0\n' in text
-    assert 'portico_requests_total{route="(nginx)",status="5xx"} 0\n' in text
+    assert 'portico_requests_total{route="(gateway)",status="5xx"} 0\n' in text
     assert text.count('status="5xx"') == MOST_ROUTES + 2
     metrics.count(b'{"status":500,"upstream":"u","worker":"1 1 1 1 shop.item"}\n')
     text = exposition(metrics, STATUS)

@@ -135,7 +135,7 @@ class Stage:
 
     def nginx(self) -> psutil.Process:
         """nginx's master."""
-        return psutil.Process(self.status()["nginx"]["pid"])
+        return psutil.Process(self.status()["gateway"]["pid"])
 
     def arbiter(self) -> psutil.Process:
         """Gunicorn's arbiter of the release that serves."""

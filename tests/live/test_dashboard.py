@@ -215,7 +215,7 @@ def test_a_traced_request_opens_as_a_walk(page: Page, site: Served) -> None:
         if "chooses location /" in (walk.text_content() or ""):
             expect(walk.locator(".line code")).to_have_text("location / {")
             expect(walk.locator("[aria-live] .none").last).not_to_be_empty()  # why that line is there
-    assert seen == {"client", "nginx", "link", "worker", "app"}
+    assert seen == {"client", "gateway", "link", "worker", "app"}
     expect(walk.locator("table")).to_contain_text("200 OK")
     _has_no_fault(page)
     page.keyboard.press("ArrowLeft")

@@ -172,7 +172,7 @@ def test_nginx_complaints_stand_under_their_request(site: Served) -> None:
     assert answer.status_code == 413
     (line,) = logged(site, "--id", answer.headers["X-Request-ID"])
     assert line["method"] == "POST"  # nginx makes a GET of it on the way to the error page
-    assert "client intended to send too large body" in line["nginx"][0]["text"]
+    assert "client intended to send too large body" in line["complaints"][0]["text"]
 
 
 def test_filters(site: Served) -> None:

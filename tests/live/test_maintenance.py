@@ -65,13 +65,13 @@ def test_its_answers_are_no_failures(closed: Served) -> None:
     assert counts()["failed"] == before["failed"]
     logs = portico("logs", "--no-follow", "--json", "--path", "/counted", cwd=closed.directory).stdout
     assert json.loads(logs.splitlines()[-1])["outcome"] == "maintenance"
-    metrics = 'portico_requests_total{route="(nginx)",status="maintenance"} '
+    metrics = 'portico_requests_total{route="(gateway)",status="maintenance"} '
 
     def told() -> str:
         return portico("metrics", cwd=closed.directory).stdout
 
     until(lambda: metrics in told() and f"{metrics}0" not in told(), told)
-    assert 'route="(nginx)",status="5xx"} 0' in told()
+    assert 'route="(gateway)",status="5xx"} 0' in told()
 
 
 def test_health_asks_the_app_and_files_are_served(closed: Served) -> None:

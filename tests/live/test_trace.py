@@ -102,7 +102,7 @@ def actions(found: dict[str, Any], actor: str) -> list[str]:
 
 def there(found: dict[str, Any], name: str) -> tuple[Any, Any, Any]:
     (one,) = [one for one in found["request"] if one["name"] == name]
-    return one["client"], one["nginx"], one["app"]
+    return one["client"], one["gateway"], one["app"]
 
 
 def back(found: dict[str, Any], name: str) -> tuple[Any, Any, Any]:
@@ -133,7 +133,7 @@ def test_a_page_of_the_app_from_end_to_end(site: Served) -> None:
     )
     found = traced(site, "/page?x=1&token=abc", *headers)
     assert (found["status"], len(found["id"])) == (200, 32)
-    at_nginx = [row for row in found["rows"] if row["actor"] == "nginx" and row["place"]]
+    at_nginx = [row for row in found["rows"] if row["actor"] == "gateway" and row["place"]]
     assert [line_at(site, row) for row in at_nginx if not row["action"].startswith(_ASIDE)][:3] == [
         "server {", "location / {", "uwsgi_pass portico_app;",
     ]  # fmt: skip
@@ -181,8 +181,8 @@ def test_a_static_file_wakes_no_worker(site: Served) -> None:
     found = traced(site, "/static/app.css")
     assert found["status"] == 200
     assert actions(found, "worker") == actions(found, "app") == []
-    assert "sends the file below" in "\n".join(actions(found, "nginx"))
-    assert "chooses location ^~ /static/" in actions(found, "nginx")
+    assert "sends the file below" in "\n".join(actions(found, "gateway"))
+    assert "chooses location ^~ /static/" in actions(found, "gateway")
     assert "the app was not asked" in sentences(found)
     refused = traced(site, "/static/.env")
     assert refused["status"] == 404
@@ -192,10 +192,10 @@ def test_a_static_file_wakes_no_worker(site: Served) -> None:
 def test_a_cached_page_wakes_no_worker(site: Served) -> None:
     target = f"/kept?{time.monotonic_ns()}"
     first, second = traced(site, target), traced(site, target)
-    assert "asks its cache: MISS" in actions(first, "nginx")
+    assert "asks its cache: MISS" in actions(first, "gateway")
     assert "Not from the cache (MISS)" in sentences(first)
-    assert "asks its cache: HIT" in actions(second, "nginx")
-    assert "answers from its cache" in actions(second, "nginx")
+    assert "asks its cache: HIT" in actions(second, "gateway")
+    assert "answers from its cache" in actions(second, "gateway")
     assert "nginx answered from its cache; the app was not asked" in sentences(second)
     assert actions(second, "worker") == []
 
@@ -219,7 +219,7 @@ def test_a_stream_of_events(site: Served) -> None:
 def test_a_websocket(site: Served) -> None:
     found = traced(site, f"ws://127.0.0.1:{site.port}/echo")
     assert found["status"] == 101
-    assert "goes on in @portico_upgraded" in actions(found, "nginx")
+    assert "goes on in @portico_upgraded" in actions(found, "gateway")
     assert "The connection was upgraded" in sentences(found)
 
 
@@ -230,7 +230,7 @@ def test_a_body_that_is_too_large(site: Served) -> None:
     (row,) = [row for row in found["rows"] if row["action"].startswith("refuses the body")]
     assert line_at(site, row) == "client_max_body_size 65536;"
     assert actions(found, "worker") == []
-    assert "too large body" in found["nginx"][0]
+    assert "too large body" in found["complaints"][0]
     near = traced(site, "/", "-d", "x" * 40_000)
     assert "The body took 61 % of the allowed size." in sentences(near)
 
@@ -265,7 +265,7 @@ def test_a_worker_that_dies_is_tried_again(site: Served) -> None:
 def test_what_nginx_says_by_itself(site: Served) -> None:
     found = traced(site, "/ping")
     assert found["status"] == 204
-    assert "answers by itself: return 204" in actions(found, "nginx")
+    assert "answers by itself: return 204" in actions(found, "gateway")
 
 
 def test_a_closed_site(site: Served) -> None:
@@ -275,7 +275,7 @@ def test_a_closed_site(site: Served) -> None:
     finally:
         portico("maintenance", "off", cwd=site.directory)
     assert found["status"] == 503
-    assert "goes on in @portico_closed" in actions(found, "nginx")
+    assert "goes on in @portico_closed" in actions(found, "gateway")
     assert "portico maintenance off" in sentences(found)
 
 
@@ -336,8 +336,8 @@ def test_a_head_that_is_too_large(site: Served) -> None:
     assert "did not pass on" not in sentences(found)
     asked = traced(site, "/", "-H", f"X-Long: {'x' * 9000}")
     assert asked["status"] == 431
-    assert "refuses to read the request" in actions(asked, "nginx")
-    assert not any(action.startswith("chooses location") for action in actions(asked, "nginx"))
+    assert "refuses to read the request" in actions(asked, "gateway")
+    assert not any(action.startswith("chooses location") for action in actions(asked, "gateway"))
 
 
 def test_who_does_not_speak_http(site: Served) -> None:
@@ -445,7 +445,7 @@ def test_a_mounted_app() -> None:
         assert (bare["status"], back(bare, "Location")[2]) == (308, "/shop/")
         stranger = traced(run, "http://elsewhere.example/", "--connect", f"127.0.0.1:{run.port}")
         assert (stranger["status"], stranger["error"]) == (0, "the connection was closed without an answer")
-        assert "answers by itself: return 444" in actions(stranger, "nginx")
+        assert "answers by itself: return 444" in actions(stranger, "gateway")
 
 
 def test_a_limited_client_and_an_app_that_is_down() -> None:
@@ -453,7 +453,7 @@ def test_a_limited_client_and_an_app_that_is_down() -> None:
     with served({"app.py": APP, "portico.toml": toml}) as run:
         found = [traced(run, "/page") for _ in range(3)][-1]
         assert found["status"] == 429
-        assert any(action.endswith(": refused") for action in actions(found, "nginx"))
+        assert any(action.endswith(": refused") for action in actions(found, "gateway"))
         assert "Refused by a limit" in sentences(found)
     with served({"app.py": APP, "portico.toml": TOML}) as run:
         servers = run.called("gunicorn")
@@ -467,7 +467,7 @@ def test_a_limited_client_and_an_app_that_is_down() -> None:
             for process in servers:
                 process.send_signal(signal.SIGCONT)
         assert found["status"] == 502
-        assert any(action.startswith("cannot connect to unix:") for action in actions(found, "nginx"))
+        assert any(action.startswith("cannot connect to unix:") for action in actions(found, "gateway"))
         assert "No worker took the request" in sentences(found)
 
 
@@ -502,7 +502,7 @@ def test_what_went_over_the_wire(site: Served, tmp_path: Path) -> None:
         assert (asked[1], asked[3]) == (found["method"], there(found, "Host")[0])
         assert int(answered[4]) == found["status"]
         outside = [
-            row for row in found["rows"] if row["actor"] in ("client", "nginx") and row["at_us"] is not None
+            row for row in found["rows"] if row["actor"] in ("client", "gateway") and row["at_us"] is not None
         ]
         rows = {row["action"].split(" ")[0]: row["at_us"] for row in outside}
         on_the_wire = (float(answered[0]) - float(asked[0])) * 1e6

@@ -22,7 +22,7 @@ def test_status_tells_what_runs(site: Site) -> None:
     site.start()
     (seen,) = client.lines(str(site.runtime), "GET", "/status")
     assert (seen["pid"], seen["phase"], seen["live"]) == (site.pid, "serving", 1)
-    assert seen["nginx"]["pid"] == site.gateway()
+    assert seen["gateway"]["pid"] == site.gateway()
     assert [(g["number"], g["status"], g["pid"]) for g in seen["releases"]] == [(1, "well", site.arbiter())]
     assert stat.S_IMODE((site.runtime / "control.sock").stat().st_mode) == 0o600
 

@@ -16,7 +16,7 @@ from portico.protocol.status import GatewayStatus, SiteStatus
 from portico.watch.live import Live
 from tests.support import private_directory, run_out
 
-STATUS = SiteStatus(name="test", app="app:app", phase="serving", live=1, pid=1, nginx=GatewayStatus("well"))
+STATUS = SiteStatus(name="test", app="app:app", phase="serving", live=1, pid=1, gateway=GatewayStatus("well"))
 
 
 def plan(home: Path) -> Plan:

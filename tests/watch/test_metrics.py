@@ -24,7 +24,7 @@ from portico.protocol.status import (
 )
 from portico.watch.exposition import exposition
 from portico.watch.histogram import BOUNDS, SHOWN, Histogram
-from portico.watch.metrics import APP, MOST_ROUTES, NGINX, OTHER, SERVER, UNNAMED, Metrics
+from portico.watch.metrics import APP, GATEWAY, MOST_ROUTES, OTHER, SERVER, UNNAMED, Metrics
 from portico.watch.moment import Moments
 
 SOCKET = "/run/shop/app.sock"
@@ -37,7 +37,7 @@ STATUS = SiteStatus(
     connections=3,
     queue=Queue(waiting=1, with_app=2),
     memory=1,
-    nginx=GatewayStatus("well", memory=2),
+    gateway=GatewayStatus("well", memory=2),
     releases=(ReleaseStatus(4, "well", memory=9, workers=(Worker(77, 1.0, 5),)),),
     restarts={"nginx": 1},
     workers_started=2,
@@ -85,12 +85,12 @@ def test_each_line_counts_where_it_belongs() -> None:
         "home": [0, 0, 1, 0, 1, 0, 0, 0],
         UNNAMED: [0, 0, 0, 0, 1, 0, 0, 0],
         SERVER: [0, 0, 0, 0, 0, 1, 1, 0],
-        NGINX: [0, 0, 0, 1, 1, 1, 0, 1],
+        GATEWAY: [0, 0, 0, 1, 1, 1, 0, 1],
         "page": [0, 0, 1, 0, 0, 0, 0, 0],
     }
     assert metrics.refused == {"rate": 1, "connections": 1, "maintenance": 1}  # the app's 429 is the app's
     assert counted(line(refused_by="rate, dry run")).refused == {}
-    assert metrics.by_nginx == 5
+    assert metrics.by_gateway == 5
     assert metrics.retried == 1
     assert metrics.upstreams == {APP: 4, "unix:/run/shop/app.1.sock": 1}
     assert metrics.cache == {"HIT": 1}

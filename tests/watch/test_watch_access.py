@@ -135,7 +135,7 @@ def test_a_password_that_others_may_know_is_made_anew(tmp_path: Path) -> None:
 
 class _Nothing:
     async def follow(self) -> AsyncGenerator[Item, None]:
-        status = SiteStatus(name="", app="", phase="", live=1, pid=1, nginx=GatewayStatus(""))
+        status = SiteStatus(name="", app="", phase="", live=1, pid=1, gateway=GatewayStatus(""))
         yield Item(time=0.0, now=Now(), status=status)
 
     async def exposition(self) -> str:

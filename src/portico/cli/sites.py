@@ -89,12 +89,12 @@ def _alone(status: Status, directory: str) -> SiteRow:
 
 def lines(status: Status) -> list[str]:
     """The gateway and each of its sites."""
-    nginx, sites = status.nginx, status.sites or ()
-    pid = f", pid {nginx.pid}" if nginx.pid else ""
+    gateway, sites = status.gateway, status.sites or ()
+    pid = f", pid {gateway.pid}" if gateway.pid else ""
     return [
         f"{output.strong(status.name)}  {counted(len(sites), 'site')}",
         f"  portico    {status.phase}, pid {status.pid}, for {lasting(status.up_seconds)}",
-        f"  nginx      {nginx.status}{pid}, for {lasting(nginx.since_seconds)}",
+        f"  {gateway.name:<10} {gateway.status}{pid}, for {lasting(gateway.since_seconds)}",
         *watchers.rows(status.watchers),
         "",
         *rows(sites),

@@ -80,12 +80,12 @@ def _head(status: SiteStatus, width: int) -> list[str]:
 
 
 def _flow(status: SiteStatus, now: Now, width: int) -> list[str]:
-    """clients -> nginx -> releases -> workers."""
-    nginx = status.nginx
-    own = f"{rate(now.nginx)}/s answered by itself, " if now.nginx else ""
+    """clients -> gateway -> releases -> workers."""
+    gateway = status.gateway
+    own = f"{rate(now.by_gateway)}/s answered by itself, " if now.by_gateway else ""
     rows = [
         f"{'clients':<14}{counted(status.connections, 'connection')}",
-        f"  {_arrow(now.rate)} {'nginx':<10}{own}{_life(nginx)}, {mebibytes(nginx.memory)}",
+        f"  {_arrow(now.rate)} {gateway.name:<10}{own}{_life(gateway)}, {mebibytes(gateway.memory)}",
     ]
     for one in status.releases:
         rows += _release(one, status, now)

@@ -143,7 +143,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         return guard if comma else ""
 
     @property
-    def is_by_nginx(self) -> bool:
+    def is_by_gateway(self) -> bool:
         """nginx answered alone: a file, a redirect, a refusal, a cached answer."""
         return not self.upstream or self.refused_by == QUEUE
 

@@ -19,7 +19,7 @@ class Numbers(Struct, frozen=True, kw_only=True, rename={"bytes_in": "in", "byte
     """Numbers of a period. Rates are by the second, percentiles milliseconds: None without requests.
 
     `classes` are rates, as `watch.metrics.CLASSES` names them. `hits` of `asked` requests were answered by the
-    cache; `nginx` are answers that cost the app nothing. `estimated`: not every line of the log was read.
+    cache; `by_gateway` are answers that cost the app nothing. `estimated`: not every line of the log was read.
     """
 
     rate: float = 0.0
@@ -31,7 +31,7 @@ class Numbers(Struct, frozen=True, kw_only=True, rename={"bytes_in": "in", "byte
     app_p95: float | None = None
     hits: int = 0
     asked: int = 0
-    nginx: float = 0.0
+    by_gateway: float = 0.0
     refused: float = 0.0
     bytes_in: int = 0
     bytes_out: int = 0
@@ -41,7 +41,7 @@ class Numbers(Struct, frozen=True, kw_only=True, rename={"bytes_in": "in", "byte
 class Second(Numbers, frozen=True, kw_only=True):
     """A second that has passed, and the state of the processes at its end.
 
-    `memory` in bytes: that of everything, of nginx, of the app.
+    `memory` in bytes: that of everything, of the gateway, of the app.
     """
 
     time: float

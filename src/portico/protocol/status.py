@@ -21,7 +21,7 @@ class Worker(Struct, frozen=True):
 
 
 class GatewayStatus(Struct, frozen=True):
-    """`status` as in `run.machine.state.Status`; `memory` is that of all its processes."""
+    """`status` as in `run.machine.state.Status`; `memory` is that of all its processes, `name` the program's."""
 
     status: str
     pid: int | None = None
@@ -29,6 +29,7 @@ class GatewayStatus(Struct, frozen=True):
     crashes: int = 0
     memory: int = 0
     workers: tuple[Worker, ...] = ()
+    name: str = ""
 
 
 class Failing(Struct, frozen=True):
@@ -94,7 +95,7 @@ class Canary(Struct, frozen=True):
 
 
 class PlanInForce(Struct, frozen=True):
-    """The directory of nginx's files, and since when (Unix time)."""
+    """The directory of the gateway's files, and since when (Unix time)."""
 
     directory: str = ""
     since: float | None = None
@@ -119,7 +120,7 @@ class BodyFiles(Struct, frozen=True):
 
 
 class Bodies(Struct, frozen=True):
-    """Bodies on nginx's disk: uploads in progress, and answers that wait for slow clients."""
+    """Bodies on the gateway's disk: uploads in progress, and answers that wait for slow clients."""
 
     uploads: BodyFiles = BodyFiles()
     answers: BodyFiles = BodyFiles()
@@ -282,7 +283,7 @@ class StartingSite(Struct, frozen=True):
 
 
 class LimitInForce(Struct, frozen=True):
-    """A limit for each client: how much, of what, by which key. `zone` is nginx's name for it."""
+    """A limit for each client: how much, of what, by which key. `zone` is the gateway's name for it."""
 
     zone: str
     limit: str
@@ -317,19 +318,19 @@ class BansStatus(Struct, frozen=True):
 
 
 class SiteStatus(Struct, frozen=True, kw_only=True):
-    """A site and its processes. `gateway` is the runtime directory of the gateway that serves it, empty for none."""
+    """A site and its processes. `host_runtime` is the directory of a shared gateway, empty for none."""
 
     name: str
     app: str
     phase: str
     live: int
     pid: int
-    nginx: GatewayStatus
+    gateway: GatewayStatus
     urls: tuple[str, ...] = ()
     listen: tuple[str, ...] = ()
     proxied: tuple[str, ...] = ()
     up_seconds: float = 0.0
-    gateway: str = ""
+    host_runtime: str = ""
     releases: tuple[ReleaseStatus, ...] = ()
     canary: Canary | None = None
     files: str = ""

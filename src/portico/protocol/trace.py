@@ -8,7 +8,7 @@ from portico.protocol.feed import Fields
 
 
 class Row(Struct, frozen=True):
-    """One step. `at_us` is since the beginning, None where only nginx knows; `took_us` likewise.
+    """One step. `at_us` is since the beginning, None where only the gateway knows; `took_us` likewise.
 
     `message` is "request", "response" or "" for what is neither; `place` is file:line of what is responsible, `text`
     the line that stands there. `why` and `cause` are added when a saved trace is read: what the plan says of that line.
@@ -30,11 +30,11 @@ class Row(Struct, frozen=True):
 
 
 class Tracked(Struct, frozen=True):
-    """One thing: as the client sent it, as nginx passed it on, as the app saw it; None where it was not there."""
+    """One thing: as the client sent it, as the gateway passed it on, as the app saw it; None where it was not there."""
 
     name: str
     client: str | None
-    nginx: str | None
+    gateway: str | None
     app: str | None
     is_dropped: bool = False
     """The app never saw it."""
@@ -68,7 +68,9 @@ class Moment(Struct, frozen=True):
 
 
 class Trace(Struct, frozen=True, kw_only=True):
-    """One request. `line` is nginx's log line, `app` what the app wrote meanwhile, `nginx` its complaints."""
+    """One request. `line` is the gateway's log line, `app` what the app wrote meanwhile, `gateway` the name of the
+    gateway's program, `complaints` its messages about the request.
+    """
 
     method: str
     url: str
@@ -82,4 +84,5 @@ class Trace(Struct, frozen=True, kw_only=True):
     moments: tuple[Moment, ...] = ()
     line: Fields | None = None
     app: tuple[str, ...] = ()
-    nginx: tuple[str, ...] = ()
+    gateway: str = ""
+    complaints: tuple[str, ...] = ()

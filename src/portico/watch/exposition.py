@@ -37,17 +37,21 @@ def _families(m: Metrics, status: SiteStatus) -> Iterator[Iterator[str]]:
         "maintenance: the site was closed.", _requests(m),
     )  # fmt: skip
     yield _histograms(
-        "request_seconds", "From the first byte of a request to the last of its answer, as nginx saw it.",
+        "request_seconds", "From the first byte of a request to the last of its answer, as the gateway saw it.",
         (({"route": name}, route.times) for name, route in m.routes.items()),
     )  # fmt: skip
     yield _histograms(
         "app_seconds", "From a worker taking a request to the head of its answer.", [({}, m.app)]
     )
     yield _histograms(
-        "queue_seconds", "From nginx passing a request on to a worker taking it.", [({}, m.queue)]
+        "queue_seconds", "From the gateway passing a request on to a worker taking it.", [({}, m.queue)]
     )
-    yield _counter("cache_total", "Requests that asked nginx's cache, by its answer.", _by("result", m.cache))
-    yield _counter("upstream_requests_total", "Requests by who answered nginx.", _by("upstream", m.upstreams))
+    yield _counter(
+        "cache_total", "Requests that asked the gateway's cache, by its answer.", _by("result", m.cache)
+    )
+    yield _counter(
+        "upstream_requests_total", "Requests by who answered the gateway.", _by("upstream", m.upstreams)
+    )
     yield _counter("bytes_received_total", "Bytes of requests, heads and bodies.", [({}, m.bytes_in)])
     yield _counter("bytes_sent_total", "Bytes of answers, heads and bodies.", [({}, m.bytes_out)])
     yield _counter(
@@ -60,7 +64,7 @@ def _families(m: Metrics, status: SiteStatus) -> Iterator[Iterator[str]]:
     yield _counter(
         "retried_total", "Requests that were tried at a second server or socket.", [({}, m.retried)]
     )
-    yield _counter("gateway_answers_total", "Requests answered without the app.", [({}, m.by_nginx)])
+    yield _counter("gateway_answers_total", "Requests answered without the app.", [({}, m.by_gateway)])
     yield _counter("log_lines_total", "Log lines that came.", [({}, m.lines)])
     yield _counter(
         "log_lines_estimated_total", "Of them not read, because too many came at once: others stood for them.",
@@ -123,8 +127,8 @@ def _of_processes(status: SiteStatus) -> Iterator[Iterator[str]]:
         ((labels | {"pid": str(worker.pid)}, worker.memory) for labels, worker in workers),
     )  # fmt: skip
     yield _gauge(
-        "memory_bytes", "Memory of Portico, nginx and the app server, each with all its processes.",
-        [({"part": "portico"}, status.memory), ({"part": "nginx"}, status.nginx.memory),
+        "memory_bytes", "Memory of Portico, the gateway and the app server, each with all its processes.",
+        [({"part": "portico"}, status.memory), ({"part": "gateway"}, status.gateway.memory),
          ({"part": "app"}, sum(one.memory for one in releases))],
     )  # fmt: skip
     yield _counter(

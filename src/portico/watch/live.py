@@ -271,7 +271,7 @@ class Live:
         self._errors.add_requests(_taken(self.metrics.failed))
         known = self._known
         assert known is not None
-        memory = (known.memory, known.nginx.memory, sum(one.memory for one in known.releases))
+        memory = (known.memory, known.gateway.memory, sum(one.memory for one in known.releases))
         self._moments.tick(
             time.time(), memory=memory, waiting=known.queue.waiting, with_app=known.queue.with_app,
             connections=known.connections,

@@ -22,8 +22,8 @@ MOST_ROUTES = 100
 OTHER = "(other)"
 APP = "app"
 """The local app's name in [upstream]."""
-NGINX = "(nginx)"
-"""Answered by nginx itself: files, redirects, refusals."""
+GATEWAY = "(gateway)"
+"""Answered by the gateway itself: files, redirects, refusals."""
 UNNAMED = "(no route)"
 """Answered by the app without a route: a 404, or an app without routes."""
 SERVER = "(server)"
@@ -56,7 +56,7 @@ class Metrics:
 
     def __init__(self, app_sockets: Iterable[str] = (), known: Iterable[str] = ()) -> None:
         self._app = frozenset(f"unix:{path}" for path in app_sockets)
-        self.known = (NGINX, UNNAMED, *(name[:_LONGEST_NAME] for name in islice(known, MOST_ROUTES)))
+        self.known = (GATEWAY, UNNAMED, *(name[:_LONGEST_NAME] for name in islice(known, MOST_ROUTES)))
         """Routes that are listed before their first request."""
         self.lines = 0
         """The number of all lines; an estimate while pieces are skipped."""
@@ -73,8 +73,8 @@ class Metrics:
         self.would_refuse: Counter[str] = Counter()
         """Requests that a guard let pass in a dry run, by its name."""
         self.retried = 0
-        self.by_nginx = 0
-        """Answers without the app: nginx's own, and those of the cache."""
+        self.by_gateway = 0
+        """Answers without the app: the gateway's own, and those of the cache."""
         self.queue, self.app = Histogram(), Histogram()
         self.routes: dict[str, Route] = {}
         self.cache: Counter[str] = Counter()
@@ -141,7 +141,7 @@ class Metrics:
         has_worker = len(words) == 5
         route = self.routes.get(words[4]) if has_worker else None
         if route is None:
-            route = self._route(words[4] if has_worker else SERVER if upstream or request.cache else NGINX)
+            route = self._route(words[4] if has_worker else SERVER if upstream or request.cache else GATEWAY)
         group = _LEFT if status == CLIENT_LEFT else status // 100 if 100 <= status < 600 else 0
         if group == 5 and request.is_closed_site:
             group = _MAINTENANCE
@@ -153,7 +153,7 @@ class Metrics:
         self.bytes_out += request.bytes_out * weight
         if not upstream:
             # A page from the cache has its old X-Portico: the route is right, the times are another request's.
-            self.by_nginx += weight
+            self.by_gateway += weight
         else:
             if without_rules(upstream) in self._app:
                 self.upstreams[APP] += weight
@@ -182,7 +182,7 @@ class Metrics:
     def _route(self, name: str) -> Route:
         """The route of a request that is not in `routes` under its exact words."""
         name = UNNAMED if name == "-" else name[:_LONGEST_NAME]
-        if len(self.routes) >= MOST_ROUTES and name not in (NGINX, UNNAMED, SERVER):
+        if len(self.routes) >= MOST_ROUTES and name not in (GATEWAY, UNNAMED, SERVER):
             name = OTHER
         return self.routes.setdefault(name, Route())
 

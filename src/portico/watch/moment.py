@@ -26,7 +26,7 @@ class Totals:
         self.classes, self.times = metrics.classes, metrics.times
         self.queue, self.app = metrics.queue.copy(), metrics.app.copy()
         self.hits, self.asked = metrics.kept_hits, metrics.kept_asked
-        self.by_nginx, self.estimated = metrics.by_nginx, metrics.estimated
+        self.by_gateway, self.estimated = metrics.by_gateway, metrics.estimated
         self.refused = metrics.refused.total()
         self.bytes_in, self.bytes_out = metrics.bytes_in, metrics.bytes_out
         self.workers, self.upstreams = dict(metrics.workers), dict(metrics.upstreams)
@@ -106,7 +106,7 @@ def _between(first: Totals, last: Totals) -> Numbers:
         p50=_ms(p50), p95=_ms(p95), p99=_ms(p99), queue_p95=_ms(queue), app_p95=_ms(app),
         hits=last.hits - first.hits,
         asked=last.asked - first.asked,
-        nginx=round((last.by_nginx - first.by_nginx) / seconds, 2),
+        by_gateway=round((last.by_gateway - first.by_gateway) / seconds, 2),
         refused=round((last.refused - first.refused) / seconds, 2),
         bytes_in=round((last.bytes_in - first.bytes_in) / seconds),
         bytes_out=round((last.bytes_out - first.bytes_out) / seconds),

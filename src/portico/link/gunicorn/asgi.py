@@ -221,7 +221,7 @@ def _trace(tracer: Tracer, name: str, scope: Scope) -> Record | None:
         "QUERY_STRING": scope["query_string"].decode("latin-1"), "wsgi.url_scheme": scope["scheme"],
         "REMOTE_ADDR": scope["client"][0],
     } | {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers}  # fmt: skip
-    record = Record(where, f"{os.getpid()} 0", nginx={}, environ=tracer.shown(seen))
+    record = Record(where, f"{os.getpid()} 0", passed={}, environ=tracer.shown(seen))
     record.note("taken")
     record.note("read")
     return record

@@ -43,7 +43,7 @@ class Trace:
     ) -> None:
         self._read = read
         self.tracer, self._environ, self._app = tracer, environ, app
-        self.record = Record(where, label, nginx=tracer.shown(passed), environ=tracer.shown(environ))
+        self.record = Record(where, label, passed=tracer.shown(passed), environ=tracer.shown(environ))
 
     def response(
         self,

@@ -116,14 +116,14 @@ class Commands:
         wanted = {number: self.scale.workers(number) for number in plans}
 
         def look() -> SiteStatus:
-            nginx = usage.nginx(site.nginx)
+            gateway = usage.gateway(site.gateway)
             releases = [usage.release(one, wanted.get(one.number)) for one in site.releases]
             return structs.replace(
                 site,
                 memory=usage.own_memory(),
-                nginx=nginx,
+                gateway=gateway,
                 releases=tuple(map(self.workers.status, releases)),
-                bodies=running.gateway.bodies(plan, [worker.pid for worker in nginx.workers]),
+                bodies=running.gateway.bodies(plan, [worker.pid for worker in gateway.workers]),
                 queue=usage.queue(plans),
                 connections=usage.connections(plan.listen),
                 slow=slow.requests(plan.runtime),

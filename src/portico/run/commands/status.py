@@ -25,7 +25,7 @@ from portico.run.machine.state import ProcessState, State
 
 
 def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> SiteStatus:
-    """`pids` are the first process of each release and, under 0, nginx; `now` is the machine's time."""
+    """`pids` are the first process of each release and, under 0, the gateway; `now` is the machine's time."""
     return SiteStatus(
         name=plan.name,
         app=plan.app,
@@ -36,8 +36,8 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> Sit
         phase=state.phase.value,
         up_seconds=round(now - state.began, 3),
         live=state.live,
-        gateway=plan.shared,
-        nginx=GatewayStatus(*_process(state.gateway, pids.get(0), now)),
+        gateway=GatewayStatus(*_process(state.gateway, pids.get(0), now), name=plan.gateway.name),
+        host_runtime=plan.shared,
         releases=tuple(
             ReleaseStatus(
                 each.number,

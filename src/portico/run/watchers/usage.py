@@ -24,7 +24,7 @@ def own_memory() -> int:
     return proc.memory(os.getpid())
 
 
-def nginx(status: GatewayStatus) -> GatewayStatus:
+def gateway(status: GatewayStatus) -> GatewayStatus:
     """Includes its memory and its workers."""
     return replace(status, **_processes(status.pid)._asdict())
 

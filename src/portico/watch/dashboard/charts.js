@@ -29,7 +29,7 @@ const CHARTS = [
     title: "Memory", unit: bytes, stacked: true,
     series: [
       ["app", "var(--ok-fill)", (s) => s.memory[2]],
-      ["nginx", "var(--moved-fill)", (s) => s.memory[1]],
+      ["gateway", "var(--moved-fill)", (s) => s.memory[1]],
       ["portico", "var(--warn-fill)", (s) => s.memory[0]],
     ],
   },

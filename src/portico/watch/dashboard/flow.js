@@ -1,4 +1,4 @@
-// The picture: clients -> nginx -> releases -> workers, as they are, with the rate on each arrow.
+// The picture: clients -> gateway -> releases -> workers, as they are, with the rate on each arrow.
 
 import { bytes, draw, lasting, rate } from "./words.js";
 
@@ -25,17 +25,17 @@ export function show(container, status, now) {
 function describe(status, now) {
   const connections = `${status.connections} connection${status.connections === 1 ? "" : "s"}`;
   const nodes = [{ id: "clients", level: 0, title: "clients", note: connections, state: "" }];
-  const nginx = status.nginx;
-  const own = now.nginx > 0 ? `${rate(now.nginx)}/s itself, ` : "";
+  const gateway = status.gateway;
+  const own = now.by_gateway > 0 ? `${rate(now.by_gateway)}/s itself, ` : "";
   nodes.push({
-    id: "nginx", level: 1, from: "clients", rate: now.rate, title: `nginx ${nginx.status === "well" ? "" : nginx.status}`,
-    note: `${own}${bytes(nginx.memory)}`, state: nginx.status === "well" ? "good" : "bad",
+    id: "gateway", level: 1, from: "clients", rate: now.rate, title: `${gateway.name} ${gateway.status === "well" ? "" : gateway.status}`,
+    note: `${own}${bytes(gateway.memory)}`, state: gateway.status === "well" ? "good" : "bad",
   });
   for (const release of status.releases) nodes.push(...ofRelease(release, status, now));
   for (const server of status.servers ?? []) {
     if (server.name === "app") continue;
     nodes.push({
-      id: `server ${server.name}`, level: 2, from: "nginx", rate: now.upstreams[server.name] ?? 0, title: server.name,
+      id: `server ${server.name}`, level: 2, from: "gateway", rate: now.upstreams[server.name] ?? 0, title: server.name,
       note: server.status, state: server.status === "in" ? "good" : "bad",
     });
   }
@@ -52,7 +52,7 @@ function ofRelease(release, status, now) {
   const id = `release ${release.number}`;
   const state = isLive && release.status === "well" ? "good" : ["well", "standby"].includes(release.status) ? "" : "warn";
   const queue = isLive && status.queue.waiting ? `, ${status.queue.waiting} waiting` : "";
-  const nodes = [{ id, level: 2, from: "nginx", rate: total, title: id, note: `${words}${queue}`, state }];
+  const nodes = [{ id, level: 2, from: "gateway", rate: total, title: id, note: `${words}${queue}`, state }];
   for (const one of workers.slice(0, MOST_WORKERS)) {
     nodes.push({
       id: `worker ${one.pid}`, level: 3, from: id, rate: one.rate, title: `worker ${one.pid}`,

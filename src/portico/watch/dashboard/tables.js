@@ -137,7 +137,7 @@ function waterfall(line) {
   const last = (value) => Number(String(value ?? "").split(", ").at(-1)) * 1000;
   const steps = [
     ["whole request", 0, total],
-    ["nginx to the app", 0, line.upstream ? last(line.response_seconds) : NaN],
+    ["gateway to the app", 0, line.upstream ? last(line.response_seconds) : NaN],
     ["waiting for a worker", 0, queue],
     ["the app", queue || 0, app],
   ].filter(([, , time]) => Number.isFinite(time));
@@ -215,7 +215,7 @@ export function now(numbers, site) {
     ["refused/s", rate(numbers.classes[4])],
     ...banned(site.bans),
     ["left/s", rate(numbers.classes[6]), false, "clients that left before their answer began"],
-    ["from the cache", asked ? `${Math.round((numbers.hits / asked) * 100)} %` : "–", false, "of the routes that nginx caches"],
+    ["from the cache", asked ? `${Math.round((numbers.hits / asked) * 100)} %` : "–", false, "of the routes that the gateway caches"],
     ["waiting", site.queue.waiting, site.queue.waiting > 0],
     ["queue p95", milliseconds(numbers.queue_p95)],
     ["sent/s", bytes(numbers.out)],

@@ -2,7 +2,7 @@
 
 import { $, make } from "./words.js";
 
-const PLACES = ["client", "nginx", "link", "worker", "app"];
+const PLACES = ["client", "gateway", "link", "worker", "app"];
 const TRACED = "portico-trace";
 
 let go = null;
@@ -48,7 +48,7 @@ function build(box, trace) {
     }
     said.replaceChildren(...described(row));
     carried.replaceChildren(isBack ? table(trace.response, ["app", "worker", "client"], row.actor)
-      : table(trace.request, ["client", "nginx", "app"], row.actor));
+      : table(trace.request, ["client", "gateway", "app"], row.actor));
   }
 
   box.replaceChildren(
@@ -74,7 +74,7 @@ function described(row) {
   return parts;
 }
 
-const HEADS = { client: "the client", nginx: "nginx passed", app: "the app", worker: "the worker sent" };
+const HEADS = { client: "the client", gateway: "the gateway passed", app: "the app", worker: "the worker sent" };
 
 function table(rows, columns, actor) {
   const lit = (name) => (name === actor ? "lit" : "");

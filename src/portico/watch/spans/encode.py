@@ -79,7 +79,7 @@ class Encoder:
     def _spans(self, request: Request) -> Iterator[Span]:
         end = round(request.ended * 1000) * _MS
         start = max(0, end - round(request.seconds * 1000) * _MS)
-        if not request.is_by_nginx:
+        if not request.is_by_gateway:
             inner = self._inner(request, start, end)
             end = max(end, inner.end_time_unix_nano)  # nginx has milliseconds, the worker microseconds
             yield inner

@@ -67,7 +67,7 @@ class TracedSite:
         """From the status of a running site."""
         return cls(
             Path(runtime),
-            Path(f"{status.gateway}/conf" if status.gateway else status.files),
+            Path(f"{status.host_runtime}/conf" if status.host_runtime else status.files),
             Path(status.access_log),
             Path(status.error_log),
             Path(status.app_log),

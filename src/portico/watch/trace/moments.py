@@ -198,7 +198,7 @@ def _way_there(evidence: Evidence) -> Iterator[Moment]:
         return
     for one in request(evidence):
         lowered = one.name.lower()
-        if one.client is not None and one.app is None and one.nginx is None and lowered not in _NO_HEADERS:
+        if one.client is not None and one.app is None and one.gateway is None and lowered not in _NO_HEADERS:
             why = (
                 "its name has an underscore"
                 if "_" in one.name

@@ -37,14 +37,14 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One worker's record of the request. `nginx` are the variables from nginx, `environ` those for the app."""
+    """One worker's record of the request. `passed` are the variables from the gateway, `environ` those for the app."""
 
     pid: Pid
     thread: Count
     ended: bool
     events: Annotated[list[Event], msgspec.Meta(min_length=1)]
     environ: Variables
-    nginx: Variables = {}
+    passed: Variables = {}
     handed_over: bool = False
     response: Response | None = None
 

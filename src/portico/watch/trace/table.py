@@ -44,13 +44,7 @@ def _row(
     *, at: int = 0, took: int | None = None, place: str = "", note: str = "",
 ) -> Row:  # fmt: skip
     at_us = (at - evidence.sent.at("begin")) // 1000 if at and evidence.sent.at("begin") else None
-    who, from_, to = (_named(evidence, one) for one in (actor, source, destination or source))
-    return Row(0, who, action, message, from_, to, at_us, took, place, note)
-
-
-def _named(evidence: Evidence, actor: str) -> str:
-    """The gateway with the name of its program."""
-    return evidence.gateway if actor == GATEWAY else actor
+    return Row(0, actor, action, message, source, destination or source, at_us, took, place, note)
 
 
 def _there(evidence: Evidence) -> Iterator[Row]:
@@ -252,7 +246,7 @@ def _in_worker(evidence: Evidence, record: Record) -> Iterator[Row]:
     queue = f"; {waited} us of it in the queue, to the millisecond" if waited else ""
     yield _row(evidence, LINK, f"{who} takes the connection", _REQUEST, LINK, WORKER, at=taken, took=took,
                note=f"since the client had sent: {evidence.gateway}, the link and the queue{queue}")  # fmt: skip
-    what = f"reads {len(record.nginx or record.environ)} variables and makes the environ"
+    what = f"reads {len(record.passed or record.environ)} variables and makes the environ"
     yield _row(evidence, WORKER, what, "", WORKER, at=taken, took=_us(taken, read))
     yield from _in_app(evidence, record)
 
@@ -377,7 +371,7 @@ def bars(evidence: Evidence) -> list[Bar]:
     points.append((evidence.gateway, GATEWAY, last, first))
     points.append(("receive", CLIENT, first, sent.at("end")))
     made = [
-        Bar(name, _named(evidence, actor), (start - begin) // 1000, (end - begin) // 1000)
+        Bar(name, actor, (start - begin) // 1000, (end - begin) // 1000)
         for name, actor, start, end in points
         if start and end and end >= start
     ]

@@ -22,24 +22,24 @@ _FORWARDED = (
 def request(evidence: Evidence) -> list[Tracked]:
     """Everything worth tracking on the request's way."""
     sent, record = evidence.sent, evidence.record
-    nginx, app = (_texts(record.nginx), _texts(record.environ)) if record else ({}, {})
+    passed, app = (_texts(record.passed), _texts(record.environ)) if record else ({}, {})
     headers = {name.lower(): value for name, value in evidence.mask.headers(sent.headers)}
     path, _, query = evidence.target.partition("?")
     has_body = bool(sent.size)
     made = [
-        Tracked("method", sent.method, nginx.get("REQUEST_METHOD"), app.get("REQUEST_METHOD")),
-        Tracked("scheme", sent.scheme, nginx.get("REQUEST_SCHEME"), app.get("wsgi.url_scheme")),
-        Tracked("Host", headers.get("host"), nginx.get("HTTP_HOST"), app.get("HTTP_HOST")),
-        Tracked("client address", _own_address(evidence), nginx.get("REMOTE_ADDR"), app.get("REMOTE_ADDR")),
-        Tracked("path as sent", path, _bare(nginx.get("REQUEST_URI")), _bare(app.get("REQUEST_URI"))),
-        Tracked("SCRIPT_NAME", None, nginx.get("SCRIPT_NAME"), app.get("SCRIPT_NAME")),
-        Tracked("PATH_INFO", path, nginx.get("PATH_INFO"), app.get("PATH_INFO")),
-        Tracked("query", query or None, nginx.get("QUERY_STRING") or None, app.get("QUERY_STRING") or None),
-        _header("X-Request-ID", headers, nginx, app),
-        Tracked("body size", str(sent.size) if has_body else None, nginx.get("CONTENT_LENGTH") or None,
+        Tracked("method", sent.method, passed.get("REQUEST_METHOD"), app.get("REQUEST_METHOD")),
+        Tracked("scheme", sent.scheme, passed.get("REQUEST_SCHEME"), app.get("wsgi.url_scheme")),
+        Tracked("Host", headers.get("host"), passed.get("HTTP_HOST"), app.get("HTTP_HOST")),
+        Tracked("client address", _own_address(evidence), passed.get("REMOTE_ADDR"), app.get("REMOTE_ADDR")),
+        Tracked("path as sent", path, _bare(passed.get("REQUEST_URI")), _bare(app.get("REQUEST_URI"))),
+        Tracked("SCRIPT_NAME", None, passed.get("SCRIPT_NAME"), app.get("SCRIPT_NAME")),
+        Tracked("PATH_INFO", path, passed.get("PATH_INFO"), app.get("PATH_INFO")),
+        Tracked("query", query or None, passed.get("QUERY_STRING") or None, app.get("QUERY_STRING") or None),
+        _header("X-Request-ID", headers, passed, app),
+        Tracked("body size", str(sent.size) if has_body else None, passed.get("CONTENT_LENGTH") or None,
                 app.get("CONTENT_LENGTH") or None),
     ]  # fmt: skip
-    made += [_header(name, headers, nginx, app) for name in _FORWARDED]
+    made += [_header(name, headers, passed, app) for name in _FORWARDED]
     known = {
         "host",
         "x-request-id",
@@ -47,10 +47,10 @@ def request(evidence: Evidence) -> list[Tracked]:
         "x-portico-trace",
         *(name.lower() for name in _FORWARDED),
     }
-    made += [_header(name, headers, nginx, app) for name, _ in sent.headers if name.lower() not in known]
-    if not nginx and not app:
+    made += [_header(name, headers, passed, app) for name, _ in sent.headers if name.lower() not in known]
+    if not passed and not app:
         return [one for one in made if one.client is not None]  # the app may have seen all of them
-    return [_judged(one) for one in made if (one.client, one.nginx, one.app) != (None, None, None)]
+    return [_judged(one) for one in made if (one.client, one.gateway, one.app) != (None, None, None)]
 
 
 def response(evidence: Evidence) -> list[Answered]:
@@ -83,7 +83,7 @@ def _texts(variables: Variables) -> dict[str, str]:
 
 def _judged(one: Tracked) -> Tracked:
     is_dropped = one.client is not None and one.app is None
-    values = {value for value in (one.client, one.nginx, one.app) if value is not None}
+    values = {value for value in (one.client, one.gateway, one.app) if value is not None}
     return replace(one, is_dropped=is_dropped, changed=len(values) > 1 or is_dropped)
 
 
@@ -91,14 +91,14 @@ def _answered(name: str, app: str | None, worker: str | None, client: str | None
     return Answered(name, app, worker, client, changed=len({app, worker, client}) > 1)
 
 
-def _header(name: str, sent: dict[str, str], nginx: dict[str, str], app: dict[str, str]) -> Tracked:
+def _header(name: str, sent: dict[str, str], passed: dict[str, str], app: dict[str, str]) -> Tracked:
     plain = name.upper().replace("-", "_")
     key = plain if plain in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{plain}"
-    return Tracked(name, sent.get(name.lower()), nginx.get(key) or None, app.get(key) or None)
+    return Tracked(name, sent.get(name.lower()), passed.get(key) or None, app.get(key) or None)
 
 
 def _own_address(evidence: Evidence) -> str | None:
-    """The address that nginx saw, if the client cannot know it: its own end of the connection is this machine's."""
+    """The address that the gateway saw, which the client may not know."""
     return evidence.line.client if evidence.line else None
 
 

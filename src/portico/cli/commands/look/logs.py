@@ -219,8 +219,8 @@ class _Show:
     def _show(self, request: Request, words: list[Entry | Complaint]) -> None:
         if self._is_json:
             app = [msgspec.to_builtins(item) for item in words if isinstance(item, Entry)]
-            nginx = [msgspec.to_builtins(item) for item in words if isinstance(item, Complaint)]
-            output.result(output.as_json_line(request.record() | {"app": app, "nginx": nginx}))
+            complaints = [msgspec.to_builtins(item) for item in words if isinstance(item, Complaint)]
+            output.result(output.as_json_line(request.record() | {"app": app, "complaints": complaints}))
             return
         lines = [coloured(request, is_dated=self._is_dated(request.time))]
         if self._is_verbose:

@@ -84,7 +84,7 @@ def starting_line(start: StartingSite) -> str:
 def _serves(status: Status) -> bool:
     """Whether the live release has what it needs to answer; also true while a site is starting."""
     live = [one.status for one in status.releases if one.number == status.live]
-    return "resting" not in (*live, status.nginx.status)
+    return "resting" not in (*live, status.gateway.status)
 
 
 def _lines(status: Status) -> list[str]:
@@ -95,7 +95,7 @@ def _lines(status: Status) -> list[str]:
     lines = [
         head,
         f"  portico    {status.phase}, pid {status.pid}, for {up}, {mebibytes(status.memory)}",
-        f"  nginx      {_nginx(status)}",
+        f"  {status.gateway.name:<10} {_gateway(status)}",
     ]
     for release in status.releases:
         lines += _release(release, is_live=release.number == status.live)
@@ -240,10 +240,10 @@ def _life(life: ReleaseStatus | GatewayStatus) -> str:
     return f"{life.status}{pid}, for {lasting(life.since_seconds)}{crashes}"
 
 
-def _nginx(status: Status) -> str:
-    if status.gateway:
-        return f"shared with other sites: that of the gateway in {status.gateway}"
-    return f"{_life(status.nginx)}, {mebibytes(status.nginx.memory)}"
+def _gateway(status: Status) -> str:
+    if status.host_runtime:
+        return f"shared with other sites: that of the gateway in {status.host_runtime}"
+    return f"{_life(status.gateway)}, {mebibytes(status.gateway.memory)}"
 
 
 def _server(server: ServerStatus) -> str:

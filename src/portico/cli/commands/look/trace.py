@@ -145,18 +145,19 @@ def shown(evidence: Evidence) -> Trace:
         moments=tuple(moments.moments(evidence)),
         line=_shown_line(evidence) if evidence.line else None,
         app=tuple(entry.text for entry in evidence.entries),
-        nginx=tuple(_without_secrets(item.text, evidence) for item in evidence.complaints),
+        gateway=evidence.gateway,
+        complaints=tuple(_without_secrets(item.text, evidence) for item in evidence.complaints),
     )
 
 
 def _shown_line(evidence: Evidence) -> Fields:
-    """nginx's line without the secrets in its URL."""
+    """The gateway's line without the secrets in its URL."""
     record = evidence.line.record() if evidence.line else {}
     return record | {name: evidence.mask.url(record[name]) for name in ("uri", "referer")}
 
 
 def _without_secrets(text: str, evidence: Evidence) -> str:
-    """nginx's error, which quotes the URL and the Referer."""
+    """The gateway's error, which quotes the URL and the Referer."""
     sent = evidence.sent
     for value in (sent.target, *(value for name, value in sent.headers if name.lower() == "referer")):
         text = text.replace(value, evidence.mask.url(value))
@@ -184,10 +185,10 @@ def lines(evidence: Evidence, width: int) -> list[str]:
             else [f"{output.strong(head)}  {coloured}", name]
         ),
         "",
-        *_table(table.rows(evidence), width),
+        *_table([_with_program(row, evidence.gateway) for row in table.rows(evidence)], width),
         "",
         output.strong("What changed on the way"),
-        *_tracked(tracker.request(evidence), width),
+        *_tracked(tracker.request(evidence), evidence.gateway, width),
         "",
         *_answered(tracker.response(evidence), width),
         "",
@@ -201,6 +202,14 @@ def lines(evidence: Evidence, width: int) -> list[str]:
 
 def _colour(actor: str) -> Colour:
     return _COLOURS.get(actor, output.good)  # the gateway's colour
+
+
+def _with_program(row: Row, program: str) -> Row:
+    """The gateway named by its program."""
+    actor, source, destination = (
+        program if one == table.GATEWAY else one for one in (row.actor, row.source, row.destination)
+    )
+    return replace(row, actor=actor, source=source, destination=destination)
 
 
 def _table(rows: list[Row], width: int) -> list[str]:
@@ -233,9 +242,9 @@ def _short(place: str) -> str:
     return place if len(place) <= _LONG else "..." + place[-_LONG:]
 
 
-def _tracked(tracked: list[Tracked], width: int) -> list[str]:
-    rows = [_Compared(one.name, (one.client, one.nginx, one.app), one.changed) for one in tracked]
-    return _compared(("the client sent", "nginx passed", "the app saw"), rows, width)
+def _tracked(tracked: list[Tracked], gateway: str, width: int) -> list[str]:
+    rows = [_Compared(one.name, (one.client, one.gateway, one.app), one.changed) for one in tracked]
+    return _compared(("the client sent", f"{gateway} passed", "the app saw"), rows, width)
 
 
 def _answered(answered: list[Answered], width: int) -> list[str]:

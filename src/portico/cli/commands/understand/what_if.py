@@ -19,7 +19,7 @@ from portico.run.control import client
 from portico.values import Address
 from portico.watch.trace.client import Wish
 from portico.watch.trace.evidence import Evidence, TracedSite, follow
-from portico.watch.trace.table import APP
+from portico.watch.trace.table import APP, GATEWAY
 from portico.watch.trace.variant import placed, running
 
 _ALIAS = re.compile(r"app(\.\d)?\.sock")
@@ -55,7 +55,7 @@ def command(
     wanted = Change.parse(change, at, drops=drop)
     runtime = runtime_of(None, config, name)
     (status,) = client.ask(runtime, STATUS)
-    if status.gateway:
+    if status.host_runtime:
         hint = "run the site alone, portico run in its directory, and ask there"
         what = "several sites share this gateway, and what-if cannot copy it"
         raise UsageError(Problem("what-if", what, hint))
@@ -127,9 +127,7 @@ def _facts(trace: Trace, evidence: Evidence) -> dict[str, str]:
         if one.app is not None and one.name not in _VOLATILE
     }
     steps = [
-        _ALIAS.sub("app.sock", without_rules(row.action))
-        for row in trace.rows
-        if row.actor in (evidence.gateway, APP)
+        _ALIAS.sub("app.sock", without_rules(row.action)) for row in trace.rows if row.actor in (GATEWAY, APP)
     ]
     steps = [step for step in steps if not step.startswith("writes its line")]
     return facts | {"steps": " | ".join(steps)}
