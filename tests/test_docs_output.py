@@ -19,7 +19,7 @@ from tests.test_docs import PAGES, ROOT
 
 COMMANDS = ROOT / "docs/commands.md"
 FILES = Path(__file__).parent / "documented"
-PLACES = {"/etc/nginx": "nginx", "/srv/draft": "draft", "/srv/shop": "shop"}
+PLACES = {"/etc/apache2": "apache2", "/etc/nginx": "nginx", "/srv/draft": "draft", "/srv/shop": "shop"}
 """Directories as the documentation names them, and where their files are; commands run in the last one."""
 NEED_NO_SITE = ("check", "explain", "options", "plan")
 

@@ -15,7 +15,7 @@ from portico.cli import findings, output
 from portico.errors import Problem, UsageError
 from portico.explain.finding import Finding
 from portico.explain.language import Language, Left
-from portico.explain.languages import language_of, language_of_file
+from portico.explain.languages import first_file, language_of, language_of_file
 from portico.explain.node import Node
 from portico.explain.verdict import Asked, Lost, NoServerError, Verdict
 from portico.plan.model import Plan
@@ -39,12 +39,15 @@ class Explained:
     without: str
     notes: tuple[str, ...]
     depth: int
+    source: str = ""
 
 
 def untouched(what: str | None) -> tuple[Path, int] | None:
     """The file and line of `what` if Portico did not write the file; line 0 means the whole file."""
     if not what:
         return None
+    if (main := first_file(Path(what))) != Path(what) and not _is_generated(main):
+        return main, 0
     name, _, number = what.rpartition(":")
     for text, line in ((what, 0), (name, int(number) if number.isascii() and number.isdigit() else -1)):
         if text and line >= 0 and Path(text).is_file() and not _is_generated(Path(text)):
@@ -89,7 +92,12 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
     wrong = [one for one in findings.found(language, root) if not line or _is_at(one, file, line)]
     if is_json:
         force = [
-            {"text": item.node.text, "place": item.node.place, "from": item.level.name} for item in inherited
+            {
+                "text": language.shown(item.node),
+                "place": item.node.place,
+                "from": item.level.name or language.title(item.level),
+            }
+            for item in inherited
         ]
         said = {"directives": found, "findings": wrong}
         output.result(output.as_json(said | {"in_force": force} if line else said))
@@ -99,7 +107,8 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
         output.result(output.strong("in force here"))
         output.results(
             [
-                f"  {item.node.text}  {output.faint(f'{item.level.name}, {item.node.place}')}"
+                f"  {language.shown(item.node)}  "
+                f"{output.faint(f'{item.level.name or language.title(item.level)}, {item.node.place}')}"
                 for item in inherited
             ]
         )
@@ -116,9 +125,10 @@ def explained(language: Language, node: Node, above: tuple[Node, ...]) -> Explai
     known = language.words(node.name, above[-1].name)
     context = " > ".join(language.title(block) for block in above if block.name)
     return Explained(
-        node.file, node.line, node.text, context, known.default if known else "",
+        node.file, node.line, language.shown(node), context, known.default if known else "",
         known.does if known else "a directive that Portico does not know: one of another module, or a typing error",
-        known.without if known else "", tuple(language.notes(node, above[1:])), len(above) - 1,
+        known.without if known else "", tuple(language.notes(node, above)), len(above) - 1,
+        known.source if known else "",
     )  # fmt: skip
 
 
@@ -176,7 +186,7 @@ def why(
         found = language.verdict(root, asked)
     except (NoServerError, ValueError) as error:
         raise UsageError(Problem("--why", str(error))) from None
-    steps = [_step(step) for step in language.ends(root, asked, found)]
+    steps = [_step(language, step) for step in language.ends(root, asked, found)]
     if is_json:
         said = {} if who is None else {"access": who(found.uri)}
         output.result(output.as_json(_to_json(language, asked, found, steps) | said))
@@ -194,15 +204,23 @@ def why(
     if found.location:
         output.result(output.strong("what it says"))
         output.results(
-            [f"  {child.text}  {output.faint(child.place)}" for child in found.location.children or ()]
+            [
+                f"  {language.shown(child)}  {output.faint(child.place)}"
+                for child in found.location.children or (found.location,)
+            ]
         )
         output.results(["", *map(output.warned, steps)] if steps else [])
+    if found.sections:
+        output.result(output.strong("what else holds, the last one most"))
+        output.results([f"  {language.title(one)}  {output.faint(one.place)}" for one in found.sections])
     output.results([output.warned(note) for note in found.notes])
 
 
-def _step(step: Left) -> str:
+def _step(language: Language, step: Left) -> str:
     to = f", which leads to {step.leads_to.text} ({step.leads_to.place})" if step.leads_to else ""
-    return f"{step.condition.text} holds ({step.condition.place}): {step.answer.text}{to}"
+    return (
+        f"{language.shown(step.condition)} holds ({step.condition.place}): {language.shown(step.answer)}{to}"
+    )
 
 
 def _who_may_come(answers: list[Answer]) -> list[str]:
@@ -256,6 +274,7 @@ def _to_json(language: Language, asked: Asked, found: Verdict, steps: list[str])
         "uri": found.uri,
         "location": one(found.location, found.location_why),
         "other_locations": [one(item.node, item.why) for item in found.locations_lost],
+        "sections": [one(node, "") for node in found.sections],
         "notes": found.notes,
         "ends": steps,
     }

@@ -20,9 +20,14 @@ class Change:
         """`gzip off`, or `gzip` to remove it; `at` is a line: `nginx.conf:92` or `92`. Raises UsageError."""
         text = words.strip().rstrip(";").strip()
         number = at.rpartition(":")[2]
-        if not text or any(char in text for char in "{}\n"):
-            hint = "expected a directive, like 'gzip off', or its name with --drop"
-            raise UsageError(Problem("", f'"{words}" is not a change', hint))
+        if not text or "\n" in text:
+            raise not_a_change(words)
         if at and not number.isdigit():
             raise UsageError(Problem("--at", f'"{at}" is not a line', "expected FILE:LINE, or a number"))
         return cls(text.split()[0], "" if drops else text, int(number) if at else 0)
+
+
+def not_a_change(words: str) -> UsageError:
+    """The error for words that are no directive."""
+    hint = "expected a directive, like 'gzip off', or its name with --drop"
+    return UsageError(Problem("", f'"{words}" is not a change', hint))

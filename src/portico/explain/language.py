@@ -23,6 +23,8 @@ class Words:
     default: str
     does: str
     without: str
+    source: str = ""
+    """Its page in the program's documentation, if it is known."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Language:
     """The program's name, as its process is called in a plan (`plan.gateway.kind`)."""
     main: str
     """The file that it reads first."""
+    mains: tuple[str, ...]
+    """The names and places of that file in a directory that somebody else made."""
     recognised: re.Pattern[str]
     """Matches every file in this language, and none in another."""
     read: Callable[[Path], Node]
@@ -87,6 +91,8 @@ class Language:
     that cannot be written."""
     quoted: Callable[[Node], str]
     """A directive with its quotes, without its block."""
+    shown: Callable[[Node], str]
+    """The same for people: as they find it in the file, quotes aside."""
     title: Callable[[Node], str]
     """A block's title for people."""
     tables: Collection[str]
@@ -96,7 +102,7 @@ class Language:
     findings: Finds
     """What an expert would say is wrong with a configuration."""
     notes: Callable[[Node, tuple[Node, ...]], list[str]]
-    """How a directive affects those of the same name above and below; its ancestors, without the root."""
+    """How a directive affects those of the same name above and below; its ancestors, from the root on."""
     in_force: Callable[[tuple[Node, ...]], list[InForce]]
     """What is in force in the last block of a chain, its own lines and the inherited ones."""
     names: Callable[[Node], list[str]]

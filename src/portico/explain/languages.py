@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from portico.errors import PorticoError, Problem
+from portico.explain.httpd.language import HTTPD
 from portico.explain.language import Language
 from portico.explain.nginx.language import NGINX
 from portico.plan.model import Plan
 
-LANGUAGES = (NGINX,)
+LANGUAGES = (NGINX, HTTPD)
 
 
 def language_of(plan: Plan) -> Language:
@@ -18,11 +18,7 @@ def language_of(plan: Plan) -> Language:
 
 
 def language_named(program: str) -> Language:
-    found = next((language for language in LANGUAGES if language.name == program), None)
-    if found is None:
-        what = f"its configuration is not explained yet: Portico reads that of {LANGUAGES[0].name} alone"
-        raise PorticoError(Problem(program, what, "the file itself has a reason for each line: portico plan"))
-    return found
+    return next(language for language in LANGUAGES if language.name == program)
 
 
 def language_in(directory: Path) -> Language:
@@ -31,9 +27,15 @@ def language_in(directory: Path) -> Language:
 
 
 def language_of_file(path: Path) -> Language:
-    """The language of a file, or else the first, whose error message helps."""
+    """The language of most lines of a file, or else the first, whose error message helps."""
     try:
         text = path.read_text("utf-8", "replace")
     except OSError:
         text = ""
-    return next((language for language in LANGUAGES if language.recognised.search(text)), LANGUAGES[0])
+    return max(LANGUAGES, key=lambda language: len(language.recognised.findall(text)))
+
+
+def first_file(path: Path) -> Path:
+    """The file itself, or the one of a directory that a web server reads first."""
+    places = (path / name for language in LANGUAGES for name in language.mains)
+    return next((one for one in places if one.is_file()), path) if path.is_dir() else path

@@ -41,6 +41,8 @@ class Verdict:
     location_why: str
     locations_lost: tuple[Lost, ...]
     notes: tuple[str, ...] = ()
+    sections: tuple[Node, ...] = ()
+    """Other blocks that hold for the request, in the order in which the program merges them."""
 
 
 class NoServerError(LookupError):

@@ -10,7 +10,7 @@ _MODULES = {
         "ErrorLog ErrorLogFormat ExtendedStatus FileETag Files FilesMatch FlushMaxPipelined "
         "FlushMaxThreshold ForceType HostnameLookups HttpProtocolOptions If IfDefine IfDirective IfFile "
         "IfModule IfSection Include IncludeOptional KeepAlive KeepAliveTimeout Limit LimitExcept "
-        "LimitInternalRecursion LimitRequestBody LimitRequestFields LimitRequestFieldsize "
+        "LimitInternalRecursion LimitRequestBody LimitRequestFields LimitRequestFieldSize "
         "LimitRequestLine LimitXMLRequestBody Location LocationMatch LogLevel MaxKeepAliveRequests "
         "MaxRangeOverlaps MaxRangeReversals MaxRanges MergeSlashes MergeTrailers Mutex NameVirtualHost "
         "Options Port Protocol Protocols ProtocolsHonorOrder QualifyRedirectURL ReadBufferSize "
@@ -97,7 +97,7 @@ _MODULES = {
     "mod_dav_lock": "DAVGenericLockDB",
     "mod_dbd": "DBDExptime DBDInitSQL DBDKeep DBDMax DBDMin DBDParams DBDPersist DBDPrepareSQL DBDriver",
     "mod_deflate": (
-        "DeflateAlterEtag DeflateBufferSize DeflateCompressionLevel DeflateFilterNote "
+        "DeflateAlterETag DeflateBufferSize DeflateCompressionLevel DeflateFilterNote "
         "DeflateInflateLimitRequestBody DeflateInflateRatioBurst DeflateInflateRatioLimit DeflateMemLevel "
         "DeflateWindowSize"
     ),

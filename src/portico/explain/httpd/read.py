@@ -11,10 +11,12 @@ from portico.explain.httpd import conditions, files
 from portico.explain.httpd.names import CONDITIONS, canonical
 from portico.explain.httpd.syntax import Line, lines, resolved, rewrite_words, word, words
 from portico.explain.node import Node
+from portico.reading import ordinary
 
 _DEEPEST, _MOST_NESTED = 20, 60
 """AP_MAX_INCLUDE_DEPTH; httpd has no limit for blocks, nobody writes so many."""
 _MOST_BYTES, _MOST_NODES, _MOST_FILES = 32 * 1024 * 1024, 200_000, 10_000
+_MOST_PROBLEMS = 20
 _NO_ARGUMENT = ("Else", "RequireAll", "RequireAny", "RequireNone")
 _EXPRESSIONS = ("If", "ElseIf")
 
@@ -25,14 +27,25 @@ def read(path: Path) -> Node:
     `path` is a file, or a directory with a main file. A block that httpd skips has `holds` False, one of which the
     files do not tell None.
     """
+    root, problems = read_partly(path)
+    if problems:
+        raise PorticoError(*problems)
+    return root
+
+
+def read_partly(path: Path) -> tuple[Node, tuple[Problem, ...]]:
+    """The same with a problem for each include that cannot be read. Raises PorticoError if the file itself cannot."""
     file = files.first_file(path.absolute())
-    return Node("", (), str(file), 0, tuple(_Reader(file).file(file, Line(str(file), 0, ""))))
+    reader = _Reader(file)
+    nodes = reader.file(file, Line(str(file), 0, ""))
+    return Node("", (), str(file), 0, tuple(nodes)), tuple(reader.problems)
 
 
 class _Reader:
-    """What httpd knows while it reads."""
+    """What httpd knows while it reads, and the problems of includes."""
 
     def __init__(self, file: Path) -> None:
+        self.problems: list[Problem] = []
         self.server_root = files.root_of(file)
         self.environment = files.variables(self.server_root)
         self.defined: dict[str, str] = {}
@@ -55,14 +68,14 @@ class _Reader:
         if self.files > _MOST_FILES:
             raise _problem(asked, f"more than {_MOST_FILES} files are included")
         try:
-            self.bytes += file.stat().st_size if file.is_file() else 0
-            if self.bytes > _MOST_BYTES:
-                raise _problem(asked, f"the files have more than {_MOST_BYTES >> 20} MiB together")
-            text = file.read_bytes().decode("utf-8", "surrogateescape")
+            text = ordinary(file).decode("utf-8", "surrogateescape")
         except OSError as error:
             where = asked.place if asked.number else str(file)
             what = f"{file} cannot be read" if asked.number else "cannot be read"
             raise PorticoError(Problem(where, f"{what}: {error.strerror}")) from None
+        self.bytes += len(text)
+        if self.bytes > _MOST_BYTES:
+            raise _problem(asked, f"the files have more than {_MOST_BYTES >> 20} MiB together")
         made = self.all(lines(str(file), text))
         self.depth -= 1
         return made
@@ -149,8 +162,20 @@ class _Reader:
         pattern = self.server_root / node.args[0]
         found = files.matching(pattern)
         if not found and node.name == "Include":
-            raise _problem(line, f"{pattern} is not there", "IncludeOptional allows that")
-        return [below for file in found for below in self.file(file, line)]
+            self.problems += _problem(line, f"{pattern} is not there", "IncludeOptional allows that").problems
+        return [below for file in found for below in self._apart(file, line)]
+
+    def _apart(self, file: Path, line: Line) -> list[Node]:
+        """An included file; what is wrong with it is a problem of the whole, and says so at the end."""
+        depth, nested, used = self.depth, self.nested, list(self.used)
+        try:
+            return self.file(file, line)
+        except PorticoError as error:
+            if len(self.problems) >= _MOST_PROBLEMS:
+                raise
+            self.problems += error.problems
+            self.depth, self.nested, self.used = depth, nested, used
+            return []
 
     def _expanded(self, line: Line, node: Node) -> list[Node]:
         name, values = (node.args[0].lower(), node.args[1:]) if node.args else ("", ())

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./:*?!@%+=,~^()|&;-]+")
+_PLAIN = re.compile(r"[^\s\"'\\]+")
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,14 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def rewrite_quoted(text: str) -> str:
+    """A word of mod_rewrite's, which knows no escape but a backslash before a space."""
+    return f'"{text}"' if re.search(r"\s", text) or not text else text
+
+
 def quoted(text: str) -> str:
     """A word as httpd reads it back."""
-    if _PLAIN.fullmatch(text):
+    if _PLAIN.fullmatch(text) and not text.startswith("#"):
         return text
     if "\\" in text and not re.search(r"[\s\"']|\\\\", text):
         return text  # a pattern: its backslashes stay

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from portico.errors import Problem, UsageError
-from portico.explain.change import Change
+from portico.explain.change import Change, not_a_change
 from portico.explain.nginx.words import TABLES
 
 _LISTEN = re.compile(r"(\s*listen )(\S+?)((?: [^;]*)?;)")
@@ -16,6 +16,8 @@ _ONLY_ONCE = re.compile(r" (?:backlog=\d+|ipv6only=\w+|reuseport)")
 
 def changed(lines: list[str], change: Change) -> tuple[list[str], str]:
     """The lines with the change, and the change in words. Raises UsageError."""
+    if re.search(r"[{}]", change.text or change.name):
+        raise not_a_change(change.text or change.name)
     found = _places(lines, change.name)
     if change.line:
         if change.line not in found:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from portico.explain.language import Left
-from portico.explain.nginx.pcre import search
 from portico.explain.node import Node
+from portico.explain.pcre import search
 from portico.explain.verdict import Asked, Verdict
 
 _VARIABLE = re.compile(r"\$\{?([a-z0-9_]+)\}?")

@@ -76,6 +76,7 @@ def in_force(chain: tuple[Node, ...]) -> list[InForce]:
 def notes(node: Node, above: tuple[Node, ...]) -> list[str]:
     """How this directive affects those of the same name above and below; `above` are its ancestors."""
     made: list[str] = []
+    above = tuple(level for level in above if level.name)  # without the root
     if node.name in _LOCAL or not above or above[-1].name not in _LEVELS:
         return made
     hidden = next((found for level in reversed(above[:-1]) if (found := level.all(node.name))), [])

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from portico.explain.nginx.families import PASSES
-from portico.explain.nginx.pcre import search
 from portico.explain.node import Node
+from portico.explain.pcre import search
 from portico.explain.verdict import Lost
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from portico.explain.nginx.pcre import search
 from portico.explain.node import Node
+from portico.explain.pcre import search
 from portico.explain.verdict import Asked, Lost, NoServerError
 
 _LITERAL = re.compile(r"\d+\.\d+\.\d+\.\d+|\[.*\]")

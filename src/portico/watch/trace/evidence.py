@@ -131,7 +131,7 @@ class Evidence:
     def answer(self) -> Node | None:
         """The line by which the location answers directly."""
         location = self.verdict.location if self.verdict else None
-        return location.first(*self.language.settings[Setting.ANSWER]) if location else None
+        return location.saying(*self.language.settings[Setting.ANSWER]) if location else None
 
     @property
     def levels(self) -> list[Node]:

@@ -164,18 +164,24 @@ def _tries(evidence: Evidence) -> Iterator[Row]:
     for number, address in enumerate(addresses):
         connect = connects[number] if number < len(connects) else "-"
         status = statuses[number] if number < len(statuses) else ""
-        is_up = connect not in ("-", "")
+        is_timed = connect not in ("-", "")
+        is_up = is_timed or (not line.connect_seconds and _was_answered(evidence))
         note = "" if is_up else about(Topic.NO_CONNECTION, evidence.complaints) or "nothing listens there"
         if is_up and status in ("502", "504"):
             note = "no answer came" if status == "502" else "no answer came in time"
         how = "passes the request to" if is_up else "cannot connect to"
         yield _row(evidence, GATEWAY, f"{how} {address}", _REQUEST, GATEWAY, LINK, place=passing,
-                   took=int(float(connect) * 1e6) if is_up else None, note=note)  # fmt: skip
+                   took=int(float(connect) * 1e6) if is_timed else None, note=note)  # fmt: skip
+
+
+def _was_answered(evidence: Evidence) -> bool:
+    """Of a gateway that logs neither connections nor the statuses of its tries."""
+    return bool(evidence.records) or evidence.sent.status not in (502, 503, 504)
 
 
 def _alone(evidence: Evidence, location: Node) -> Row:
     """The gateway answers without the app."""
-    status, files = evidence.sent.status, location.first(*evidence.language.settings[Setting.FILES])
+    status, files = evidence.sent.status, location.saying(*evidence.language.settings[Setting.FILES])
     limit, refused = evidence.setting(Setting.BODY_SIZE), evidence.answer
     if status == 413 and limit:
         note = f"a body of {evidence.sent.size} bytes"

@@ -50,12 +50,12 @@ class Explained:
 def command(
     what: str | None, app: str | None, config: str | None, request: str | None, is_json: bool, **flags: Any
 ) -> None:
-    """Say why a generated line is there, or what any nginx file means.
+    """Say why a generated line is there, or what any file of nginx or Apache httpd means.
 
     WHAT is a file (nginx.conf), a line (nginx.conf:14, or 14), or a directive (client_max_body_size).
-    Without it, every line of nginx.conf and gunicorn.conf.py is explained. The path of any other nginx file
-    (/etc/nginx/nginx.conf, also with a line) explains that file and finds its faults; --why says which server and
-    location of it, or of this site, would answer a request.
+    Without it, every line of nginx.conf and gunicorn.conf.py is explained. The path of any other file of nginx
+    or Apache httpd (/etc/nginx/nginx.conf, also with a line), or of its directory (/etc/apache2), explains that file
+    and finds its faults; --why says which server and location of it, or of this site, would answer a request.
     """
     if elsewhere := untouched(what):
         from portico.cli import explain_file
@@ -126,6 +126,7 @@ def _is_meant(item: Explained, what: str, line: tuple[str, int] | None) -> bool:
         what.rpartition("/conf/")[2] == item.file
         or _name(item) == what
         or item.text.rstrip("{;").strip() == what
+        or item.text.strip("<>") == what
     )
 
 
@@ -138,7 +139,7 @@ def _numbered(language: Language, what: str) -> tuple[str, int] | None:
 
 
 def _name(item: Explained) -> str:
-    return item.text.partition(" ")[0].rstrip(";")
+    return item.text.partition(" ")[0].rstrip(";").removeprefix("<")
 
 
 def _not_a_line(plan: Plan, path: str, number: int) -> Problem | None:
@@ -148,7 +149,7 @@ def _not_a_line(plan: Plan, path: str, number: int) -> Problem | None:
         return None
     if not 1 <= number <= len(lines):
         return Problem("", f"{path} has no line {number}", f"expected 1 to {len(lines)}")
-    is_end = lines[number - 1].text.strip() == "}"
+    is_end = lines[number - 1].text.strip().startswith(("}", "</"))
     return Problem("", f"line {number} of {path} {'only closes a block' if is_end else 'says nothing'}")
 
 
