@@ -84,7 +84,7 @@ def test_a_site_that_is_not_there_is_said() -> None:
     with private_directory() as directory:
         done = portico("check", "--url", f"http://127.0.0.1:{free_port()}/", cwd=directory)
     assert done.returncode == 1
-    assert "nobody answers at 127.0.0.1" in done.stderr
+    assert "no server answers at 127.0.0.1" in done.stderr
 
 
 @contextmanager

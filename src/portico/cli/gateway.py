@@ -13,6 +13,7 @@ from portico.place.model import Place
 from portico.plan.host import host_plan
 from portico.project.several import Several
 from portico.protocol import notices
+from portico.run.host.answers import answers
 from portico.run.host.hosted import HostedSite
 from portico.run.host.sites import Sites
 from portico.run.host.state import Status
@@ -23,7 +24,7 @@ def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> int:
     """Serve all sites until a signal ends the run; returns the exit code. Raises PorticoError."""
     several = Several(apps, flags)
     place = several.place()
-    sites, screen = Sites(place, lambda: several.look(place)), Screen()
+    sites, screen = Sites(place, lambda: several.look(place), answers), Screen()
     try:
         return run(
             host_plan((), place),

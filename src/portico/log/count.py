@@ -24,7 +24,7 @@ def counted(text: bytes) -> Counts:
     """The counts of whole lines, each with its end.
 
     A line that a full disk cut has no end: the next one continues in it, and both are one unreadable line. That and
-    lines with another start than nginx's are noticed; other faults are not.
+    lines with another start than the gateway's are noticed; other faults are not.
     """
     lines = text.count(b"\n")
     unread = abs(lines - text.count(BEGIN_MARK))

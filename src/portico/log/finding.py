@@ -1,4 +1,4 @@
-"""A line of the firewall's log: a rule that matched a request. nginx writes it, ModSecurity formats it."""
+"""A line of the firewall's log: a rule that matched a request. The gateway writes it, ModSecurity formats it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, line: str) -> Finding | None:
-        """None for a line about something else: nginx logs more there than the firewall's findings."""
+        """None for a line about something else: the gateway logs more there than the firewall's findings."""
         head = _HEAD.match(line)
         rule = _RULE.search(head[4]) if head else None
         if head is None or rule is None:

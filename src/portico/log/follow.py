@@ -12,7 +12,7 @@ from pathlib import Path
 from portico.place.untrusted import behind_hole, opened, unblocked
 
 _LATE_SECONDS = 5.0
-"""After a rotation, nginx's workers still write their buffers to the old file."""
+"""After a rotation, the gateway's workers still write their buffers to the old file."""
 _MOST_FILES = 16
 """The limit of rotated files that stay open because a process may still write to them."""
 PIECE = 1 << 16
@@ -124,7 +124,9 @@ class _Opened:
         if self._is_within:
             _, end, found = found.partition(b"\n")
             self._is_within = not end
-        if found.endswith(b"\n"):  # nginx usually writes complete lines: at 80 000 a second each copy counts
+        if found.endswith(
+            b"\n"
+        ):  # The gateway usually writes complete lines: at 80 000 a second each copy counts
             self._rest = b""
             return found
         end_at = found.rfind(b"\n") + 1

@@ -2,7 +2,7 @@
 
 `plan/gateway/nginx/log/line` writes the line. A line is readable if it is a JSON object with a `status`; every
 other field may be missing (the line of a file has fewer, and so had older versions), and unknown fields are
-skipped. Invalid UTF-8, which nginx does not write, is replaced.
+skipped. Invalid UTF-8, which the gateway does not write, is replaced.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ logged.
 """
 UNAVAILABLE: Final = 503
 CLOSED: Final = 444
-"""nginx closed the connection without an answer."""
+"""The gateway closed the connection without an answer."""
 HITS: Final = frozenset({"HIT", "STALE", "UPDATING", "REVALIDATED"})
-"""nginx's words for a cached answer. REVALIDATED: it asked the app whether the stored one is still valid."""
+"""The gateway's words for a cached answer. REVALIDATED: it asked the app whether the stored one is still valid."""
 FAILED_MARK, LEFT_MARK, TRACED_MARK = b'"status":5', b'"status":499', b'"agent":"portico-trace"'
 UNAVAILABLE_MARK = b'"status":503'
 r"""Bytes that only such a line has. A client cannot send them: within its own text nginx writes \" for a quote."""
@@ -49,7 +49,7 @@ NO_NUMBERS: Final = Numbers()
 
 
 class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
-    """One request as nginx logged it. Times in seconds, sizes in bytes; `docs/log.md` describes the fields."""
+    """One request as the gateway logged it. Times in seconds, sizes in bytes; `docs/log.md` describes the fields."""
 
     time: str = ""
     id: str = ""
@@ -86,7 +86,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @classmethod
     def parse(cls, line: str | bytes) -> Self | None:
-        """The request of a line; None if the line is unreadable: cut by a full disk, or not nginx's."""
+        """The request of a line; None if the line is unreadable: cut by a full disk, or not the gateway's."""
         try:
             return _decode(line)  # type: ignore[return-value]
         except UNREADABLE:
@@ -114,7 +114,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @property
     def outcome(self) -> str:
-        """One word: "left", "closed" (by nginx, without an answer), "maintenance", "failed", or "answered"."""
+        """One word: "left", "closed" (by the gateway, without an answer), "maintenance", "failed", or "answered"."""
         if self.is_left:
             return "left"
         if self.is_closed_site:
@@ -123,7 +123,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @property
     def is_cache_hit(self) -> bool:
-        """The answer was in nginx's cache."""
+        """The answer was in the gateway's cache."""
         return self.cache in HITS
 
     @property
@@ -144,7 +144,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @property
     def is_by_gateway(self) -> bool:
-        """nginx answered alone: a file, a redirect, a refusal, a cached answer."""
+        """The gateway answered alone: a file, a redirect, a refusal, a cached answer."""
         return not self.upstream or self.refused_by == QUEUE
 
     @property

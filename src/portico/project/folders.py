@@ -1,8 +1,8 @@
-"""The site's folders that nginx serves: those it can read, and for another user's app those that user can read,
+"""The site's folders that the gateway serves: those it can read, and for another user's app those that user can read,
 too.
 
-nginx's user has groups that the app's user does not have. Folders that the app's user names are served with that
-user's rights: a folder that it cannot read, or in which nginx can read more than it can, is left to the app.
+The gateway's user has groups that the app's user does not have. Folders that the app's user names are served with that
+user's rights: a folder that it cannot read, or in which the gateway can read more than it can, is left to the app.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def real_folders(facts: AppFacts, reader: Reader) -> AppFacts:
 
 
 def fenced(place: Place, site: Site) -> Place:
-    """The place with what keeps nginx from each folder. Raises UsageError for those that the user asked nginx to
-    serve.
+    """The place with what keeps the gateway from each folder. Raises UsageError for those that the user asked it
+    to serve.
     """
     spa = [StaticFolder("/", site.spa, f"{site.cause('spa')}")] if site.spa else []
     folders: list[StaticFolder | Root] = [*site.static, *spa, *site.roots]
@@ -119,7 +119,7 @@ def _the_gateway_s_alone(path: str, place: Place) -> str:
 
 
 def _fences(site: Site, place: Place, folders: Iterable[StaticFolder | Root]) -> dict[str, str]:
-    """For each folder, the part of its path that only root can change: nginx follows no link below it."""
+    """For each folder, the part of its path that only root can change: the gateway follows no link below it."""
     if not place.app_user:
         return {}
     paths = {*(folder.folder for folder in folders), *site.before.values()}

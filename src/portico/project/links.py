@@ -1,4 +1,4 @@
-"""Links in the folders that nginx serves: it follows none, so their URLs are 404."""
+"""Links in the folders that the gateway serves: it follows none, so their URLs are 404."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _misplaced(
 def refuse_gateway_s_own(runner: Owner, gateway_user: str, gateway: str) -> None:
     """Raises UsageError for an app that the gateway's own user would run: it reaches what its workers have.
 
-    `nobody` may be both on a system without a user for nginx, on a machine with one site.
+    `nobody` may be both on a system without a user for the gateway, on a machine with one site.
     """
     if not runner.name or runner.name != gateway_user or (gateway_user == NOBODY and not gateway):
         return

@@ -53,7 +53,7 @@ class Several:
         return str(self.flags.get("name", "")) or GATEWAY
 
     def place(self) -> Place:
-        """The gateway's own, with the nginx that suits all its sites. Raises UsageError."""
+        """The gateway's own, with the gateway that suits all its sites. Raises UsageError."""
         place = probe(*self._program(), own_directory(self.home), self.name)
         if not place.others:
             return place

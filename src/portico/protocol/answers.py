@@ -43,7 +43,7 @@ class Lifted(Struct, frozen=True):
 
 
 class Purged(Struct, frozen=True):
-    """How many answers were deleted from nginx's cache."""
+    """How many answers were deleted from the gateway's cache."""
 
     purged: int
 

@@ -167,7 +167,7 @@ class Hurrying(Notice, frozen=True):
 
 
 class GatewaySaid(Notice, frozen=True):
-    """A line nginx wrote to its standard error."""
+    """A line the gateway wrote to its standard error."""
 
     line: str
 
@@ -185,7 +185,7 @@ class NoServer(Notice, frozen=True):
 
 
 class OldWorkerEnded(Notice, frozen=True):
-    """One of nginx's old workers was ended with its transfers: there were `count` of them, with so much memory."""
+    """An old worker of the gateway was ended with its transfers: there were `count` of them, with so much memory."""
 
     pid: int
     count: int
@@ -203,7 +203,7 @@ class PassesNotAsked(Notice, frozen=True):
 
 
 class DiskFull(Notice, frozen=True):
-    """The disk of the logs is full: what nginx logs now is lost."""
+    """The disk of the logs is full: what the gateway logs now is lost."""
 
     state: str
 
@@ -280,7 +280,7 @@ class SiteSaid(Notice, frozen=True):
 
 
 class SiteServes(Notice, frozen=True):
-    """One of a gateway's sites answers through nginx."""
+    """One of a gateway's sites answers through the gateway."""
 
     name: str
     urls: tuple[str, ...]

@@ -16,11 +16,11 @@ class Running(Protocol):
 
     @property
     def in_force(self) -> Plan:
-        """The plan that nginx uses."""
+        """The plan that the gateway uses."""
 
     @property
     def plans(self) -> Mapping[int, Plan]:
         """By release number: releases that serve, are being checked, or are kept for a rollback."""
 
     def pids(self) -> dict[int, int]:
-        """The first process of each release, and nginx under 0."""
+        """The first process of each release, and the gateway under 0."""

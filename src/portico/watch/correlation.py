@@ -1,4 +1,4 @@
-"""Matches the output of the app and nginx with the request lines."""
+"""Matches the output of the app and the gateway with the request lines."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Answers observers over HTTP: the dashboard's files, its event stream, the metrics. It accepts no commands.
 
-Only GET, one answer a connection: nginx is in front of it, or one browser on loopback. `guards` decide who has
+Only GET, one answer a connection: the gateway is in front of it, or one browser on loopback. `guards` decide who has
 access. Starlette would add a server and its packages to a process that must stay small.
 """
 
@@ -151,7 +151,7 @@ class Endpoint:
 
 
 async def listen_unix(endpoint: Endpoint, path: str, group: str = "") -> asyncio.Server:
-    """A socket for nginx's workers, which have access by group. Raises OSError."""
+    """A socket for the gateway's workers, which have access by group. Raises OSError."""
     listener = private_socket.bind(path)
     if group:
         shutil.chown(path, group=group)

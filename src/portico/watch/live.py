@@ -64,7 +64,7 @@ time.
 """
 _MOST_BYTES_A_SECOND, _ENOUGH_BYTES_A_SECOND = 8 << 20, 2 << 20
 """Beyond this, some 20 000 lines, only a share of the pieces is read, so that it stays constant: splitting all
-lines would cost a good part of what nginx needs for a file.
+lines would cost a good part of what the gateway needs for a file.
 """
 _STATUS_SECONDS, _SELDOM_SECONDS = 2.0, 30.0
 """The age of the processes' status, with and without an observer."""
@@ -105,7 +105,9 @@ class Live:
 
     def hear(self, item: Notice) -> None:
         """Handles a notice: some are marks on the time axis."""
-        if isinstance(item, notices.Stopping):  # nginx waits for open requests, and a stream would never end
+        if isinstance(
+            item, notices.Stopping
+        ):  # The gateway waits for open requests, and a stream would never end
             self._is_over = True
             for follower in self._followers:
                 _put(follower, None)
@@ -161,7 +163,7 @@ class Live:
     async def watch(
         self, ask_status: AskStatus, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
     ) -> Rounds:
-        """Observes until cancelled; meanwhile it serves the endpoints behind nginx."""
+        """Observes until cancelled; meanwhile it serves the endpoints behind the gateway."""
         self._ask_status, self._in_force, self._tell = ask_status, in_force, tell
         self._make_secrets()
         endpoints = list[tuple[asyncio.Server, str]]()
@@ -177,7 +179,7 @@ class Live:
             self._trace(is_over=True)
 
     async def _open_endpoints(self, endpoints: list[tuple[asyncio.Server, str]]) -> None:
-        """Both, whether or not nginx uses them: a reload may turn one on."""
+        """Both, whether or not the gateway uses them: a reload may turn one on."""
         metrics, dashboard = metrics_socket(self._plan.runtime), dashboard_socket(self._plan.runtime)
         group = self._plan.socket_group
         guards = (

@@ -79,7 +79,7 @@ class Metrics:
         self.routes: dict[str, Route] = {}
         self.cache: Counter[str] = Counter()
         self.kept_hits = self.kept_asked = 0
-        """Cache hits, of the requests to routes that the cache has answered for: nginx logs MISS for every other
+        """Cache hits, of the requests to routes that the cache has answered for: the gateway logs MISS for every other
         page, too, even if it cannot be cached.
         """
         self.workers: Counter[str] = Counter()

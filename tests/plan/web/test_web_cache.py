@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from portico.plan.gateway.nginx.app.cache import STATUS, longer
+from portico.plan.gateway.nginx.app.cache_maps import STATUS, longer
 from portico.plan.web.ability import Ability
 from portico.plan.web.app.cache import STATUSES, cache
 from portico.site.facts import AppFacts

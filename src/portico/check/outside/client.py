@@ -116,7 +116,7 @@ class Client:
 def _unreachable(target: Target, why: str) -> UnreachableError:
     hint = "does the site run, and does its port let you in?"
     return UnreachableError(
-        Problem(target.url, f"nobody answers at {target.address} port {target.port}: {why}", hint)
+        Problem(target.url, f"no server answers at {target.address} port {target.port}: {why}", hint)
     )
 
 

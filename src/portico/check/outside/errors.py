@@ -51,7 +51,7 @@ def _told(look: Look, answers: dict[str, Answer]) -> Iterator[Finding]:
             break
     versions = {found[0] for answer in answers.values() if (found := _VERSION.search(answer.text))}
     if versions:
-        what = f"error pages tell what runs here: {', '.join(sorted(versions))}"
+        what = f"error pages show what runs here: {', '.join(sorted(versions))}"
         yield look.warning(
             "errors", what, "nginx: server_tokens off, and error pages of your own", "url-versions"
         )
@@ -72,11 +72,11 @@ def _headers(look: Look, answers: dict[str, Answer]) -> Iterator[Finding]:
 def _stopped(look: Look, answers: dict[str, Answer]) -> Iterator[Finding]:
     huge = answers["a body of 10 GiB"]
     if huge.silent or 0 < huge.status < 400:
-        what = "a body of 10 GiB is welcome: a few clients can fill the disk or the memory"
+        what = "a body of 10 GiB is accepted: a few clients can fill the disk or the memory"
         yield look.warning("uploads", what, _BODIES, "url-body", 'max_upload = "16MiB"')
     broken = [name for name, answer in answers.items() if answer.status in (500, 502)]
     if broken:
-        what = f"{', '.join(broken)}: answered with 500 or 502, an error of the server's own"
+        what = f"{', '.join(broken)}: answered with 500 or 502, as if the server had failed"
         yield look.warning(
             "errors", what, "see the app's log: it should answer 400, 404 or 405", "url-errors"
         )

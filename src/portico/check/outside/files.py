@@ -106,7 +106,7 @@ def _aside(look: Look) -> Iterator[Finding]:
             for name in _BESIDE:
                 sign = _SETTINGS if name == ".env" else _CODE
                 if _is(look.client.get(f"{folder}{aside}{name}"), sign):
-                    what = "anybody can read the files beside the folder, source and secrets among them"
+                    what = "anybody can read the files beside the folder, with source and secrets"
                     yield look.fault(f"{folder}{aside}{name}", what, _ALIAS, "url-traversal", _STATIC)
                     return
 

@@ -35,7 +35,7 @@ _CONNECTIONS = (
 def framing_findings(look: Look) -> Iterator[Finding]:
     if _probe(look, "", "Content-Length: 1", b"X").silent:
         yield look.ok(
-            "it does not answer a small POST in time, so the framing of bodies was not looked at",
+            "it does not answer a small POST in time, so the framing of bodies was not tested",
             "url-framing",
         )
         return
@@ -58,7 +58,7 @@ def _smuggled(look: Look) -> Iterator[Finding]:
 
 
 def _finding(look: Look, what: str) -> Finding:
-    harm = f"{what}: one request can hide in another, and is answered in somebody else's name"
+    harm = f"{what}: one request can hide in another, and is answered as if another client had sent it"
     return look.fault("Transfer-Encoding", harm, _CONNECTIONS, "url-smuggling")
 
 

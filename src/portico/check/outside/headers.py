@@ -50,7 +50,7 @@ def _versions(look: Look) -> Iterator[Finding]:
     if told:
         hint = "nginx: server_tokens off, proxy_hide_header X-Powered-By"
         yield look.warning(
-            "headers", f"strangers are told what runs here: {'; '.join(told)}", hint, "url-versions", _STRICT
+            "headers", f"the answers show what runs here: {'; '.join(told)}", hint, "url-versions", _STRICT
         )
 
 

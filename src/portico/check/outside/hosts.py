@@ -37,13 +37,13 @@ def _unknown(look: Look) -> Iterator[Finding]:
     name, option = f"{look.client.mark}.example", _option(look)
     for path in look.paths():
         if where := name_in(look.client.get(path, host=name), name):
-            what = f"the {where} of {path} name whatever host a client asks for: a mail with a link can lead elsewhere"
+            what = f"the {where} of {path} name any host that a client sends: a link in a mail can lead elsewhere"
             yield look.fault(
                 "Host", what.replace("redirect of", "redirects of"), _DEFAULT, "url-host", option
             )
             return
     if is_same(look.page, look.client.get(host=name)):
-        what = f"the app answers to names that are not its own ({name}): a stranger's domain can show this site as his"
+        what = f"the app answers to names that are not its own ({name}): another domain can show this site as its own"
         yield look.warning("Host", what, _DEFAULT, "url-host", option)
 
 

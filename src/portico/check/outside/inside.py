@@ -1,4 +1,4 @@
-"""Doors that are for those inside: status pages, metrics, consoles, listings; and methods that no site needs."""
+"""What only insiders should reach: status pages, metrics, consoles, listings; and methods that no site needs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _described(look: Look) -> Iterator[Finding]:
         answer = look.client.get(path)
         if answer.status == 200 and sign.search(answer.text):
             where = path.partition("?")[0]
-            what = "anybody can read what the app's interface is: fine where it is meant for everybody"
+            what = "anybody can read the description of the app's API: fine if the API is public"
             yield look.warning(
                 where,
                 what,

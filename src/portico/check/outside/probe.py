@@ -1,4 +1,4 @@
-"""All that is looked at from outside, in its order; about 130 requests, one after the other."""
+"""All probes from outside, in their order; about 130 requests, one after the other."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PROBES: Final[dict[str, Callable[[Look], Iterator[Finding]]]] = {
 
 
 def probed(target: Target, tell: Callable[[str], None]) -> list[Finding]:
-    """Everything, the worst first; `tell` hears what is looked at now. Raises UnreachableError.
+    """Every finding, the worst first; `tell` gets the name of the current probe. Raises UnreachableError.
 
     A plain URL that leads to HTTPS at the same host is looked at there.
     """
@@ -92,14 +92,14 @@ def _answered(look: Look) -> Iterator[Finding]:
 
 def _limited(look: Look, name: str, status: int) -> Finding:
     said = f"answered with {status}" if status else "closed without an answer"
-    what = f"after {look.client.asked} requests the page is {said}: nothing behind {name!r} was looked at"
-    hint = "a limit or a firewall does its work; for a whole look let this address through, and probe again later"
+    what = f"after {look.client.asked} requests the page is {said}: the probes after {name!r} did not run"
+    hint = "a limit or a firewall refused this address; exempt it for a whole test, and probe again later"
     option = "exempt in [limits] with this address; portico limits shows who is refused, and lifts it"
     return look.warning(look.target.authority, what, hint, "url-limited", option)
 
 
 def _gone(look: Look, name: str, error: PorticoError) -> Finding:
-    what = f"while {name} was looked at, the site stopped answering: {error.problems[0].what}"
+    what = f"during the probe of {name} the site stopped answering: {error.problems[0].what}"
     return look.fault(
         look.target.authority, what, "does a limit refuse this address now? try again later", "url-answer"
     )

@@ -19,7 +19,7 @@ def slow_findings(look: Look, seconds: float = SECONDS) -> Iterator[Finding]:
     if took < seconds:
         yield look.ok(f"a head that does not end is closed after {took:.0f} s", "url-slow")
         return
-    what = f"a head that does not end is waited for, {seconds:.0f} s and longer: few clients can hold many connections"
+    what = f"the server waits {seconds:.0f} s or longer for an endless head: a few clients can hold many connections"
     yield look.warning("slow client", what, _HINT, "url-slow")
 
 

@@ -1,4 +1,4 @@
-"""Accepts solutions of puzzles on a socket behind nginx, and issues passes. It does nothing else."""
+"""Accepts solutions of puzzles on a socket behind the gateway, and issues passes. It does nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portico.run.challenge.keys import Keys
 COOKIE = "portico_pass"
 _SECONDS = 5.0
 _MOST_OPEN = 256
-"""Concurrent connections; for further ones nginx sends the browser the challenge again."""
+"""Concurrent connections; for further ones the gateway sends the browser the challenge again."""
 
 Find = Callable[[], tuple[PlannedChallenge, Keys] | None]
 

@@ -43,7 +43,7 @@ class Keys(msgspec.Struct, frozen=True):
         return not 0 <= now - self.current.made < LIFE_SECONDS
 
     def file(self) -> File:
-        """The rows of a map, for nginx to include."""
+        """The rows of a map, for the gateway to include."""
         rows = tuple(Line(f"~^{key.name} {key.secret};") for key in self.all)
         return File(PlannedChallenge.FILE, rows, 0o600, is_secret=True)
 
@@ -78,6 +78,6 @@ def _read(path: Path) -> Keys | None:
 
 
 def _is_sound(key: Key) -> bool:
-    """nginx includes these values: a damaged file must not become directives."""
+    """The gateway includes these values: a damaged file must not become directives."""
     has_name = len(key.name) == 1 and key.name in ascii_lowercase
     return has_name and len(key.secret) == 2 * _SECRET_BYTES and set(key.secret) <= set("0123456789abcdef")

@@ -49,12 +49,12 @@ def passed(keys: Keys, client: str, now: float) -> str:
     until = f"{int(now) + PASS_SECONDS}"
     key = keys.current
     text = b" ".join((until.encode(), network(client), key.secret.encode()))
-    signature = hashlib.md5(text, usedforsecurity=False).digest()  # nginx's secure_link can verify it
+    signature = hashlib.md5(text, usedforsecurity=False).digest()  # The gateway's secure_link can verify it
     return f"{key.name}{until}.{_base64(signature)}"
 
 
 def network(client: str) -> bytes:
-    """The network of a client: an IPv4 address, or an IPv6 /64, as in nginx. Raises ValueError."""
+    """The network of a client: an IPv4 address, or an IPv6 /64, as in the gateway. Raises ValueError."""
     address = ipaddress.ip_address(client)
     if isinstance(address, ipaddress.IPv6Address):
         return address.ipv4_mapped.packed if address.ipv4_mapped else address.packed[:8]

@@ -31,10 +31,10 @@ _BACKLOG = 256
 
 
 class ReadsKeys(Running, Protocol):
-    """Lets nginx load other keys."""
+    """Lets the gateway load other keys."""
 
     def put_challenge(self) -> None:
-        """Let nginx read the keys again. Raises OSError."""
+        """Let the gateway read the keys again. Raises OSError."""
 
 
 class Challenges:
@@ -112,7 +112,7 @@ class Challenges:
             self._say(notices.PassesAsked() if is_on else notices.PassesNotAsked(round(now - self._since)))
 
     async def _listen(self, path: str, group: str) -> asyncio.Server:
-        """Makes it readable for nginx's workers, by group."""
+        """Makes it readable for the gateway's workers, by group."""
         listener = private_socket.bind(path)
         if group:
             shutil.chown(path, group=group)

@@ -30,7 +30,7 @@ _LOOK_SECONDS = 0.05
 _SURE = 3
 """The number of looks in a row without a request in progress: a thread may have been about to accept."""
 _MARGIN = 0.9
-"""The share of nginx's timeout: the first waiting request must still be answered after the pause."""
+"""The share of the gateway's timeout: the first waiting request must still be answered after the pause."""
 
 
 class Pause:

@@ -65,7 +65,7 @@ def _make(wanted: Directory, variable: str) -> None:
     """
     path, hint = Path(wanted.path), f"set {variable} to a directory of your own"
     for parent in reversed(path.parents):
-        if _make_one(parent, 0o711 if os.geteuid() == 0 else 0o700):  # nginx's user must pass
+        if _make_one(parent, 0o711 if os.geteuid() == 0 else 0o700):  # The gateway's user must pass
             continue
         _check_parent(parent, hint)
     for parent in reversed(path.parent.resolve().parents):

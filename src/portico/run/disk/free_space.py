@@ -1,4 +1,4 @@
-"""Reports a full disk of the logs: nginx keeps serving and silently drops its log lines."""
+"""Reports a full disk of the logs: the gateway keeps serving and silently drops its log lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS = 3.0
 LITTLE_BYTES = 1 << 20
-"""nginx writes its log in pieces of up to 64 KiB; several of them must fit until the next look."""
+"""The gateway writes its log in pieces of up to 64 KiB; several of them must fit until the next look."""
 
 
 async def watch(

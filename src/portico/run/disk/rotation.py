@@ -1,6 +1,6 @@
 """Rotates the log files before they fill the disk: access.log becomes access.log.1, and no line is lost.
 
-A file is renamed, then nginx is told to reopen its logs (SIGUSR1). Until then its workers write to the renamed
+A file is renamed, then the gateway is told to reopen its logs (SIGUSR1). Until then its workers write to the renamed
 file; before they switch, they flush their buffers to it. The app's workers check the name at each line.
 """
 
@@ -19,7 +19,7 @@ from portico.ticks import Round, Rounds, tick
 
 LOOK_SECONDS = 5.0
 SOON_SECONDS = 1.0
-"""The interval after a rotation: in an overload nginx writes some 1300 bytes per refused request."""
+"""The interval after a rotation: in an overload the gateway writes some 1300 bytes per refused request."""
 _MOST = 2
 """Files that grow quickly between looks exceed their size, but all together by no more than this."""
 
@@ -64,7 +64,7 @@ def _due(plan: Plan, now: float) -> list[Path]:
 
 
 def _is_missing(plan: Plan) -> bool:
-    """Whether one of nginx's log files was removed: nginx keeps writing to it, and nobody can read it."""
+    """Whether one of the gateway's log files was removed: the gateway keeps writing to it, and nobody can read it."""
     return not all(
         Path(path).exists() for path in (plan.access_log, plan.error_log, plan.guards.waf_log) if path
     )

@@ -21,7 +21,7 @@ def write_files(files: Iterable[File], directory: Path, *, is_ours: bool = True)
         path.parent.mkdir(parents=True, exist_ok=True)
         for folder in {directory, path.parent}:
             if is_ours or folder != directory:
-                folder.chmod(0o755)  # independent of our umask: nginx's workers read the error pages
+                folder.chmod(0o755)  # independent of our umask: the gateway's workers read the error pages
         path.touch(mode=0o600)  # a secret file is private from its first byte
         path.write_text(file.content, "utf-8")
         if file.group and os.geteuid() == 0:

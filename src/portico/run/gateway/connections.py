@@ -2,7 +2,7 @@
 
 A worker that is shutting down stays while it has a connection. nginx limits that time (`worker_shutdown_timeout`),
 but each worker keeps the value it started with, and it cannot be changed later. So Portico closes them from
-outside: it shuts down a copy of the worker's socket (`pidfd_getfd`), and nginx sees a closed connection: it logs
+outside: it shuts down a copy of the worker's socket (`pidfd_getfd`), and the gateway sees a closed connection: it logs
 the request and frees its resources. A killed worker would log nothing.
 """
 

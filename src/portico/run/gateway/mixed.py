@@ -1,4 +1,4 @@
-"""The flag file while two releases answer: nginx does not refuse requests by the routes of only one (`[guard]`)."""
+"""The flag file while two releases answer: the gateway refuses no request by the routes of only one (`[guard]`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from portico.plan.paths import mixed
 
 SETTLE_SECONDS = 10.0
-"""The delay after a switch: by then nginx's workers have read the new release's files, if these differ."""
+"""The delay after a switch: by then the gateway's workers have read the new release's files, if these differ."""
 
 
 class Mixed:

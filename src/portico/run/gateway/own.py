@@ -120,7 +120,7 @@ class OwnGateway:
         self._close_clients(plan)
 
     async def _drain(self, plan: Plan, child: Child, sockets: list[str]) -> None:
-        """nginx must answer connections that the kernel has accepted: closing the socket would reset them."""
+        """The gateway must answer connections that the kernel has accepted: closing the socket would reset them."""
         await self._listening.until_taken()
         self._listening.close()
         child.end(StopMode.DRAIN)
@@ -221,5 +221,5 @@ async def _signal_later(child: Child, number: signal.Signals) -> None:
 
 
 def _hears(child: Child, number: signal.Signals) -> bool:
-    """nginx installs its signal handlers first, and acts on signals once it has workers."""
+    """The gateway installs its signal handlers first, and acts on signals once it has workers."""
     return proc.catches(child.pid, number) and bool(proc.forked_by(child.pid))

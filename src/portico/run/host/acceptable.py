@@ -93,7 +93,7 @@ def _look(known: dict[Address, tuple[Problem, ...]], address: Address, place: Pl
 
 
 def _guilty(parts: Sequence[Fragment], place: Place, problems: tuple[Problem, ...]) -> Fragment:
-    """The site that nginx's error means: the one whose file it names, else the first whose addition causes it."""
+    """The site that the gateway's error means: the one whose file it names, else the first whose addition causes it."""
     words = "\n".join(problem.quote for problem in problems)
     named = [part for part in parts if f"/{hosted_files(part.bindings.name)}/" in words]
     if len(named) == 1:

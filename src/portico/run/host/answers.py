@@ -25,6 +25,11 @@ from portico.run.machine.state import Phase
 from portico.run.sockets import ports
 
 
+def answers(sites: Sites, known: Sequence[Handler]) -> list[Handler]:
+    """The gateway's handlers, made from those of every run."""
+    return Answers(sites).of(known)
+
+
 class Answers:
     def __init__(self, sites: Sites) -> None:
         self._sites = sites

@@ -50,7 +50,7 @@ class HostedSite:
 
 
 def prepare(desired: DesiredSite, gateway: str) -> Fragment:
-    """Make its directories and put its error pages where nginx looks for them; returns its part without an app.
+    """Make its directories and put its error pages where the gateway looks for them; returns its part without an app.
 
     Raises PorticoError for an invalid site, or one that another Portico runs.
     """
@@ -99,7 +99,7 @@ def clear_away(desired: DesiredSite) -> None:
 
 
 def set_booting(desired: DesiredSite, *, on: bool) -> None:
-    """nginx says "starting" while the flag exists, else "down"."""
+    """The gateway says "starting" while the flag exists, else "down"."""
     if desired.plan is None:
         return
     flag = Path(desired.plan.booting)

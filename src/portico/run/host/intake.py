@@ -16,7 +16,7 @@ from portico.values import Address
 
 @dataclass(frozen=True)
 class Taken:
-    """The desired sites; nginx serves a part for each that was not refused."""
+    """The desired sites; the gateway serves a part for each that was not refused."""
 
     hosted_sites: dict[str, HostedSite]
     parts: dict[str, Fragment]

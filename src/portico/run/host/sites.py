@@ -1,6 +1,6 @@
 """The sites of a gateway: one supervisor each, their parts of one nginx, and their requests to it.
 
-`run.supervisor.loop` runs nginx as for any site: the gateway is a site without an app, whose plan consists of
+`run.supervisor.loop` runs the gateway as for any site: the gateway is a site without an app, whose plan consists of
 the other sites' parts. A changed part is a reload of that plan: written, tested, switched.
 """
 
@@ -40,10 +40,19 @@ from portico.values import Address
 
 
 class Sites:
-    """The `host` argument of `run.supervisor.loop`; `look` reads the list of desired sites again."""
+    """The `host` argument of `run.supervisor.loop`.
 
-    def __init__(self, place: Place, look: Callable[[], Sequence[DesiredSite]]) -> None:
-        self.place, self._look = place, look
+    `look` reads the list of desired sites again. `answers` makes the handlers of the control socket from those of
+    every run (`run.host.answers`).
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        look: Callable[[], Sequence[DesiredSite]],
+        answers: Callable[[Sites, Sequence[Handler]], list[Handler]],
+    ) -> None:
+        self.place, self._look, self._answers = place, look, answers
         self.supervisors = Supervisors(self._tell_ready, self._stop_seconds)
         self.parts: dict[str, Fragment] = {}
         self.pending: dict[str, Bindings] = {}
@@ -94,14 +103,12 @@ class Sites:
         broadcast: Broadcast,
         handlers: Sequence[Handler],
     ) -> list[Handler]:
-        from portico.run.host.answers import Answers
-
         self.driver, self._broadcast = driver, broadcast
         for hosted in self.hosted_sites.values():
             if hosted.state.status is Status.REFUSED:
                 self._tell_refused(hosted)
         self.supervisors.join(processes, broadcast)
-        return Answers(self).of(handlers)
+        return self._answers(self, handlers)
 
     def tell(self, event: Event) -> None:
         """A reload by a user: reads the list of sites again."""
@@ -134,11 +141,11 @@ class Sites:
         return self.supervisors.watch()
 
     async def leave(self) -> None:
-        """nginx has exited: the sites finish their requests."""
+        """The gateway has exited: the sites finish their requests."""
         await self.supervisors.leave()
 
     def serves(self, name: str) -> None:
-        """Its supervisor reports that it answers through nginx."""
+        """Its supervisor reports that it answers through the gateway."""
         self.supervisors.serves(name, self.urls(name))
 
     def urls(self, name: str) -> tuple[str, ...]:
@@ -163,7 +170,7 @@ class Sites:
         return taken_in(self._look(), before, self.place, open_already, now, self._only)
 
     def _reconcile(self) -> None:
-        """nginx serves the new list: start new sites, stop removed ones."""
+        """The gateway serves the new list: start new sites, stop removed ones."""
         if self._next is None:
             return
         taken, self._next = self._next, None
@@ -194,7 +201,7 @@ class Sites:
         self._say(notices.SiteRefused(hosted.desired.name, hosted.state.reason))
 
     def _tell_ready(self) -> None:
-        """The gateway is ready when nginx is and every site was tried."""
+        """The host is ready when its gateway is and every site was tried."""
         if self._ready is not None and all(one.state.is_tried for one in self.hosted_sites.values()):
             ready, self._ready = self._ready, None
             self._say(ready)
@@ -202,7 +209,7 @@ class Sites:
     # Changes of a part -----------------------------------------------------------------------------------
 
     async def use(self, name: str, part: Fragment) -> tuple[Problem, ...]:
-        """Let nginx serve this part of the site; returns the problems, and then nothing has changed."""
+        """Let the gateway serve this part of the site; returns the problems, and then nothing has changed."""
         before = self.parts.get(name)
         if part == before or name not in self.hosted_sites:
             return ()

@@ -70,7 +70,7 @@ class Supervisors:
         self._wake.set()
 
     def serves(self, name: str, urls: tuple[str, ...]) -> None:
-        """Its supervisor reports that it answers through nginx."""
+        """Its supervisor reports that it answers through the gateway."""
         hosted = self.hosted_sites.get(name)
         if hosted is None or hosted.child is None or hosted.state.status is not Status.STARTING:
             return
@@ -99,7 +99,7 @@ class Supervisors:
         asyncio.get_running_loop().call_later(self._stop_seconds(), hosted.child.end, StopMode.KILL)
 
     async def leave(self) -> None:
-        """nginx has exited: the sites finish their requests. A signal hurries them."""
+        """The gateway has exited: the sites finish their requests. A signal hurries them."""
         loop, seconds = asyncio.get_running_loop(), self._stop_seconds()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end_all, StopMode.HURRY)

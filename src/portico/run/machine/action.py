@@ -18,25 +18,25 @@ class StopMode(StrEnum):
     HURRY = "hurry"
     """Exit now, cleanly."""
     CLOSE = "close"
-    """Close the clients' connections, so that nginx logs each unfinished request, and exit."""
+    """Close the clients' connections, so that the gateway logs each unfinished request, and exit."""
     KILL = "kill"
     """Kill the whole process group at once."""
 
 
 class SetBooting(Struct, frozen=True):
-    """Set or remove the flag that makes nginx say "starting" instead of "down"."""
+    """Set or remove the flag that makes the gateway say "starting" instead of "down"."""
 
     on: bool
 
 
 class CheckFiles(Struct, frozen=True):
-    """Write the files to a new directory and let nginx test them: FilesAccepted or FilesRefused."""
+    """Write the files to a new directory and let the gateway test them: FilesAccepted or FilesRefused."""
 
     number: int
 
 
 class UseFiles(Struct, frozen=True):
-    """Point nginx's configuration at this release's files."""
+    """Point the gateway's configuration at this release's files."""
 
     number: int
 
@@ -61,7 +61,7 @@ class AskAppServer(Struct, frozen=True):
 
 
 class MakeLive(Struct, frozen=True):
-    """Link this release's socket to the paths nginx connects to, and the canary's socket to `tenths` of them."""
+    """Link this release's socket to the paths the gateway connects to, and the canary's socket to `tenths` of them."""
 
     number: int
     canary: int = 0
@@ -99,17 +99,17 @@ class ReloadGateway(Struct, frozen=True):
 
 
 class EndGateway(Struct, frozen=True):
-    """Stop listening and stop nginx, if it runs."""
+    """Stop listening and stop the gateway, if it runs."""
 
     mode: StopMode
 
 
 class SayGoodbye(Struct, frozen=True):
-    """Tell the sites behind nginx that it will exit: clients of WebSockets get Close 1001 before the cut."""
+    """Tell the sites behind the gateway that it will exit: clients of WebSockets get Close 1001 before the cut."""
 
 
 class AskGateway(Struct, frozen=True):
-    """GatewayWell when the app answers well through nginx; with `is_alone` when nginx itself answers."""
+    """GatewayWell when the app answers well through the gateway; with `is_alone` when the gateway itself answers."""
 
     is_alone: bool = False
 

@@ -15,9 +15,9 @@ from portico.run.machine.words import SERVER, silent_gateway, silent_server, unk
 
 BY_SIGKILL = -9
 LOOPING = 3
-"""After this many crashes in a row nginx no longer says "starting"."""
+"""After this many crashes in a row the gateway no longer says "starting"."""
 STATUS = "status "
-"""The prefix of an answer by nginx; anything else means that there was no answer."""
+"""The prefix of an answer by the gateway; anything else means that there was no answer."""
 
 
 def tick(state: State, _: was.Tick, now: float) -> Step:

@@ -23,7 +23,7 @@ from portico.run.machine.words import (
 STEADY_SECONDS = 10.0
 """A crash after this long does not count as repeated (systemd's StartLimitIntervalSec is the same)."""
 FIRST_PAUSE_SECONDS = 0.05
-"""The delay before the first restart: nginx's orphaned workers need it to close a listening socket of their own
+"""The delay before the first restart: the gateway's orphaned workers need it to close a listening socket of their own
 (`run.sockets.listening`), which would otherwise cost the new master 500 ms (it retries a failed bind every 500 ms).
 """
 SECOND_PAUSE_SECONDS = 0.5

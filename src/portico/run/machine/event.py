@@ -24,7 +24,7 @@ class Begin(Struct, frozen=True):
 
 
 class FilesAccepted(Struct, frozen=True):
-    """nginx accepts this release's files."""
+    """The gateway accepts this release's files."""
 
     number: int
 
@@ -46,7 +46,7 @@ class AppServerExited(Struct, frozen=True):
 
 
 class GatewayExited(Struct, frozen=True):
-    """nginx's master exited; `words` is the end of its standard error."""
+    """The gateway's master exited; `words` is the end of its standard error."""
 
     code: int
     words: str = ""
@@ -71,7 +71,7 @@ class AppServerAnswered(Struct, frozen=True):
 
 
 class GatewayWell(Struct, frozen=True):
-    """The app answered through nginx, on the public address."""
+    """The app answered through the gateway, on the public address."""
 
 
 class GatewayAnswered(Struct, frozen=True):
@@ -98,7 +98,7 @@ class RollbackAsked(Struct, frozen=True):
 
 
 class Planned(Struct, frozen=True):
-    """There is a new plan; `gateway_changed` if its nginx files differ from the active ones.
+    """There is a new plan; `gateway_changed` if its the gateway files differ from the active ones.
 
     `rules_changed`: the access rules differ, too.
     """

@@ -1,4 +1,4 @@
-"""From the start to serving: the server boots while nginx reads its files; the site is ready once nginx passes an
+"""From the start to serving: the server boots while the gateway reads its files; the site is ready once it passes an
 answer.
 """
 
@@ -26,7 +26,7 @@ def begin(state: State, event: was.Begin, now: float) -> Step:
     number = event.number
     process = ProcessState().to(Status.BOOTING, now, state.timeouts.start_seconds)
     state = replace(state, phase=Phase.STARTING, began=now, newest=number, clients_wait=event.clients_wait)
-    # The server boots while nginx reads its files and says "starting": neither waits for the other.
+    # The server boots while the gateway reads its files and says "starting": neither waits for the other.
     return state.having(Release(number, process, state.timeouts)), (
         do.Say(notices.Starting(number)),
         do.SetBooting(on=True),
@@ -86,7 +86,7 @@ def _hold(state: State, _: float) -> Step:
 
 
 def _open(state: State, now: float) -> Step:
-    """Start nginx, if it does not run yet, and ask through it."""
+    """Start the gateway, if it does not run yet, and ask through it."""
     if state.phase is not Phase.STARTING or state.gateway.status is not Status.RESTING:
         return _ask_gateway(state, now)
     state = replace(state, gateway=state.gateway.to(Status.BOOTING, now))
@@ -94,7 +94,7 @@ def _open(state: State, now: float) -> Step:
 
 
 def _ask_gateway(state: State, now: float) -> Step:
-    """Ask through nginx as soon as both sides run."""
+    """Ask through the gateway as soon as both sides run."""
     if state.phase is not Phase.STARTING or not state.live or state.gateway.status is not Status.BOOTING:
         return state, ()
     due = now + state.timeouts.start_seconds
@@ -114,7 +114,7 @@ def gateway_well(state: State, _: was.GatewayWell, now: float) -> Step:
 
 
 def serve(state: State, now: float) -> Step:
-    """nginx serves clients for the first time."""
+    """The gateway serves clients for the first time."""
     state = replace(state, phase=Phase.SERVING, gateway=state.gateway.to(Status.WELL, now))
     return then(state, (do.Say(notices.Ready(now - state.began)),), reload.reload_if_asked, now)
 

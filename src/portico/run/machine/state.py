@@ -50,19 +50,19 @@ _RUNNING = frozenset(
 
 
 class StopStage(StrEnum):
-    """The progress of a stop when nginx takes too long."""
+    """The progress of a stop when the gateway takes too long."""
 
     NONE = "none"
     NOTIFIED = "notified"
-    """The app servers are stopping: WebSockets get Close 1001 while nginx still passes it on."""
+    """The app servers are stopping: WebSockets get Close 1001 while the gateway still passes it on."""
     CLOSED = "closed"
-    """nginx's connections were closed: the next step kills it."""
+    """The gateway's connections were closed: the next step kills it."""
     KILLED = "killed"
     """If it does not exit now, the stop no longer waits."""
 
 
 GOODBYE_SECONDS = 1.0
-"""The time that clients of WebSockets have to answer Close 1001 before nginx closes their connections."""
+"""The time that clients of WebSockets have to answer Close 1001 before the gateway closes their connections."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class ReloadRequest:
 
 @dataclass(frozen=True)
 class ProcessState:
-    """The state of nginx or of one release of the app.
+    """The state of the gateway or of one release of the app.
 
     `due` is when the status times out, `since` when it began, `down_since` when service was lost.
     """
@@ -140,7 +140,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Mending:
-    """The files for nginx could not be installed: tried again when it is due."""
+    """The files for the gateway could not be installed: tried again when it is due."""
 
     since: float
     due: float

@@ -1,4 +1,4 @@
-"""Stopping: nginx first, then the app; a failed start has nothing to finish."""
+"""Stopping: the gateway first, then the app; a failed start has nothing to finish."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from portico.run.machine.state import (
 from portico.run.machine.words import unkillable
 
 LAST_SECONDS = 1.0
-"""The time for an app server if nginx used up the whole stop time: no client waits for its answers."""
+"""The time for an app server if the gateway used up the whole stop time: no client waits for its answers."""
 CLOSE_SECONDS = 2.0
-"""nginx's requests are cut off this long before the end, after `State.goodbye_seconds`."""
+"""The gateway's requests are cut off this long before the end, after `State.goodbye_seconds`."""
 
 
 def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
@@ -34,7 +34,7 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
         return _hurry(state, now)
     if state.phase is not Phase.SERVING:
         return fail(state, event.code, (), now)
-    # nginx first: it stops accepting and finishes its requests; only then the app is no longer needed.
+    # The gateway first: it stops accepting and finishes its requests; only then the app is no longer needed.
     seconds = state.timeouts.stop_seconds
     state = replace(state, phase=Phase.STOPPING, exit=do.Exit(event.code), stop_by=now + seconds)
     state, actions = _end_trial(state, now)
@@ -49,7 +49,7 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
 
 
 def gateway_late(state: State, now: float) -> Step:
-    """nginx has requests that take too long: WebSockets get a Close, then all connections are closed, then it is
+    """The gateway has requests that take too long: WebSockets get a Close, then all connections are closed, then it is
     killed.
     """
     if state.stop_stage is StopStage.NONE:
@@ -94,7 +94,7 @@ def _hurry(state: State, now: float) -> Step:
 
 
 def drained(state: State, _: was.Drained, now: float) -> Step:
-    """Only idle connections are left: nginx need not wait for them."""
+    """Only idle connections are left: the gateway need not wait for them."""
     if state.phase is not Phase.STOPPING or state.gateway.status is not Status.LEAVING:
         return state, ()
     if state.stop_stage is not StopStage.NONE:
@@ -128,7 +128,7 @@ def lost(state: State, event: was.Lost, now: float) -> Step:
 
 
 def end_app_servers(state: State, now: float) -> Step:
-    """nginx has exited: the app servers may stop."""
+    """The gateway has exited: the app servers may stop."""
     return then(*_end_servers(state, now), _finish, now)
 
 
@@ -139,7 +139,7 @@ def _end_servers(state: State, now: float) -> Step:
             state = state.without(release)
             actions.append(do.Forget(release.number))
         elif release.process.status is not Status.LEAVING:
-            # The server does not get the time that nginx used.
+            # The server does not get the time that the gateway used.
             seconds = max(LAST_SECONDS, state.stop_by - now)
             state = state.having(release.to(Status.LEAVING, now, seconds))
             actions.append(do.EndAppServer(release.number, StopMode.DRAIN))

@@ -17,7 +17,7 @@ from portico.run.machine.state import Mending, Phase, ProcessState, State, Statu
 CANNOT_START = 127
 """The exit code a shell reports for a program that it cannot start."""
 AGAIN_SECONDS = 2.0
-"""The delay between attempts to install nginx's files: a full disk may have space again, or a limit is raised."""
+"""The delay between attempts to install the gateway's files: a full disk may have space again, or a limit is raised."""
 SWITCHING = (do.UseFiles, do.MakeLive, do.ReloadGateway)
 """The actions that bring another release in front of clients."""
 
@@ -69,7 +69,7 @@ def mend(state: State, now: float) -> Step:
 
 
 def _unfinished(state: State, event: was.NotDone, now: float) -> Step:
-    """nginx has not got its files: that ends a start; later it is retried until it works, and reported once."""
+    """The gateway has not got its files: that ends a start; later it is retried until it works, and reported once."""
     if state.phase is Phase.STARTING:
         return stop.fail(state, FAILED, (event.problem,), now)
     if state.phase is not Phase.SERVING:

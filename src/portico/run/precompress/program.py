@@ -1,4 +1,4 @@
-"""The child process: reads a job, compresses, puts copies where nginx finds them, reports, and exits.
+"""The child process: reads a job, compresses, puts copies where the gateway finds them, reports, and exits.
 
 python -m portico.run.precompress.program PARENT < job
 """
@@ -93,7 +93,7 @@ def _read(path: Path, at: Stamp) -> bytes | None:
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """Opens a file of the app, which may be a link or a FIFO. Raises OSError.
 
-    nginx's user may read more than the app may: so no part of the path may be a link, as in nginx itself.
+    The gateway's user may read more than the app may: so no part of the path may be a link, as in the gateway itself.
     """
     if not _IS_ANOTHER:
         with open(path, "rb", opener=untrusted.opened) as file:
@@ -124,7 +124,7 @@ def _theirs(path: Path, coding: str, content: bytes) -> bytes:
 
 
 def _publish(folder: Folder, name: str, at: Stamp, copies: dict[str, bytes]) -> None:
-    """Put the copies where nginx looks, with the file's own time, from which Last-Modified and ETag are made."""
+    """Put the copies where the gateway looks, with the file's own time, from which Last-Modified and ETag are made."""
     for coding in ENCODE:
         path = Path(f"{folder.root}/{coding}{folder.url}{name}")
         if coding in copies:
@@ -135,7 +135,7 @@ def _publish(folder: Folder, name: str, at: Stamp, copies: dict[str, bytes]) -> 
 
 
 def _make_parents(path: Path, top: Path) -> None:
-    """Make directories that nginx's user can enter, independent of our umask."""
+    """Make directories that the gateway's user can enter, independent of our umask."""
     if path in (top, path.parent):
         return
     _make_parents(path.parent, top)
@@ -145,7 +145,7 @@ def _make_parents(path: Path, top: Path) -> None:
 
 
 def _become_owner(directory: Path, parent: int) -> None:
-    """Root becomes nginx's user, who owns that directory: a copy must not contain what nginx's user may not read.
+    """Root becomes the gateway's user, who owns that directory: a copy must not contain what that user may not read.
 
     A change of the user clears PR_SET_PDEATHSIG, which ends this process with the supervisor: it is set again.
     """

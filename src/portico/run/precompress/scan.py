@@ -23,7 +23,7 @@ class Scan:
 
 
 def scan(folder: str) -> Scan:
-    """The entries of a folder. As nginx does, it follows no links and skips hidden files; it reads no file."""
+    """The entries of a folder. As the gateway does, it follows no links and skips hidden files; it reads no file."""
     found, seen = Scan(), 0
     with suppress(PermissionError):  # the comparing process may be another user, who has access
         found.folders[folder] = changed_at(folder)
@@ -75,7 +75,7 @@ def _look(found: Scan, folder: str, path: Path) -> None:
 
 
 def _is_text(name: str) -> bool:
-    """A name that is not UTF-8 cannot be written in JSON; nginx still sends such a file, without a copy."""
+    """A name that is not UTF-8 cannot be written in JSON; the gateway still sends such a file, without a copy."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -60,7 +60,7 @@ def key(content: bytes) -> str:
 
 
 def write(path: Path, content: bytes, times: tuple[int, int] | None = None) -> None:
-    """Write a file atomically, readable for nginx, with these times in nanoseconds. Raises OSError."""
+    """Write a file atomically, readable for the gateway, with these times in nanoseconds. Raises OSError."""
     draft = path.with_name(f".{path.name[:100]}.{os.getpid()}.{hash(path.name) & 0xFFFF:x}.tmp")
     try:
         draft.write_bytes(content)

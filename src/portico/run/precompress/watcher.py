@@ -1,6 +1,6 @@
 """The supervisor's part in compressed copies: it starts the child, and removes the copy of a file that changed.
 
-nginx sends a copy without checking its original, so each original is checked here: a stat every two seconds, or
+The gateway sends a copy without checking its original, so each original is checked here: a stat every two seconds, or
 less often, so that it takes at most a hundredth of the time.
 """
 
@@ -56,9 +56,9 @@ class Tree:
     too_large: list[str] = field(default_factory=list)
 
     def forget(self, name: str) -> None:
-        """Remove its copies: nginx sends the file itself."""
+        """Remove its copies: the gateway sends the file itself."""
         root = Path(self.precompressed.root)
-        with suppress(OSError), untrusted.folder(root.parent) as copies:  # nginx's user may write there
+        with suppress(OSError), untrusted.folder(root.parent) as copies:  # The gateway's user may write there
             for coding in CODINGS:
                 with suppress(OSError):
                     untrusted.remove(copies, f"{root.name}/{coding}{self.precompressed.url}{name}")
@@ -138,7 +138,7 @@ class Copies:
                     try:
                         if tree.files.get(name) == was:  # not compressed again since
                             tree.forget(name)
-                    except OSError as error:  # nginx keeps sending that copy: try again
+                    except OSError as error:  # The gateway keeps sending that copy: try again
                         wrong[f"{tree.precompressed.folder}/{name}"] = error
             yield wrong
             took = time.monotonic() - began
@@ -270,7 +270,7 @@ def _stamp(path: str) -> Stamp | None:
 
 
 def _clear(parents: Iterable[Path], keep: Mapping[str, Precompressed] | tuple[()]) -> None:
-    """Remove copies that no plan uses: hide them from nginx at once, delete them a little later."""
+    """Remove copies that no plan uses: hide them from the gateway at once, delete them a little later."""
     kept = {*keep, *(str(parent / _STORE) for parent in parents if _is_of_its_owner(parent / _STORE))}
     gone = []
     for path in (path for parent in parents if parent.is_dir() for path in list(parent.iterdir())):

@@ -2,7 +2,7 @@
 
 Each child leads its own process group: Ctrl-C in the terminal does not reach it, and its orphans (nginx's workers
 after a kill -9 of their master) are found and ended by the group's number. All stay in one session: the kernel
-schedules each session as one group (sched(7), autogroup), and if nginx and the app were in different groups,
+schedules each session as one group (sched(7), autogroup), and if the gateway and the app were in different groups,
 passing a request would cost a tenth more CPU.
 """
 

@@ -13,7 +13,7 @@ def raise_limit() -> None:
     """Raise the soft limit to the hard one.
 
     Login shells and systemd set it to 1024, so a worker with 1000 open event streams could accept no more
-    connections. nginx raises the limit of its workers itself (`worker_rlimit_nofile`).
+    connections. The gateway raises the limit of its workers itself (`worker_rlimit_nofile`).
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST if hard == resource.RLIM_INFINITY else min(hard, _MOST)

@@ -53,7 +53,7 @@ def main(words: list[str]) -> None:
 def _let_work_go_on() -> None:
     """SCHED_BATCH (sched(7)): a program that wakes up waits for the running one, and does not take its core.
 
-    Each request wakes nginx twice and the app once. On busy cores nginx otherwise interrupts the app during
+    Each request wakes the gateway twice and the app once. On busy cores the gateway otherwise interrupts the app during
     nearly every request: a fifth more CPU per request, and no answer comes earlier. Idle cores see no change.
     """
     try:

@@ -54,7 +54,7 @@ def children_of(parents: Collection[int]) -> list[Entry]:
 
 
 def forked_by(parent: int) -> list[Entry]:
-    """The same for one parent whose main thread starts them, as in nginx and Gunicorn; children of other threads
+    """The same for one parent whose main thread starts them, as in the gateway and Gunicorn; children of other threads
     are missed.
     """
     try:

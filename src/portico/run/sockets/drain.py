@@ -23,7 +23,7 @@ QUEUED, ACCEPTED = "02", "03"
 async def until_drained(
     master: int, sockets: Iterable[str], is_busy: Callable[[], bool] = lambda: False
 ) -> None:
-    """Return once nginx has been idle for a while and no request is with the app.
+    """Return once the gateway has been idle for a while and no request is with the app.
 
     nginx waits for idle keep-alive connections as long as `keepalive_min_timeout` says, which protects
     clients during a reload and only delays the end of everything when stopping.
@@ -38,7 +38,7 @@ async def until_drained(
 
 
 def has_asked(master: int, listens: frozenset[int]) -> bool:
-    """Whether nginx has a TCP connection that it opened itself: a request in progress at a server elsewhere."""
+    """Whether the gateway has a TCP connection that it opened itself: a request in progress at a server elsewhere."""
     import psutil
 
     for entry in proc.group_of(master):

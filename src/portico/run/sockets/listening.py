@@ -1,7 +1,7 @@
-"""The sockets for clients: Portico binds and keeps them, and nginx inherits them.
+"""The sockets for clients: Portico binds and keeps them, and the gateway inherits them.
 
 So they outlive each nginx: while a killed master is replaced, clients wait in the kernel's queue and are not
-refused. nginx gets their numbers, and matches them to its own configuration by address.
+refused. The gateway gets their numbers, and matches them to its own configuration by address.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from portico.run.sockets.systemd import Service, Stored
 from portico.values import Address
 
 COMPLETE_SECONDS = 10.0
-"""A reload of nginx takes some 20 ms; one with a thousand certificates takes longer."""
+"""A reload of the gateway takes some 20 ms; one with a thousand certificates takes longer."""
 _POLL_SECONDS = 0.05
 _PIDFD_GETFD = 438
 """The same number on every architecture (Linux 5.6)."""
@@ -36,7 +36,7 @@ class Listening:
         self.is_handed_over = is_handed_over
         """Whether clients may have been waiting since before our start."""
         for address, listener in held.items():
-            listener.setblocking(False)  # nginx makes its own so, and uses inherited ones unchanged
+            listener.setblocking(False)  # The gateway makes its own so, and uses inherited ones unchanged
             closing.accept_again(listener)  # the previous owner may have been killed while it stopped
             service.store(name(address), listener)
 
@@ -44,7 +44,7 @@ class Listening:
     def open(cls, plan: Plan, service: Service) -> tuple[Self, list[Problem]]:
         """Bind the sockets that the service manager did not pass, and report unused ones.
 
-        Raises PorticoError for each address that nginx could not bind.
+        Raises PorticoError for each address that the gateway could not bind.
         """
         held, refused = _fitting(plan.listens, service)
         is_handed_over = bool(held)
@@ -57,7 +57,7 @@ class Listening:
         return cls(held, service, is_handed_over=is_handed_over), refused
 
     def descriptors(self) -> tuple[int, ...]:
-        """The sockets for nginx, under the same numbers."""
+        """The sockets for the gateway, under the same numbers."""
         return tuple(listener.fileno() for listener in self._held.values())
 
     def release(self) -> None:
@@ -73,7 +73,7 @@ class Listening:
             self._service.forget(name(address))
 
     async def complete(self, addresses: Iterable[Address], master: int) -> None:
-        """Take copies of the sockets that nginx bound itself, as for a new address after a reload."""
+        """Take copies of the sockets that the gateway bound itself, as for a new address after a reload."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + COMPLETE_SECONDS
         try:
@@ -85,17 +85,17 @@ class Listening:
                     self._held[address] = listener
                     self._service.store(name(address), listener)
         except OSError:
-            pass  # nginx has exited, or the system forbids it (seccomp, setcap): then only nginx has the socket
+            pass  # The gateway has exited, or the system forbids it (seccomp, setcap): then only it has the socket
 
     async def until_taken(self) -> None:
-        """Refuse new clients, and return once nginx has accepted all connections that the kernel had accepted."""
+        """Refuse new clients, and return once the gateway has accepted all connections that the kernel had accepted."""
         listeners = [*self._held.values()]
         for listener in listeners:
             closing.refuse(listener)
         await closing.until_taken(listeners)
 
     def close(self) -> None:
-        """Refuse new clients from now on, unless nginx or the service manager still has a copy."""
+        """Refuse new clients from now on, unless the gateway or the service manager still has a copy."""
         self.is_closed = True
         if self._service.keeps:
             return  # the next start uses them; until our exit no connection is accepted that might get no answer

@@ -1,4 +1,4 @@
-"""Checks that nginx's addresses are free before anything starts, names the process that has one, and binds them."""
+"""Checks that the gateway's addresses are free before anything starts, names who has one, and binds them."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _TWO_WAYS_PAST_1024 = (
 
 
 def check(addresses: Iterable[Address], program: str) -> None:
-    """Raises PorticoError for each address that nginx could not bind now."""
+    """Raises PorticoError for each address that the gateway could not bind now."""
     for listener in bind(addresses, program).values():
         listener.close()
 
 
 def bind(addresses: Iterable[Address], program: str, backlog: int = 1) -> dict[Address, socket.socket]:
-    """Listening sockets for all of them, made as nginx would make them.
+    """Listening sockets for all of them, made as the gateway would make them.
 
-    An address that only nginx may bind, by a capability of its file (setcap), is left out. Raises PorticoError
-    for each address that nginx could not bind either; then nothing is bound.
+    An address that only the gateway may bind, by a capability of its file (setcap), is left out. Raises PorticoError
+    for each address that the gateway could not bind either; then nothing is bound.
     """
     listeners: dict[Address, socket.socket] = {}
     problems: list[Problem] = []
@@ -71,7 +71,7 @@ def _bound(address: Address, backlog: int) -> socket.socket:
     family = socket.AF_INET6 if address.is_v6 else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # As in nginx: a connection in TIME_WAIT is no reason to refuse.
+        # As in the gateway: a connection in TIME_WAIT is no reason to refuse.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if address.is_v6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -18,7 +18,7 @@ from portico.plan.model import Plan
 from portico.plan.paths import canary_aliases, live_flag, socket_aliases
 
 MODE = 0o660
-"""nginx's workers have access by group; nobody else has."""
+"""The gateway's workers have access by group; nobody else has."""
 
 
 def listen(plan: Plan, number: int) -> socket.socket:
@@ -50,7 +50,7 @@ def restore(plan: Plan, number: int) -> None:
 def make_live(plan: Plan, number: int, canary: int = 0, tenths: int = 0) -> None:
     """Requests go to this release from now on, `tenths` of them to that canary.
 
-    Atomic per path and so per request: nginx resolves one of them at every connect.
+    Atomic per path and so per request: the gateway resolves one of them at every connect.
     """
     of_the_canary = canary_aliases(plan.socket, tenths)
     drafts = {
@@ -73,7 +73,7 @@ def _draft(socket_path: Path, live: str) -> Path:
 
 
 def take_down(plan: Plan) -> None:
-    """Nothing serves: nginx must find no socket, so that clients do not wait in one that nobody reads."""
+    """Nothing serves: the gateway must find no socket, so that clients do not wait in one that nobody reads."""
     Path(live_flag(plan.runtime)).unlink(missing_ok=True)
     unlink(plan)
 
@@ -85,7 +85,7 @@ def unlink(plan: Plan) -> None:
 
 
 def hang_up(listener: socket.socket) -> None:
-    """Close the connections that wait at a socket that no server reads any more: nginx answers them at once."""
+    """Close the connections that wait at a socket that no server reads any more: the gateway answers them at once."""
     listener.setblocking(False)  # also for the server that is started at it later: each sets this itself
     with suppress(BlockingIOError):
         while True:

@@ -136,12 +136,12 @@ class Effects:
         self._prune()
 
     def _prune(self) -> None:
-        """nginx's files stay, also after a failure: people look at the active configuration."""
+        """The gateway's files stay, also after a failure: people look at the active configuration."""
         with suppress(OSError):  # retried the next time
             files.prune(self.in_force.runtime, {*self.plans, self._number_in_force})
 
     async def take_out(self, out: frozenset[str]) -> None:
-        """Send no more requests to these servers of the upstream. Raises PorticoError if nginx rejects that."""
+        """Send no more requests to these servers of the upstream. Raises PorticoError if the gateway rejects that."""
         plan, number = self.in_force, self._number_in_force
         trial = self._loop.create_task(in_background(lambda: self._objections(plan, number, out)))
         self._tests = [*(test for test in self._tests if not test.done()), trial]
@@ -152,12 +152,12 @@ class Effects:
         self.out = out
 
     def _objections(self, plan: Plan, number: int, out: frozenset[str]) -> tuple[Problem, ...]:
-        """nginx's errors about the list of servers without these."""
+        """The gateway's errors about the list of servers without these."""
         with files.servers_trial(plan, number, out) as trial:
             return self.gateway.objections(plan, trial) if trial else ()
 
     def put_challenge(self) -> None:
-        """Let nginx read the keys of passes again. Raises OSError."""
+        """Let the gateway read the keys of passes again. Raises OSError."""
         files.use_keys(self.in_force, self._number_in_force)
         self.gateway.reload(self.in_force)
 
@@ -167,7 +167,7 @@ class Effects:
         return self._materials.get(self._number_in_force)
 
     async def put_material(self, material: Material) -> None:
-        """Use that for HTTPS from now on. Raises PorticoError if nginx rejects it, OSError for the disk."""
+        """Use that for HTTPS from now on. Raises PorticoError if the gateway rejects it, OSError for the disk."""
         plan, number = self.in_force, self._number_in_force
         trial = self._loop.create_task(in_background(lambda: self._against(plan, number, material)))
         self._tests = [*(test for test in self._tests if not test.done()), trial]
@@ -185,7 +185,7 @@ class Effects:
             self.gateway.reload(self.in_force)
 
     def _against(self, plan: Plan, number: int, material: Material) -> tuple[Problem, ...]:
-        """nginx's errors about that certificate."""
+        """The gateway's errors about that certificate."""
         with files.material_trial(plan, number, material) as trial:
             return self.gateway.objections(plan, trial)
 
@@ -215,7 +215,7 @@ class Effects:
     def _watch_queue(self, action: do.WatchQueue) -> None:
         async def watch() -> None:
             plan = self.plans[action.number]
-            if plan.socket != self.in_force.socket:  # nginx's old workers send requests until they exit
+            if plan.socket != self.in_force.socket:  # The gateway's old workers send requests until they exit
                 await asyncio.sleep(SETTLE_SECONDS)
             await drain.until_read(plan.release_socket(action.number))
             self._tell(was.QueueEmpty(action.number))
@@ -291,7 +291,7 @@ class Effects:
         if question := self._questions.pop(number, None):
             question.cancel()
 
-    # nginx ---------------------------------------------------------------------------------------------
+    # The gateway ---------------------------------------------------------------------------------------------
 
     def _end_gateway(self, action: do.EndGateway) -> None:
         sockets = [plan.release_socket(number) for number, plan in self.plans.items()]
@@ -356,11 +356,11 @@ class Effects:
         return task
 
     def gateway_workers(self) -> frozenset[int]:
-        """The pids of nginx's workers, including those that are leaving."""
+        """The pids of the gateway's workers, including those that are leaving."""
         return self.gateway.workers()
 
     def pids(self) -> dict[int, int]:
-        """The first process of each release, and nginx under 0."""
+        """The first process of each release, and the gateway under 0."""
         nginx = {_GATEWAY: self.gateway.pid} if self.gateway.pid else {}
         return nginx | self._servers.pids()
 
@@ -386,4 +386,4 @@ class Effects:
 
 
 _GATEWAY = 0
-"""The key of the question to nginx; the questions to releases have keys from 1."""
+"""The key of the question to the gateway; the questions to releases have keys from 1."""

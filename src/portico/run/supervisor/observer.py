@@ -62,4 +62,4 @@ class HostHooks(Protocol):
         """Runs beside the serving."""
 
     async def leave(self) -> None:
-        """Called once nginx has exited."""
+        """Called once the gateway has exited."""

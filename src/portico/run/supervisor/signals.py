@@ -26,7 +26,7 @@ def listen(
 ) -> None:
     """Active until the running loop ends. `reap` collects our own children; adopted processes are collected here.
 
-    SIGUSR1 calls `reopen`: the log files are opened again, as in nginx.
+    SIGUSR1 calls `reopen`: the log files are opened again, as in the gateway.
     """
     loop, strangers = asyncio.get_running_loop(), _Strangers(reap)
     loop.add_signal_handler(signal.SIGUSR1, reopen)
@@ -35,7 +35,9 @@ def listen(
         loop.add_signal_handler(number, say, notices.Trouble(Problem("", what, instead)))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, tell, was.StopAsked(128 + number))
-    loop.add_signal_handler(signal.SIGQUIT, tell, was.StopAsked(DONE))  # as in nginx, and without a core dump
+    loop.add_signal_handler(
+        signal.SIGQUIT, tell, was.StopAsked(DONE)
+    )  # as in the gateway, and without a core dump
     loop.add_signal_handler(signal.SIGHUP, _hung_up, tell, os.isatty(2))
     loop.add_signal_handler(signal.SIGCHLD, _child_ended, reap, strangers)
 

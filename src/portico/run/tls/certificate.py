@@ -26,7 +26,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from portico.errors import PorticoError, Problem
 
 LEAST_RSA_BITS = 2048
-"""Browsers reject shorter keys, and so does nginx (OpenSSL's security level 1)."""
+"""Browsers reject shorter keys, and so does the gateway (OpenSSL's security level 1)."""
 DAY = 86400.0
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
@@ -35,7 +35,7 @@ _KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", r
 
 @dataclass(frozen=True)
 class Certificate:
-    """`pem` is for nginx: the certificate, its chain, and the key. Times are seconds since 1970."""
+    """`pem` is for the gateway: the certificate, its chain, and the key. Times are seconds since 1970."""
 
     pem: bytes
     names: tuple[str, ...]

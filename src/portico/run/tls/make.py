@@ -22,7 +22,7 @@ LOCAL_DAYS = 30
 
 
 def placeholder(names: Sequence[str]) -> tuple[bytes, bytes]:
-    """A certificate that nobody trusts, and its key: nginx needs one to start."""
+    """A certificate that nobody trusts, and its key: the gateway needs one to start."""
     key, subject = parts.new_key(), parts.name("Portico placeholder")
     made = parts.builder(subject, subject, key.public_key(), PLACEHOLDER_DAYS)
     made = made.add_extension(parts.alternatives(names), critical=False)

@@ -1,4 +1,4 @@
-"""The material that nginx needs for HTTPS: the certificate, and the time for HSTS."""
+"""The material that the gateway needs for HTTPS: the certificate, and the time for HSTS."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def files(tls: Tls) -> Certificate:
 
 
 def makeshift(tls: Tls, problems: tuple[Problem, ...]) -> Material:
-    """The best for a site with unusable files: the files, if nginx can load them, else a placeholder.
+    """The best for a site with unusable files: the files, if the gateway can load them, else a placeholder.
 
     So plain HTTP, the challenge path and clients that do not verify the certificate are served.
     """

@@ -41,7 +41,7 @@ class Ordering:
         self._lock = asyncio.Lock()
 
     def begin(self, tls: Tls, taken_at: float) -> None:
-        """A new plan is active; nginx uses it from `taken_at` (monotonic)."""
+        """A new plan is active; the gateway uses it from `taken_at` (monotonic)."""
         self._memory, self._taken_at = Memory.of(tls), taken_at
 
     @property

@@ -40,13 +40,13 @@ LOOK_EVERY_SECONDS = 3600.0
 LOOK_AGAIN_SECONDS = 60.0
 """The interval after a bad look."""
 TAKEN_SECONDS = 20.0
-"""A reload of nginx takes some 20 ms, with a thousand certificates longer."""
+"""A reload of the gateway takes some 20 ms, with a thousand certificates longer."""
 LEAVING_SECONDS = 2.0
 """How long a worker of the last configuration may still accept a connection after a reload, on a busy machine."""
 
 
 class Renewer:
-    """The certificate of one running site. `is_serving` says whether nginx runs."""
+    """The certificate of one running site. `is_serving` says whether the gateway runs."""
 
     def __init__(
         self, running: Secured, say: Callable[[Notice], None], is_serving: Callable[[], bool]
@@ -83,7 +83,7 @@ class Renewer:
 
     def _begin(self, tls: Tls, served: Material) -> None:
         """Start to use a new plan."""
-        # After a reload nginx answers under the old names for a moment.
+        # After a reload the gateway answers under the old names for a moment.
         self._ordering.begin(tls, time.monotonic() + TAKEN_SECONDS if self._of else 0.0)
         self._of = tls
         self._signature = None  # a change since the files were chosen is noticed, too
@@ -179,7 +179,7 @@ class Renewer:
         await self._replace(tls, fresh, "auto")
 
     async def _replace(self, tls: Tls, fresh: Certificate, origin: str) -> None:
-        """Let nginx serve it, and check the result. Raises PorticoError if nginx rejects it."""
+        """Let the gateway serve it, and check the result. Raises PorticoError if the gateway rejects it."""
         memory = self._ordering.memory(tls)
         made = Material(fresh, origin)
         await self._running.put_material(replace(made, hsts_seconds=material.hsts_of(made, tls, memory)))
@@ -190,7 +190,7 @@ class Renewer:
     async def _look(self, tls: Tls, within: float = LEAVING_SECONDS) -> None:
         """Check every address; the time without a fault determines HSTS.
 
-        A fault counts only after `within` seconds: a worker of nginx that is leaving shows the previous
+        A fault counts only after `within` seconds: a worker of the gateway that is leaving shows the previous
         certificate.
         """
         deadline = time.monotonic() + within

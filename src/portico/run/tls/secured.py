@@ -16,4 +16,4 @@ class Secured(Running, Protocol):
         """The current certificate and HSTS."""
 
     async def put_material(self, material: Material) -> None:
-        """Use that for HTTPS from now on. Raises PorticoError if nginx rejects it, OSError for the disk."""
+        """Use that for HTTPS from now on. Raises PorticoError if the gateway rejects it, OSError for the disk."""

@@ -24,7 +24,7 @@ def make(challenges: str) -> Path:
         here = here / part
         here.mkdir(mode=0o755, exist_ok=True)
         _refuse_foreign(here)
-        here.chmod(0o755)  # nginx's user reads it, whatever our umask is
+        here.chmod(0o755)  # The gateway's user reads it, whatever our umask is
     return here
 
 

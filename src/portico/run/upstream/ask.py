@@ -1,4 +1,4 @@
-"""Checks the health of one upstream server, in the protocol that nginx uses with it."""
+"""Checks the health of one upstream server, in the protocol that the gateway uses with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks the app's health: on a release's private socket as nginx would, and through nginx."""
+"""Checks the app's health: on a release's private socket as the gateway would, and through the gateway."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def in_time(ask: Ask) -> Answer:
 
 
 async def ask_server(path: str, health: Health) -> Answer:
-    """One question on a release's private socket, in nginx's protocol."""
+    """One question on a release's private socket, in the gateway's protocol."""
     if health.is_http:
         name = secrets.token_hex(16)
         return await _ask_http(
@@ -127,10 +127,10 @@ async def ask_gateway(
     *,
     is_alone: bool = False,
 ) -> Answer:
-    """One question through nginx, on the first public address; `proxied` addresses need a PROXY line first. A site
-    without an address is asked at one of its sockets, `routed`.
+    """One question through the gateway, on the first public address; `proxied` addresses need a PROXY line first.
+    A site without an address is asked at one of its sockets, `routed`.
 
-    With `is_alone` nginx itself answers: it refuses TRACE (405) before it selects an upstream.
+    With `is_alone` the gateway itself answers: it refuses TRACE (405) before it selects an upstream.
     """
     if addresses:
         connection = await asyncio.open_connection(addresses[0].near.host, addresses[0].port)

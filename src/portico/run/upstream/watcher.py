@@ -1,7 +1,7 @@
 """Check the servers of the upstream: remove failing ones, restore healthy ones, drain those that a user names.
 
 The decisions are pure: a state and an answer give the next state. They change one file of server lines
-that nginx includes: it is tested, replaced by a rename, and nginx reloads it.
+that the gateway includes: it is tested, replaced by a rename, and the gateway reloads it.
 """
 
 from __future__ import annotations
@@ -133,14 +133,14 @@ class Balanced(Running, Protocol):
     """The servers that get no requests."""
 
     def gateway_workers(self) -> frozenset[int]:
-        """The pids of nginx's workers, including those that are leaving."""
+        """The pids of the gateway's workers, including those that are leaving."""
 
     async def take_out(self, out: frozenset[str]) -> None:
-        """Send no more requests to these servers. Raises PorticoError if nginx rejects that."""
+        """Send no more requests to these servers. Raises PorticoError if the gateway rejects that."""
 
 
 class Upstreams:
-    """The servers of a running site. `is_serving` says whether nginx runs."""
+    """The servers of a running site. `is_serving` says whether the gateway runs."""
 
     def __init__(
         self, running: Balanced, say: Callable[[Notice], None], is_serving: Callable[[], bool]
@@ -172,7 +172,7 @@ class Upstreams:
             yield wrong
 
     async def drain(self, asked: DrainServer) -> AsyncGenerator[DrainStep, None]:
-        """Change it, and report when no worker of nginx uses the old list. Raises PorticoError."""
+        """Change it, and report when no worker of the gateway uses the old list. Raises PorticoError."""
         name, undo = asked.server, asked.undo
         if not self._is_serving():
             what = f"{self._running.in_force.gateway.name} does not serve yet"
@@ -193,9 +193,7 @@ class Upstreams:
         yield DrainStep(name, "in" if undo else "drained")
 
     async def _is_asked(self, old: Collection[int], address: str, began: float) -> bool:
-        """Whether an old worker of nginx may still ask the server; one with a long transfer from another server may
-        not.
-        """
+        """Whether an old worker of the gateway may still ask the server, not one with a transfer from another."""
         if not old or time.monotonic() - began < IDLE_CLIENTS_SECONDS:
             return bool(old)
         return await in_background(lambda: drain.has_connection(old, address))
@@ -245,7 +243,7 @@ class Upstreams:
         self._trouble = problem
 
     async def _answer(self, server: UpstreamServer, upstream: Upstream) -> Answer | None:
-        """None if its name cannot be resolved: nginx may use another name server, so that says nothing about the
+        """None if its name cannot be resolved: the gateway may use another name server, so that says nothing about the
         server.
         """
         try:
@@ -259,7 +257,7 @@ class Upstreams:
             return Answer(words=str(error) or type(error).__name__)
 
     async def _change(self, servers: Servers) -> None:
-        """Activate the change. Raises PorticoError if nginx rejects it; then nothing has changed."""
+        """Activate the change. Raises PorticoError if the gateway rejects it; then nothing has changed."""
         out = without_requests(servers)
         if out != without_requests(self.servers) or out != self._running.out:
             await self._running.take_out(out)

@@ -1,4 +1,4 @@
-"""Bans clients that try paths of scanners: finds them in the log, and makes the files by which nginx refuses them.
+"""Bans clients that try paths of scanners: finds them in the log, and makes the files by which they are refused.
 
 If another user runs the app, the app cannot make such a file; other sites cannot, either. The list is kept in the
 state directory and survives a restart.
@@ -163,7 +163,7 @@ class Bans:
                 )
             directory = Path(planned.directory)
             directory.mkdir(exist_ok=True)
-            directory.chmod(0o755)  # nginx's workers read it; the runtime directory admits no others
+            directory.chmod(0o755)  # The gateway's workers read it; the runtime directory admits no others
             self._written, self._placed = {one.name for one in directory.iterdir()}, -1
             self._list.lift([one for one in self._list.banned if is_spared(one, planned.never)])
         self._planned = planned

@@ -138,7 +138,7 @@ class CrawlerNames:
             directory = Path(plan.guards.claims.directory)
             untrusted.remove_tree(directory)
             directory.mkdir(exist_ok=True)
-            directory.chmod(0o755)  # nginx's workers read it; the runtime directory admits no others
+            directory.chmod(0o755)  # The gateway's workers read it; the runtime directory admits no others
             self._follower = Follower(Path(plan.access_log))
             words = b"|".join(re.escape(name).encode() for name in plan.guards.claims.domains)
             self._names = re.compile(_AGENT + b"(?:" + words + b")", re.IGNORECASE)

@@ -1,8 +1,8 @@
-"""Fair shares of an overloaded app: the flag file that makes nginx count requests per client.
+"""Fair shares of an overloaded app: the flag file that makes the gateway count requests per client.
 
-A worker reports an overload (`link.gunicorn.report`). The flag stays while one reports it, and while nginx refuses
-requests beyond a share: without the refusals the queue would fill again at once. It is removed after half a minute
-in any case, because refusals alone do not prove that others still wait; an overloaded worker reports it again.
+A worker reports an overload (`link.gunicorn.report`). The flag stays while one reports it, and while the gateway
+refuses requests beyond a share: without the refusals the queue would fill again at once. It is removed after half a
+minute in any case, because refusals alone do not prove that others still wait; an overloaded worker reports it again.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _seconds_since_said(runtime: str, now: float) -> float:
 
 
 def _was_refused(log: str, now: float) -> bool:
-    """Whether nginx has recently refused a request beyond a share."""
+    """Whether the gateway has recently refused a request beyond a share."""
     with suppress(OSError), open(log, "rb", opener=untrusted.opened) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
         last = next((line for line in reversed(file.read(_END).splitlines()) if _MARK in line), None)

@@ -1,8 +1,8 @@
 """Detects a proxy that `behind` does not name: every client then has the proxy's address.
 
-It reads the end of the log, where nginx records the headers that Cloudflare and load balancers add. A single client
-can send such headers, so they count only if most of the last requests carry them. Where most carry none, clients reach
-the site themselves, and such a header is no reason to spare who sends it.
+It reads the end of the log, where the gateway records the headers that Cloudflare and load balancers add. A single
+client can send such headers, so they count only if most of the last requests carry them. Where most carry none,
+clients reach the site themselves, and such a header is no reason to spare who sends it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Counts served requests: it counts lines in nginx's log as bytes, without parsing them.
+"""Counts served requests: it counts lines in the gateway's log as bytes, without parsing them.
 
 A gigabyte takes a second. New lines are counted once a minute, so that a question never waits for a day's log;
 a site without visitors costs one look at a file's size.
@@ -113,7 +113,7 @@ def _count(log: BinaryIO, offset: int) -> tuple[Counts, int]:
         log.seek(offset)
         piece = log.read(_PIECE)
         end = piece.rfind(b"\n") + 1
-        if end == 0 and len(piece) == _PIECE:  # no line of nginx is that long
+        if end == 0 and len(piece) == _PIECE:  # no line of the gateway is that long
             offset = behind_hole(log.fileno(), offset + _PIECE)
             continue
         if end == 0:

@@ -10,7 +10,7 @@ _POLICY = "`allow`, `refuse` (403, and Disallow in robots.txt), or a rate such a
 
 
 class Crawlers(Section, frozen=True):
-    """Which crawlers may come, by the name in their User-Agent; see docs/crawlers.md."""
+    """Which crawlers are allowed, by the name in their User-Agent; see docs/crawlers.md."""
 
     shorthand: ClassVar[str] = "training"
 
@@ -20,25 +20,27 @@ class Crawlers(Section, frozen=True):
     ] = "allow"
     training: Annotated[
         str,
-        option(f"Crawlers that collect to train models (GPTBot, CCBot): {_POLICY}.", example="refuse"),
+        option(f"Crawlers that collect data to train models (GPTBot, CCBot): {_POLICY}.", example="refuse"),
     ] = "allow"
     assistants: Annotated[
         str,
         option(
-            f"Crawlers that look something up for a person who asks an assistant (ChatGPT-User): {_POLICY}.",
+            f"Crawlers that fetch a page for a person who asks an assistant (ChatGPT-User): {_POLICY}.",
             example="10/minute",
         ),
     ] = "allow"
     others: Annotated[
         str,
         option(
-            f"Other known crawlers, mostly of those who sell what they find: {_POLICY}.",
+            f"Other known crawlers, mostly of companies that sell what they collect: {_POLICY}.",
             example="refuse",
         ),
     ] = "allow"
     allow: Annotated[
         list[str],
-        option("Names of crawlers that may come, whatever their kind may.", example=["CCBot"]),
+        option(
+            "Names of crawlers that are always allowed, whatever the rule of their kind.", example=["CCBot"]
+        ),
     ] = []
     refuse: Annotated[
         list[str],
@@ -50,8 +52,8 @@ class Crawlers(Section, frozen=True):
     networks: Annotated[
         list[str],
         option(
-            "Where a crawler really comes from: its name, then networks or files of networks, one a line or the JSON "
-            "that Google, Bing and others publish. Who uses the name from elsewhere is refused.",
+            "The true networks of a crawler: its name, then networks or files of networks, one a line or the JSON "
+            "that Google, Bing and others publish. A client that uses the name from elsewhere is refused.",
             example=["Googlebot googlebot.json", "bingbot bingbot.json 157.55.39.0/24"],
             is_read=True,
         ),
@@ -59,18 +61,18 @@ class Crawlers(Section, frozen=True):
     dns: Annotated[
         str,
         option(
-            "Verify the names of crawlers by DNS, beside the requests: Googlebot's addresses have names of "
-            "googlebot.com that lead back to them. Who uses the name without that is refused once it is known. "
-            "`system` asks the name servers of /etc/resolv.conf, an address another one; empty asks none. "
-            "`networks` goes before.",
+            "Verify the names of crawlers by DNS, without delaying requests: Googlebot's addresses have names in "
+            "googlebot.com that resolve back to them. A client that only pretends is refused once that is known. "
+            "`system` uses the name servers of /etc/resolv.conf, an address that server; empty: no verification. "
+            "`networks` takes precedence.",
             example="system",
         ),
     ] = ""
     robots: Annotated[
         bool | None,
         option(
-            "nginx answers /robots.txt, written from this table. Default: where the app is known to have none, once "
-            "this table refuses or limits something.",
+            "The gateway answers /robots.txt, written from this table. Default: on if the app is known to have none "
+            "and this table refuses or limits something.",
             example=True,
         ),
     ] = None

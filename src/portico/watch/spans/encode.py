@@ -1,9 +1,9 @@
 """Converts log lines to spans, in OpenTelemetry's own messages; the attributes are those of its conventions for
 HTTP.
 
-https://opentelemetry.io/docs/specs/semconv/http/http-spans/. Each request has a span of nginx's, from its first
-byte to the last of the answer, and within it one of the upstream: from nginx passing the request on to the end of
-the answer. The log does not have that first moment. It is at once, except with a large body, which nginx reads
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/. Each request has a span of the gateway's, from its first
+byte to the last of the answer, and within it one of the upstream: from the gateway passing the request on to the end of
+the answer. The log does not have that first moment. It is at once, except with a large body, which the gateway reads
 first.
 """
 
@@ -81,12 +81,12 @@ class Encoder:
         start = max(0, end - round(request.seconds * 1000) * _MS)
         if not request.is_by_gateway:
             inner = self._inner(request, start, end)
-            end = max(end, inner.end_time_unix_nano)  # nginx has milliseconds, the worker microseconds
+            end = max(end, inner.end_time_unix_nano)  # The gateway has milliseconds, the worker microseconds
             yield inner
         yield self._outer(request, start, end)
 
     def _outer(self, request: Request, start: int, end: int) -> Span:
-        """nginx's span: the request as its client sees it."""
+        """The gateway's span: the request as its client sees it."""
         parent, came = request.parent, parse(request.traceparent)
         route = self._route(request)
         method = request.method if request.method in _METHODS else "_OTHER"

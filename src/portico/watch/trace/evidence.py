@@ -1,4 +1,4 @@
-"""All that is known about one request: the client's moments, nginx's log line, the worker's record, the
+"""All that is known about one request: the client's moments, the gateway's log line, the worker's record, the
 configuration.
 """
 

@@ -29,7 +29,7 @@ _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
 _MOST_OF_A_WORD = 3800
 """nginx reads no word of a configuration that is longer than 4 096 bytes."""
 _MOST_PIECES = 300
-"""Parts of one path, mostly letters: what is behind them may be anything."""
+"""The most parts of one path that are compared; anything may follow them."""
 _WORDS: dict[type[NoScanner | Known], str] = {NoScanner: "scanned", Known: "unlisted"}
 _SINGLE = (Piece("(?!.*//)"),)
 
@@ -59,7 +59,7 @@ def allow_list_maps(web: Web) -> list[Directive]:
 
 
 def leave(web: Web, guard: NoScanner | Known) -> Directive:
-    """In a location of the app: what sends a refused request away."""
+    """In a location of the app: redirects refused requests internally."""
     why = {
         NoScanner: "a path that scanners try, and that no rule of the app takes",
         Known: "no rule of the app takes this path, or the method there",
@@ -172,7 +172,7 @@ def _scanned(web: Web, known: AllowList) -> Iterator[Directive]:
 
 
 def _passes(web: Web, known: AllowList) -> str:
-    """What is 1, or begins so, where nothing is refused."""
+    """The variable that is 1, or begins with it, while nothing is refused."""
     return variable(web, "asks") * (known.users is not None) + variable(web, "browses") * known.shows_page
 
 
@@ -235,7 +235,7 @@ def _rows(allowed: tuple[Allowed, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def expressions(paths: Iterable[Pieces]) -> list[str]:
-    """As few expressions as can be, none too long for nginx, that together match what any of the patterns does."""
+    """The fewest expressions, none too long for nginx, that together match what any of the patterns matches."""
     root = _Tree()
     for pieces in paths:
         is_whole = len(pieces) <= _MOST_PIECES
@@ -244,7 +244,7 @@ def expressions(paths: Iterable[Pieces]) -> list[str]:
 
 
 class _Tree:
-    """Patterns by what they begin with."""
+    """Patterns as a tree of their prefixes."""
 
     def __init__(self) -> None:
         self._inner: dict[str, _Tree] = {}

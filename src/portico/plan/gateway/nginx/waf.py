@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from portico.errors import Problem
-from portico.place.model import Place
+from portico.place.model import Place, RuleSet
 from portico.plan.gateway.nginx.abilities import MODSECURITY
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log.text import refusing
@@ -218,6 +218,17 @@ def _settings(waf: Waf) -> Iterator[Directive]:
     """
     rules = waf.rules
     assert rules is not None  # else `no_waf`
+    yield from _engine(waf)
+    if rules.unicode:
+        yield _line(
+            waf, f"SecUnicodeMapFile {rules.unicode} 20127", "characters in other encodings are decoded"
+        )
+    yield from _bodies(waf)
+    yield from _core_rules(waf, rules)
+
+
+def _engine(waf: Waf) -> Iterator[Directive]:
+    """What ModSecurity does, and how much of a request it reads."""
     engine, why = (
         ("On", "refuses attacks") if waf.is_blocking else ("DetectionOnly", "reports attacks, no more")
     )
@@ -235,10 +246,10 @@ def _settings(waf: Waf) -> Iterator[Directive]:
     yield _line(
         waf, "SecAuditEngine Off", "nginx's log has every rule that matched; nothing would rotate another"
     )
-    if rules.unicode:
-        yield _line(
-            waf, f"SecUnicodeMapFile {rules.unicode} 20127", "characters in other encodings are decoded"
-        )
+
+
+def _bodies(waf: Waf) -> Iterator[Directive]:
+    """How bodies are read, and the refusal of those that cannot be."""
     yield _body(waf, 200_000, r"^(?:application(?:/soap\+|/)|text/)xml", "XML")
     yield _body(waf, 200_001, r"^application/(?:[a-z0-9.-]+\+)?json", "JSON")
     yield _refusal(
@@ -248,6 +259,10 @@ def _settings(waf: Waf) -> Iterator[Directive]:
     yield _refusal(
         waf, f'&ARGS "@ge {ARGUMENTS}"', 200_007, "Too many values", "those beyond would not be inspected"
     )
+
+
+def _core_rules(waf: Waf, rules: RuleSet) -> Iterator[Directive]:
+    """The Core Rule Set: its setup, the site's exceptions, its rules."""
     yield _line(waf, f"Include {rules.setup}", f"the setup of the Core Rule Set {rules.version}")
     yield _line(
         waf, f"SecAction \"id:{_FIRST_ID},phase:1,nolog,pass,t:none,setvar:'tx.allowed_methods={' '.join(METHODS)}'\"",
