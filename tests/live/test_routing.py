@@ -65,7 +65,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": ("live " + scope["path"]).encode()})
 """
 SHOP = """
-domains = ["shop.example"]
+domains = ["shop.example", "other.example"]
 name = "shop"
 [access."/api/secret"]
 deny = ["127.0.0.0/8"]
@@ -98,6 +98,30 @@ to = "308 https://new.example"
 path = "/gone"
 to = "410 gone.html"
 [[route]]
+path = "/api/"
+header = { X-Version = "2" }
+to = "stripped"
+[[route]]
+path = "/api/"
+header = { X-Version = "2", X-More = "*" }
+to = "http://127.0.0.1:{port}"
+[[route]]
+cookie = { beta = "1" }
+to = "stripped"
+[[route]]
+host = ["other.example"]
+path = "/"
+to = "stripped"
+[[route]]
+path = "/posts"
+method = ["POST"]
+to = "http://127.0.0.1:{port}"
+strip = true
+[[route]]
+path = "/shared"
+share = "50%"
+to = "stripped"
+[[route]]
 path = "/files/"
 to = "./public/"
 """
@@ -126,6 +150,10 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its own name
         pass
 
@@ -142,8 +170,11 @@ class Shop:
         method: str = "GET",
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        client: str = "127.0.0.1",
     ) -> tuple[int, dict[str, Any], http.client.HTTPMessage]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.run.port, timeout=60)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.run.port, timeout=60, source_address=(client, 0)
+        )
         try:
             connection.putrequest(method, path, skip_host=True)
             names = {"Host": HOST} | dict(headers or {})
@@ -287,6 +318,58 @@ def test_caches_are_kept_apart(shop: Shop) -> None:
     for _ in range(2):
         assert shop.ask("/cached")[1]["text"] == "shop"
         assert shop.ask("/s/cached")[1]["text"] == "stripped"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "name"),
+    [
+        ("/api/x", {"X-Version": "2"}, "stripped"),
+        ("/api/x", {"X-Version": "22"}, "api"),
+        ("/api/x", {"X_Version": "2"}, "api"),
+        ("/api/x", {"X-Version": "2", "X-More": "yes"}, "echo"),
+        ("/apis", {"X-Version": "2"}, "shop"),
+        ("/x", {"Cookie": "a=b; beta=1"}, "stripped"),
+        ("/x", {"Cookie": "beta=10"}, "shop"),
+        ("/x", {"Cookie": "beta=0; beta=1"}, "shop"),
+        ("/api/x", {"Cookie": "beta=1"}, "api"),
+        ("/x", {"Host": "other.example"}, "stripped"),
+        ("/", {"Host": "OTHER.example"}, "stripped"),
+        ("/api/x", {"Host": "other.example"}, "api"),
+        ("/posts", {}, "shop"),
+    ],
+)
+def test_of_equal_paths_the_rule_with_more_conditions_decides(
+    shop: Shop, path: str, headers: dict[str, str], name: str
+) -> None:
+    assert shop.app(path, headers) == name
+
+
+def test_a_second_line_of_a_header_does_not_meet_a_condition_for_the_app_to_read_another(shop: Shop) -> None:
+    with socket.create_connection(("127.0.0.1", shop.run.port), 60) as connection:
+        head = "GET /api/x HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\nX-Version: 1\r\nX-Version: 2\r\n\r\n"
+        connection.sendall(head.encode())
+        assert b'"app":"api"' in connection.makefile("rb").read().replace(b" ", b"")
+
+
+def test_a_method_chooses_and_the_body_goes_along(shop: Shop) -> None:
+    status, seen, _ = shop.ask("/posts/one", "POST", b"x" * 100_000)
+    assert (status, seen["app"], seen["path"]) == (200, "echo", "/one")
+
+
+def test_files_and_own_paths_are_sent_on_by_a_condition_too(shop: Shop) -> None:
+    assert shop.app("/files/a.txt", {"Cookie": "beta=1"}) == "stripped"
+    assert shop.ask("/-/health", headers={"Cookie": "beta=1"})[1]["text"] == "ok"
+    assert shop.ask("/-/errors/404.html", headers={"Cookie": "beta=1"})[0] == 404
+
+
+def test_a_client_keeps_its_share(shop: Shop) -> None:
+    def answers(number: int) -> set[str]:
+        client = f"127.0.1.{number}"
+        return {shop.ask(f"/shared/{turn}", client=client)[1]["app"] for turn in range(3)}
+
+    seen = [answers(number) for number in range(1, 61)]
+    assert all(len(one) == 1 for one in seen)
+    assert 10 < sum(one == {"stripped"} for one in seen) < 50
 
 
 def test_redirects_pages_and_folders(shop: Shop) -> None:

@@ -153,8 +153,17 @@ def used(tree: Iterable[Directive]) -> Iterator[str]:
         yield from used(item.block or ())
 
 
-_NAMED = {"map": -1, "geo": -1, "upstream": 0, "log_format": 0, "zone": 0, "set": 0, "auth_request_set": 0}
-_TABLES = ("map", "geo", "types")
+_NAMED = {
+    "map": -1,
+    "split_clients": -1,
+    "geo": -1,
+    "upstream": 0,
+    "log_format": 0,
+    "zone": 0,
+    "set": 0,
+    "auth_request_set": 0,
+}
+_TABLES = ("map", "geo", "types", "split_clients")
 
 
 @pytest.mark.parametrize(

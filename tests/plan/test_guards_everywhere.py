@@ -38,7 +38,6 @@ EXCEPT = {
     r"(=|\^~) /-/errors/.*": {"deny", "password"},  # pages of refusals
     r"= /-/health/app": ALL,  # Portico asks
     r"= (/shop)?/-/challenge(/puzzle)?": ALL,  # no answer of the app's: a browser leaves the solution of a puzzle there
-    r"(=|\^~) /(api|short)/?": {"rate", "in progress"},  # another site, which counts its own requests
     r"\^~ /\.well-known/acme-challenge/": {"deny", "password"},  # certificate authorities ask
 }
 """Locations that lack guards by right."""
@@ -83,7 +82,9 @@ def _walk(one: Directive, where: str) -> Iterator[tuple[str, set[str]]]:
         is_app = any(each.name.endswith("_pass") for each in one.block or ())
         is_file = any(each.name in ("alias", "root") for each in one.block or ())
         if is_app or is_file:
-            wanted = {"deny", "password"} | ({"rate", "in progress"} if is_app else set())
+            # Another site, which sends its own headers, counts its own requests.
+            counts = is_app and not any(each.args[:2] == ("X-Request-ID", "") for each in one.block or ())
+            wanted = {"deny", "password"} | ({"rate", "in progress"} if counts else set())
             yield where, wanted - own
     for each in one.block or ():
         if each.block is not None:

@@ -13,7 +13,7 @@ from portico.site.options.edge import Edge
 from portico.site.options.https import HTTPS_FILES, HTTPS_PORTS_UP
 from portico.site.own.model import OwnText
 from portico.site.proxies import ROUTED
-from portico.site.routing import RouteRule, ToFolder, is_below
+from portico.site.routing import RouteRule, is_below
 from portico.site.upstream_server import Server
 from portico.values import Address, Duration, Size
 
@@ -250,7 +250,7 @@ class Site:
     def goes_elsewhere(self, url: str) -> bool:
         """Whether a rule sends every request of that URL, which is below the mount, somewhere else."""
         path = self.prefix + url.rstrip("/") or "/"
-        return any(is_below(path, one.path) for one in self.rules if not isinstance(one.target, ToFolder))
+        return any(is_below(path, one.path) for one in self.rules if one.is_plain and one.is_elsewhere)
 
     @property
     def left(self) -> list[LeftFolder]:

@@ -15,6 +15,7 @@ _URL = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(:\d{1,5})?(?P<path>/[!#%&-;=?-Z_a-z~@]*)?"
 )
 _PATH = re.compile(r"/(?!/)[!#%&-;=?-Z_a-z~@]*")
+_SHARE = re.compile(r"(\d{1,2}(?:\.\d{1,2})?)%", re.ASCII)
 _SERVER = re.compile(r"(https?|uwsgi)://|unix:")
 _EXPECTED = (
     'expected the name of a site ("api"), a server ("http://10.0.0.2:8000", "unix:/run/api.sock", '
@@ -70,6 +71,24 @@ RouteTarget = ToSite | ToServer | ToFolder | ToRedirect | ToPage
 
 
 @dataclass(frozen=True)
+class Conditions:
+    """What a request must have beside the path; `*` is any value. `share` is a percentage, 0 for all clients."""
+
+    hosts: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    cookies: tuple[tuple[str, str], ...] = ()
+    share: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return (
+            bool(self.hosts) + bool(self.methods) + len(self.headers) + len(self.cookies) + bool(self.share)
+        )
+
+
+@dataclass(frozen=True)
 class RouteRule:
     """`path` is "/" or has no slash at its end: the rule takes it and everything below it. `number` counts the tables
     of the file from 1.
@@ -80,6 +99,17 @@ class RouteRule:
     target: RouteTarget
     strips: bool = False
     cause: str = ""
+    conditions: Conditions = Conditions()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it leads away from the site's own files."""
+        return not isinstance(self.target, ToFolder)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the path alone decides."""
+        return not self.conditions.count
 
     @property
     def word(self) -> str:
@@ -133,7 +163,22 @@ def _answer(status: int, rest: str) -> RouteTarget:
 
 def rule(number: int, said: Route, cause: str = "") -> RouteRule:
     """The rule of one [[route]]. Raises ValueError for a target that is none."""
-    return RouteRule(number, said.path.rstrip("/") or "/", target(said.to), said.strip, cause)
+    conditions = Conditions(
+        hosts=tuple(map(str.lower, said.host)),
+        methods=tuple(dict.fromkeys([*said.method, *(["HEAD"] if "GET" in said.method else [])])),
+        headers=tuple(said.header.items()),
+        cookies=tuple(said.cookie.items()),
+        share=percentage(said.share) if said.share else 0.0,
+    )
+    return RouteRule(number, said.path.rstrip("/") or "/", target(said.to), said.strip, cause, conditions)
+
+
+def percentage(text: str) -> float:
+    """The number of "10%". Raises ValueError."""
+    found = _SHARE.fullmatch(text)
+    if not found or not 0 < (share := float(found[1])) < 100:
+        raise ValueError('expected a percentage between 0 and 100, with two decimals at most, like "10%"')
+    return share
 
 
 def page_name(one: RouteRule) -> str:
@@ -143,8 +188,10 @@ def page_name(one: RouteRule) -> str:
 
 
 def by_rank(rules: tuple[RouteRule, ...]) -> tuple[RouteRule, ...]:
-    """The rules in the order in which they are tried: the longest path first, then the order of the file."""
-    return tuple(sorted(rules, key=lambda one: (-len(one.path), one.number)))
+    """The rules in the order in which they are tried: the longest path first, then more conditions, then the order of
+    the file.
+    """
+    return tuple(sorted(rules, key=lambda one: (-len(one.path), -one.conditions.count, one.number)))
 
 
 def is_below(path: str, rule: str) -> bool:

@@ -34,6 +34,7 @@ from portico.plan.web.own import own_directives
 from portico.plan.web.pages import pages
 from portico.plan.web.processes import processes
 from portico.plan.web.routing.build import routed_mounts, routing
+from portico.plan.web.routing.model import Choice
 from portico.plan.web.space import space
 from portico.plan.web.unwanted.bans import bans, guesses
 from portico.plan.web.unwanted.crawlers import crawlers, robots
@@ -44,8 +45,8 @@ from portico.site.model import Site
 def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: bool = False) -> Web:
     """All decisions about the site on this place, for a gateway with these abilities."""
     files, own = statics(site, place), own_directives(site)
-    guarded = _guarded(site, place, is_waiting=is_waiting)
     routes = routing(site, place, abilities)
+    guarded = _guarded(site, place, routes.choice(), is_waiting=is_waiting)
     guards, known = chains(place, guarded, site.routed), guarded.allow_list
     return Web(
         site=site,
@@ -94,7 +95,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
     )
 
 
-def _guarded(site: Site, place: Place, *, is_waiting: bool) -> Guarded:
+def _guarded(site: Site, place: Place, choice: Choice, *, is_waiting: bool) -> Guarded:
     admitted = access(site, place)
     return Guarded(
         limits=limits(site, place),
@@ -104,4 +105,5 @@ def _guarded(site: Site, place: Place, *, is_waiting: bool) -> Guarded:
         bans=bans(site, place, is_waiting=is_waiting),
         challenge=challenge(site, place),
         crawlers=crawlers(site, place),
+        choice=choice,
     )

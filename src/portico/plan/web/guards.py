@@ -12,10 +12,18 @@ from portico.plan.web.access import Access, Allowed, ByPath, Check, Denied, Take
 from portico.plan.web.allow_list import AllowList
 from portico.plan.web.app.challenge import Challenge, is_costly
 from portico.plan.web.limits import Concurrent, Counted, Fair, Limits, Rate
+from portico.plan.web.routing.model import Choice
 from portico.plan.web.unwanted.bans import Bans
 from portico.plan.web.unwanted.crawlers import Crawlers
 from portico.plan.web.waf import Waf, is_inspected
 from portico.site.model import Routed
+
+
+@dataclass(frozen=True)
+class NotElsewhere:
+    """No rule with conditions sends the request elsewhere: else it goes there, past the guards of that way."""
+
+    choice: Choice
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,8 @@ class Inspection:
 
 
 Guard = (
-    NotBanned
+    NotElsewhere
+    | NotBanned
     | WantedCrawler
     | PlainPath
     | NotDenied
@@ -219,17 +228,21 @@ class Guarded:
     bans: Bans | None
     challenge: Challenge | None
     crawlers: Crawlers | None
+    choice: Choice
+    """The rules of [[route]] with conditions; none in most sites."""
 
 
 def chains(place: Place, guarded: Guarded, routed: Sequence[Routed]) -> Chains:
     """The guards of everything that the site answers."""
     limits, waf, challenge = guarded.limits, guarded.waf, guarded.challenge
     of_client, of_user = _of_client(guarded), _of_user(guarded.access)
+    first: tuple[Guard, ...] = (NotElsewhere(guarded.choice),) if guarded.choice.routes else ()
 
     def chain(item: Routed | None) -> tuple[Guard, ...]:
         counted = limits.of_routes.get(item.pattern, limits.of_site) if item else limits.of_site
         inspects = waf is not None and (item is None or is_inspected(item))
         return (
+            *first,
             *of_client,
             *_of_app(place, guarded.allow_list),
             *([Passed(challenge)] if challenge and item and is_costly(item) else []),
@@ -241,7 +254,9 @@ def chains(place: Place, guarded: Guarded, routed: Sequence[Routed]) -> Chains:
 
     site = chain(None)
     return Chains(
-        site, (*of_client, *of_user), {one.pattern: own for one in routed if (own := chain(one)) != site}
+        site,
+        (*first, *of_client, *of_user),
+        {one.pattern: own for one in routed if (own := chain(one)) != site},
     )
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from portico.site.checks.rule import URL_PATH, Broken, BrokenRule, Rules
+from portico.site.checks.rule import DOMAIN, URL_PATH, Broken, BrokenRule, Rules
 from portico.site.options import Options
 from portico.site.options.route import Route
-from portico.site.routing import ToFolder, ToServer, ToSite, rule
+from portico.site.routing import ToFolder, ToServer, ToSite, percentage, rule
 
 _DOTS = re.compile(r"//|/\.\.?(/|$)")
+_METHOD = re.compile(r"[A-Z]{1,20}")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
+_COOKIE = re.compile(r"[A-Za-z0-9_]{1,60}")
+_VALUE = re.compile(r"[!#%-&(-~](?:[ !#%-&(-~]{0,198}[!#%-&(-~])?")
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _OF_THE_ENTRANCE = ("domains", "canonical")
 """Options of a site with an address of its own. Those of addresses may be flags for all sites, and count for the
@@ -25,9 +29,12 @@ def broken_routes(options: Options) -> Iterator[BrokenRule]:
         broken = list(_broken(said, options))
         yield from (BrokenRule(f"route.{number}.{key}", what, hint) for key, what, hint in broken)
         path = said.path.rstrip("/") or "/"
-        if not broken and (first := seen.setdefault(path, number)) != number:
-            what = f"[[route]] number {first} takes every request of {path} already"
-            yield BrokenRule(f"route.{number}.path", what, "give one of the two another path")
+        same = f"{path} {said.host} {said.method} {said.header} {said.cookie}"
+        if not broken and not said.share and (first := seen.setdefault(same, number)) != number:
+            what = f"[[route]] number {first} takes all these requests of {path} already"
+            yield BrokenRule(
+                f"route.{number}.path", what, "give one of the two another path or other conditions"
+            )
 
 
 def _broken(said: Route, options: Options) -> Iterator[tuple[str, str, str]]:
@@ -35,9 +42,15 @@ def _broken(said: Route, options: Options) -> Iterator[tuple[str, str, str]]:
         yield "path", f'"{said.path}" is not a URL path', "expected a path that begins with /, like /api/"
     elif (said.path + "/").startswith("/-/"):
         yield "path", f'"{said.path}" is taken', "paths under /-/ are Portico's own; choose another one"
-    elif said.path == "/":
+    elif said.path == "/" and not any((said.host, said.method, said.header, said.cookie, said.share)):
         what = "would leave nothing to this site"
         yield "path", what, "give the rule a path; servers that share all requests are those of [upstream]"
+    yield from _of_conditions(said, options)
+    try:
+        percentage(said.share or "1%")
+    except ValueError as error:
+        yield "share", f'"{said.share}" is no share', str(error)
+        return
     try:
         found = rule(0, said)
     except ValueError as error:
@@ -45,6 +58,32 @@ def _broken(said: Route, options: Options) -> Iterator[tuple[str, str, str]]:
         yield "to", what, str(error)
         return
     yield from _of_target(said, found.target, options)
+    if isinstance(found.target, ToFolder) and not found.is_plain:
+        hint = "give the folder a path without conditions, or serve it as a site of its own"
+        yield "to", "a folder is chosen by its path alone", hint
+
+
+def _of_conditions(said: Route, options: Options) -> Iterator[tuple[str, str, str]]:
+    names = {name.lower() for name in options.domains}
+    for host in said.host:
+        if (names and host.lower() not in names) or "*" in host or not DOMAIN.fullmatch(host):
+            yield "host", f'"{host}" is not a name of this site', "name it in domains, too"
+    for method in said.method:
+        if not _METHOD.fullmatch(method):
+            yield "method", f'"{method}" is not a method', "expected methods in capital letters, like POST"
+    for kind, pattern, hint in (
+        ("header", _HEADER, "expected letters, digits and -; a header with _ never arrives"),
+        ("cookie", _COOKIE, "expected letters, digits and _"),
+    ):
+        for name, value in getattr(said, kind).items():
+            if not pattern.fullmatch(name):
+                yield kind, f'"{name}" cannot name a {kind}', hint
+            elif not _VALUE.fullmatch(value):
+                yield (
+                    kind,
+                    f'"{value}" cannot be compared',
+                    'expected printable ASCII without $ and quotes, or "*"',
+                )
 
 
 def _of_target(said: Route, found: object, options: Options) -> Iterator[tuple[str, str, str]]:

@@ -31,6 +31,41 @@ class Route(Section, frozen=True):
             example="api",
         ),
     ] = ""
+    host: Annotated[
+        list[str],
+        option(
+            "The request must ask for one of these names, which are among `domains`.",
+            example=["api.shop.example"],
+        ),
+    ] = []
+    method: Annotated[
+        list[str],
+        option("The request must have one of these methods. GET includes HEAD.", example=["GET"]),
+    ] = []
+    header: Annotated[
+        dict[str, str],
+        option(
+            "Headers that the request must have, all of them, with exactly these values; `*` is any value. Any client "
+            "can send any header.",
+            example={"X-Version": "2"},
+        ),
+    ] = {}
+    cookie: Annotated[
+        dict[str, str],
+        option(
+            "Cookies that the request must have, all of them, with exactly these values; `*` is any value.",
+            example={"beta": "1"},
+        ),
+    ] = {}
+    share: Annotated[
+        str,
+        option(
+            "The share of clients whose requests the rule takes, of those that meet its other conditions: a client's "
+            "address decides, so that it stays where it is.",
+            example="10%",
+            source="https://nginx.org/en/docs/http/ngx_http_split_clients_module.html",
+        ),
+    ] = ""
     strip: Annotated[
         bool,
         option(

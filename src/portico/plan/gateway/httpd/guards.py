@@ -25,6 +25,7 @@ from portico.plan.web.guards import (
     NoScanner,
     NotBanned,
     NotDenied,
+    NotElsewhere,
     Open,
     Passed,
     Password,
@@ -36,6 +37,7 @@ from portico.plan.web.model import Web
 
 _NGINX = 'use nginx (gateway = "nginx"), or leave it out'
 _UNDONE: dict[type[Guard], tuple[str, str]] = {
+    NotElsewhere: ("route", "has no rules"),
     NotBanned: ("guard.ban", "bans no clients"),
     WantedCrawler: ("crawlers", "refuses no crawlers"),
     Passed: ("guard.challenge", "asks nobody for a pass"),
@@ -75,7 +77,8 @@ def _rules(web: Web, guard: Guard) -> list[Directive]:
         case Open(directory):
             return maintenance_rules(directory)
         case (
-            NotBanned() | WantedCrawler() | PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate()
+            NotElsewhere() | NotBanned() | WantedCrawler()
+            | PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate()
             | HeadSize() | NoScanner() | Known() | Passed() | RequestRate() | InProgress() | FairShare() | Inspection()
             | Password() | Asked()
         ):  # fmt: skip

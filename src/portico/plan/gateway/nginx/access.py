@@ -14,6 +14,7 @@ from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages, unreadable
 from portico.plan.gateway.nginx.password import password_pages
+from portico.plan.gateway.nginx.routing.choice import rule_page
 from portico.plan.web.access import Allowed, ByPath, Denied, Taken, Verified
 from portico.plan.web.guards import (
     Asked,
@@ -90,7 +91,7 @@ def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
     """Where refused requests are sent: at server level, and in locations with error pages of their own."""
     pages = password_pages(web) if any(isinstance(guard, Password) for guard in guards) else []
     pages = check_pages(web) if any(isinstance(guard, Asked) for guard in guards) else pages
-    pages = [*ban_page(web, guards), *crawler_page(web, guards), *pages]
+    pages = [*rule_page(web, guards), *ban_page(web, guards), *crawler_page(web, guards), *pages]
     if not any(isinstance(guard, Said) for guard in guards):
         return pages
     return [

@@ -15,6 +15,7 @@ from portico.plan.gateway.nginx.crawlers import unwanted
 from portico.plan.gateway.nginx.limits.counted import counted, waits
 from portico.plan.gateway.nginx.pages import closed, too_long
 from portico.plan.gateway.nginx.password import asks_password
+from portico.plan.gateway.nginx.routing.choice import to_rule
 from portico.plan.web.guards import (
     Asked,
     Certificate,
@@ -29,6 +30,7 @@ from portico.plan.web.guards import (
     NoScanner,
     NotBanned,
     NotDenied,
+    NotElsewhere,
     Open,
     Passed,
     Password,
@@ -39,7 +41,18 @@ from portico.plan.web.guards import (
 from portico.plan.web.limits import Concurrent, Fair, Rate
 from portico.plan.web.model import Web
 
-PASSED = (NotBanned, WantedCrawler, PlainPath, NotDenied, FromNetworks, Methods, Certificate, Open, HeadSize)
+PASSED = (
+    NotElsewhere,
+    NotBanned,
+    WantedCrawler,
+    PlainPath,
+    NotDenied,
+    FromNetworks,
+    Methods,
+    Certificate,
+    Open,
+    HeadSize,
+)
 """The guards that an internally redirected request has passed already."""
 PAGE_PASSED = (*PASSED, NoScanner, Known)
 """The same for a navigation that may be a page of the single-page app: no rule of the app matches those paths."""
@@ -61,7 +74,7 @@ def guarded(
         if isinstance(guard, passed):
             continue
         match guard:
-            case NotBanned() | WantedCrawler() | HeadSize() | Open():
+            case NotElsewhere() | NotBanned() | WantedCrawler() | HeadSize() | Open():
                 first += _first(web, guard)
             case PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate():
                 first += said(web, guard)
@@ -85,9 +98,11 @@ def _known(web: Web, guard: Password | Asked, *, is_alone: bool) -> list[Directi
     return asks_password(web, guard) if isinstance(guard, Password) else asked(web, is_alone=is_alone)
 
 
-def _first(web: Web, guard: NotBanned | WantedCrawler | HeadSize | Open) -> list[Directive]:
+def _first(web: Web, guard: NotElsewhere | NotBanned | WantedCrawler | HeadSize | Open) -> list[Directive]:
     """Guards that need only the request, on any path."""
     match guard:
+        case NotElsewhere(choice):
+            return [to_rule(web, choice)]
         case NotBanned(bans):
             return banned(web, bans)
         case WantedCrawler(crawlers):

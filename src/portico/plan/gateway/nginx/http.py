@@ -34,6 +34,7 @@ from portico.plan.gateway.nginx.log.line import log, log_maps
 from portico.plan.gateway.nginx.own import in_http, settled
 from portico.plan.gateway.nginx.pages import failure_maps, page_maps
 from portico.plan.gateway.nginx.password import password_maps
+from portico.plan.gateway.nginx.routing.choice import choice_maps
 from portico.plan.gateway.nginx.routing.elsewhere import stripped_maps, upstreams
 from portico.plan.gateway.nginx.server import servers
 from portico.plan.gateway.nginx.waf import waf_rules
@@ -141,6 +142,7 @@ def own(web: Web) -> list[Directive]:
         *retry_maps(web),
         *resolver(web),
         upstream(web),
+        *choice_maps(web),
         *stripped_maps(web),
         *upstreams(web),
         *servers(web),

@@ -44,6 +44,7 @@ from portico.plan.web.mount import (
     OneFile,
     Redirect,
 )
+from portico.plan.web.routing.build import route_guards
 
 
 def locations(web: Web) -> list[Directive]:
@@ -161,9 +162,9 @@ def _inspected(web: Web) -> dict[str, list[Directive]]:
         for mount in found
         if isinstance(mount.action, App) and is_inspected(mount.guards)
     } | {
-        inspected_name(web, mount): answer(web, mount.action.route)
-        for mount in web.mounts
-        if isinstance(mount.action, Elsewhere) and is_inspected(mount.guards)
+        inspected_name(web, Mount(Exact(one.rule.path), Elsewhere(one), "")): answer(web, one)
+        for one in web.routing.routes
+        if is_inspected(route_guards(one, web.chains))
     }
 
 

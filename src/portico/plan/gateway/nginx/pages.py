@@ -260,14 +260,15 @@ def gone_elsewhere(web: Web) -> list[Directive]:
 
 
 def not_elsewhere(web: Web) -> list[Directive]:
-    """At server level: the variable of that."""
-    if not web.routing.passed:
-        return []
-    return [
-        directive(
-            "set", variable(web, "ruled"), "", why="a rule that passes requests on sets it", cause="route"
-        )
-    ]
+    """At server level: the variables of rules."""
+    why = "a rule that passes requests on sets it"
+    made = (
+        [directive("set", variable(web, "ruled"), "", why=why, cause="route")] if web.routing.passed else []
+    )
+    if web.routing.conditional:
+        why = "the rule that takes a request, with its conditions"
+        made.append(directive("set", variable(web, "rule"), "", why=why, cause="route"))
+    return made
 
 
 def _of_rule(web: Web) -> list[Directive]:

@@ -64,6 +64,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "gzip", "gzip_comp_level", "gzip_min_length", "gzip_vary", "gzip_proxied", "gzip_types",
     ),
     "http/ngx_http_log_module.html": ("log_format", "access_log"),
+    "http/ngx_http_split_clients_module.html": ("split_clients",),
     "http/ngx_http_map_module.html": ("map", "map_hash_bucket_size", "map_hash_max_size"),
     "http/ngx_http_geo_module.html": ("geo",),
     "http/ngx_http_realip_module.html": ("set_real_ip_from", "real_ip_header", "real_ip_recursive"),

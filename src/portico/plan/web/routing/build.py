@@ -15,7 +15,7 @@ from portico.plan.web.app import upstream as web_upstream
 from portico.plan.web.app.link import link
 from portico.plan.web.app.upstream import upstream
 from portico.plan.web.entry.trust import trust
-from portico.plan.web.guards import Chains, Guard, Known, NoScanner, Passed
+from portico.plan.web.guards import Chains, Guard, Known, NoScanner, NotElsewhere, Passed
 from portico.plan.web.mount import Below, Elsewhere, Exact, Files, Matching, Mount, OneFile, Redirect
 from portico.plan.web.mounts import meeting
 from portico.plan.web.routing.model import Passage, Route, Routing
@@ -70,16 +70,33 @@ def notes(site: Site, routing: Routing) -> Iterator[str]:
 
 def routed_mounts(mounts: Iterable[Mount], routing: Routing, chains: Chains) -> tuple[Mount, ...]:
     """The mounts of the site with those of the rules, which come before everything else at their paths."""
-    made = [mount for one in routing.routes for mount in _mounts(one, chains)]
+    made = [mount for one in routing.plain for mount in _mounts(one, routing, chains)]
     return (*made, *(mount for mount in mounts if not _is_covered(mount, routing)))
 
 
-def _mounts(one: Route, chains: Chains) -> Iterator[Mount]:
+def route_guards(one: Route, chains: Chains) -> tuple[Guard, ...]:
+    """The guards of a rule's way. A site counts its requests itself; who may come to this name is decided here in any
+    case.
+    """
+    is_server = isinstance(one.rule.target, ToServer)
+    not_here = (NotElsewhere, *(_OF_THE_APP if is_server else ()))
+    return tuple(
+        guard for guard in (chains.site if is_server else chains.files) if not isinstance(guard, not_here)
+    )
+
+
+def _mounts(one: Route, routing: Routing, chains: Chains) -> Iterator[Mount]:
     path, cause, word = one.rule.path, one.rule.cause, one.rule.word
-    guards = _guards(one, chains)
+    choice = routing.choice(one)
+    guards: tuple[Guard, ...] = (
+        *([NotElsewhere(choice)] if choice.routes else []),
+        *route_guards(one, chains),
+    )
     if one.prefix:
         why = "the path without its slash; what is stripped ends with one"
-        yield Mount(Exact(path), Redirect(f"{path}/"), why, cause, meeting(Exact(path), chains.files))
+        yield Mount(
+            Exact(path), Redirect(f"{path}/"), why, cause, meeting(Exact(path), guards[: bool(choice.routes)])
+        )
     else:
         yield Mount(
             Exact(path),
@@ -92,19 +109,12 @@ def _mounts(one: Route, chains: Chains) -> Iterator[Mount]:
     yield Mount(Below(f"{path}/"), Elsewhere(one), why, cause, meeting(Below(f"{path}/"), guards))
 
 
-def _guards(one: Route, chains: Chains) -> tuple[Guard, ...]:
-    """A site counts its requests itself; who may come to this name is decided here in any case."""
-    if not isinstance(one.rule.target, ToServer):
-        return chains.files
-    return tuple(guard for guard in chains.site if not isinstance(guard, _OF_THE_APP))
-
-
 def _is_covered(mount: Mount, routing: Routing) -> bool:
     """Whether a rule takes all requests of this mount; the folders of [static] are left out already."""
     if isinstance(mount.match, Matching) or isinstance(mount.action, Files | OneFile):
         return False
     path = mount.match.path.rstrip("/") or "/"
-    return any(is_below(path, one.rule.path) for one in routing.routes)
+    return any(is_below(path, one.rule.path) for one in routing.plain)
 
 
 def _route(site: Site, place: Place, abilities: frozenset[Ability], one: RouteRule) -> Route:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from portico.plan.web.app.link import Link
 from portico.plan.web.app.upstream import Upstream
 from portico.plan.web.entry.trust import Trust
-from portico.site.routing import RouteRule
+from portico.site.routing import RouteRule, is_below
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,47 @@ class Route:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Rules with conditions that a request may meet at some place, in the order in which they are tried. `word`
+    distinguishes the place: empty for everything that is the site's own, else a rule without conditions.
+    """
+
+    routes: tuple[Route, ...]
+    word: str = ""
+
+
+@dataclass(frozen=True)
 class Routing:
     """All rules except those of folders, which are among the static files."""
 
     routes: tuple[Route, ...] = ()
     is_alone: bool = False
     """No other site is on this gateway: a rule that names one finds nobody."""
+
+    @property
+    def plain(self) -> tuple[Route, ...]:
+        """The routes that the path alone decides."""
+        return tuple(one for one in self.routes if one.rule.is_plain)
+
+    @property
+    def conditional(self) -> tuple[Route, ...]:
+        """The routes with conditions."""
+        return tuple(one for one in self.routes if not one.rule.is_plain)
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """Every choice that a request may meet."""
+        found = (self.choice(), *(self.choice(one) for one in self.plain))
+        return tuple(one for one in found if one.routes)
+
+    def choice(self, plain: Route | None = None) -> Choice:
+        """The rules that come before this one without conditions; None is the site's own."""
+        if plain is None:
+            return Choice(self.conditional)
+        path = plain.rule.path
+        return Choice(
+            tuple(one for one in self.conditional if is_below(one.rule.path, path)), f"_{plain.rule.number}"
+        )
 
     @property
     def passed(self) -> tuple[Route, ...]:

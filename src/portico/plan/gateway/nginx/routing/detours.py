@@ -1,24 +1,27 @@
-"""Named locations of rules: a WebSocket to a server, and a request that maintenance lets in."""
+"""Named locations of rules: those with conditions, a WebSocket to a server, a request that maintenance lets in."""
 
 from __future__ import annotations
 
 from portico.plan.gateway.nginx.app.detours import UPGRADED_SECONDS, closed, to_tunnel, upgraded
-from portico.plan.gateway.nginx.app.routes import ruled
 from portico.plan.gateway.nginx.conf import Directive
-from portico.plan.gateway.nginx.routing.elsewhere import answer
+from portico.plan.gateway.nginx.routing.choice import rule_location, word_of
+from portico.plan.gateway.nginx.routing.elsewhere import answer, elsewhere
 from portico.plan.web.model import Web
-from portico.plan.web.mount import Below, Elsewhere
+from portico.plan.web.mount import Elsewhere, Exact, Mount
+from portico.plan.web.routing.build import route_guards
+from portico.site.routing import ToServer
 
 
 def rule_detours(web: Web) -> list[Directive]:
-    """Those of each rule that leads to a server."""
+    """Those of each rule."""
     made = list[Directive]()
-    for mount in web.mounts:
-        if not isinstance(mount.action, Elsewhere) or not isinstance(mount.match, Below):
-            continue
-        one, guards = mount.action.route, mount.guards
-        name = next((name for name, item in ruled(web).items() if item is one), "")
-        if name:
-            made += upgraded(web, name, answer(web, one, silence_seconds=UPGRADED_SECONDS), guards)
-            made += closed(web, name, answer(web, one), guards, [to_tunnel()])
+    for one in web.routing.routes:
+        guards, word = route_guards(one, web.chains), word_of(one)
+        if not one.rule.is_plain:
+            why = f"a rule sends these requests to {one.rule.word}"
+            mount = Mount(Exact(one.rule.path), Elsewhere(one), why, one.rule.cause, guards)
+            made.append(elsewhere(web, mount, [rule_location(web, word)]))
+        if isinstance(one.rule.target, ToServer):
+            made += upgraded(web, word, answer(web, one, silence_seconds=UPGRADED_SECONDS), guards)
+            made += closed(web, word, answer(web, one), guards, [to_tunnel()])
     return made
