@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, get_args, get_origin
 
@@ -19,13 +20,16 @@ from hypothesis import strategies as some
 
 from portico.errors import PorticoError
 from portico.export import systemd
+from portico.place.gateway.nginx import find_nginx
 from portico.plan.build import plan
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.main import tree
 from portico.plan.model import Plan
 from portico.site.facts import StaticFolder
 from portico.site.keys import access_keys, keys, route_keys
-from tests.plan.nginx_words import read
+from tests.plan.nginx_words import Read, read
+from tests.plan.other_words import modsecurity, uwsgi
+from tests.plan.test_accepted import warnings
 from tests.plan.test_golden import FACTS, PLACE
 from tests.plan.values_of_sites import (
     FORMS,
@@ -58,6 +62,10 @@ _UNKNOWN = (
 two ACME servers a site has one. HSTS is a number or a word."""
 
 
+_LOOKED_UP = r"user|proxy_ssl_trusted_certificate"
+"""Directives whose users and files nginx looks for: there are none of those names."""
+
+
 @pytest.mark.parametrize("name", SITES)
 def test_no_value_adds_or_changes_a_directive(name: str) -> None:
     ways = list(leaves(SITES[name]))
@@ -74,9 +82,13 @@ def test_no_value_adds_or_changes_a_directive(name: str) -> None:
 @pytest.mark.parametrize("name", SITES)
 @pytest.mark.parametrize("evil", ['"; evil on; "', "\\"])
 def test_no_value_of_any_option_adds_a_directive(name: str, evil: str) -> None:
-    """All of them at once: these two are taken nearly everywhere."""
+    """All of them at once: these two are taken nearly everywhere. nginx reads the same in them as the test's reader."""
     chosen = dict.fromkeys(leaves(SITES[name]), ("middle", evil))
-    _holds(name, {way: one for way, one in chosen.items() if _is_taken(name, way, one)})
+    made = _holds(name, {way: one for way, one in chosen.items() if _is_taken(name, way, one)})
+    assert made
+    if name != "waf":  # no nginx here has that module
+        most = max(made, key=lambda one: len(one.file("nginx.conf").content))
+        warnings(most, find_nginx("embedded"), _LOOKED_UP)
 
 
 def test_every_option_that_takes_text_is_tried() -> None:
@@ -127,9 +139,10 @@ def test_an_app_s_header_with_a_dollar_is_no_variable(said: dict[str, Any]) -> N
 
 
 @cache
-def _harmless(name: str) -> tuple[frozenset[Kind], list[str]]:
-    found, _, unit = _made(SITES[name])
-    return frozenset(kinds(read(found.file("nginx.conf").content.encode()))), _settings(unit)
+def _harmless(name: str) -> tuple[frozenset[Kind], list[str], frozenset[tuple[str, int]]]:
+    made, _, unit = _made(SITES[name])
+    found = read(made.file("nginx.conf").content.encode())
+    return frozenset(kinds(found)), _settings(unit), _others(made, found)
 
 
 def _made(wanted: Mapping[str, Any]) -> tuple[Plan, list[Any], str]:
@@ -157,8 +170,8 @@ def _is_taken(name: str, way: Way, evil: Evil) -> bool:
     return True
 
 
-def _holds(name: str, chosen: Mapping[Way, Evil]) -> None:
-    """With all of these values, or with those that a plan takes."""
+def _holds(name: str, chosen: Mapping[Way, Evil]) -> list[Plan]:
+    """With all of these values, or with those that a plan takes. Returns the plans."""
     wanted: dict[str, Any] = SITES[name]
     # The names of entries last: the ways to other values go through them.
     for way in sorted(chosen, key=lambda way: (any(isinstance(step, Name) for step in way), -len(way))):
@@ -170,19 +183,24 @@ def _holds(name: str, chosen: Mapping[Way, Evil]) -> None:
             raise
         ways: Sequence[Way] = list(chosen)
         halves = (ways[: len(ways) // 2], ways[len(ways) // 2 :]) if len(ways) > 1 else ()
-        for half in halves:
-            _holds(name, {way: chosen[way] for way in half})
-        return
+        return [made for half in halves for made in _holds(name, {way: chosen[way] for way in half})]
     _same(made, meant, unit, *_harmless(name))
+    return [made]
 
 
 def _same(
-    made: Plan, meant: list[Any], unit: str, known: frozenset[Kind], settings_before: list[str]
+    made: Plan,
+    meant: list[Any],
+    unit: str,
+    known: frozenset[Kind],
+    settings_before: list[str],
+    others: frozenset[tuple[str, int]],
 ) -> None:
     found = read(made.file("nginx.conf").content.encode())
     assert list(found) == meant
     assert not set(kinds(found)) - known
     assert not list(variables(found))
+    assert _others(made, found) <= others
     for file in made.files:
         if file.path.endswith(".py"):
             assert all(isinstance(one, ast.Assign) for one in ast.parse(file.content).body)
@@ -190,6 +208,20 @@ def _same(
         words = [*process.argv, *process.env, *process.env.values()] if process else []
         assert not any("\0" in word for word in words)
     assert _settings(unit) == settings_before
+
+
+def _others(made: Plan, found: Iterable[Read]) -> frozenset[tuple[str, int]]:
+    """uWSGI's options and how often each is there; ModSecurity's directives and how many words each has."""
+    options = [key for file in made.files if file.path == "uwsgi.ini" for key, _ in uwsgi(file.content)]
+    rules = [modsecurity(words) for words in _texts(found)]
+    return frozenset({*Counter(options).items(), *((words[0].decode(), len(words)) for words in rules)})
+
+
+def _texts(found: Iterable[Read]) -> Iterator[bytes]:
+    for one in found:
+        if one.words[0] == b"modsecurity_rules":
+            yield one.words[1]
+        yield from _texts(one.block or ())
 
 
 def _settings(unit: str) -> list[str]:

@@ -12,7 +12,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.appserver.kind import app_server
-from portico.plan.appserver.uwsgi import uwsgi_ini, uwsgi_process
+from portico.plan.appserver.uwsgi import is_writable, uwsgi_ini, uwsgi_process
 from portico.plan.appserver.workers import Capacity
 from portico.plan.files import File, Process
 from portico.site.model import Site
@@ -45,6 +45,9 @@ def impossible(site: Site, place: Place) -> list[Problem]:
     if kind.name not in place.app_servers:
         hint = f"pip install {kind.package}"
         return [Problem(where, f"{kind.title} is not installed", hint)]
+    if kind is UWSGI and not is_writable(site.facts.app):
+        what = f"{site.facts.app!r}: {kind.title}'s file cannot have this name of the app"
+        return [Problem(site.cause("app"), what, "expected module:attribute, like shop:app")]
     if site.options.workers.queue and Feature.QUEUE not in kind.features:
         return [_unbounded(site, kind)]
     return []

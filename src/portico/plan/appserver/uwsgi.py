@@ -4,6 +4,7 @@ alternative.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from portico.app_servers.uwsgi import UWSGI
@@ -15,11 +16,14 @@ from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.files import CONF, File, Line, Process
 from portico.plan.subjects import Ladder
 from portico.plan.web.entry.listeners import backlog
+from portico.plan.web.literal import is_literal
 from portico.site.model import Site
 
 _DOCS = "https://uwsgi-docs.readthedocs.io/en/latest/Options.html#"
 _HEADERS = 64 * 1024 - 1
 """The largest packet that the protocol allows: 16 bits of length."""
+_REPLACED = re.compile(r"[$@]\(")
+"""An environment variable, and what a file or a URL contains."""
 
 
 def uwsgi_process(site: Site, place: Place, _capacity: Capacity, _handed: Sequence[str]) -> Process:
@@ -46,6 +50,11 @@ def uwsgi_ini(site: Site, place: Place, capacity: Capacity) -> File:
     return File(
         "uwsgi.ini", (Line("[uwsgi]", "uWSGI's section"), *map(_line, _settings(site, place, capacity)))
     )
+
+
+def is_writable(text: str) -> bool:
+    """Whether a value can be written: a line ends it, and `$(...)` and `@(...)` are replaced, however it is written."""
+    return is_literal(text.replace("$", "")) and not _REPLACED.search(text) and text == text.strip()
 
 
 def _line(item: Setting) -> Line:

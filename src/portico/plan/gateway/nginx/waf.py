@@ -7,6 +7,7 @@ is shown, the module writes its findings to the error log only, so this location
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from portico.errors import Problem
@@ -35,6 +36,8 @@ _NOWHERE = "/-/inspected"
 """This file never exists: `try_files` falls through."""
 _FIRST_ID = 9_100_000
 """Rule numbers that the Core Rule Set reserves for others."""
+_READABLE = re.compile(r"/[A-Za-z0-9_/.:-]*")
+"""A path of `Include`: ModSecurity takes no other characters, in quotes neither."""
 
 
 def waf_modules(place: Place, *, is_used: bool) -> list[Directive]:
@@ -53,9 +56,16 @@ def no_waf(web: Web) -> list[Problem]:
         what = f"nginx {web.place.gateway.described} has no ModSecurity"
     elif web.waf.rules is None:
         what = "the OWASP Core Rule Set is not installed"
+    elif odd := [path for path in _paths(web.waf.rules) if not _READABLE.fullmatch(path)]:
+        what, hint = f"ModSecurity cannot read the path {odd[0]!r}", "install the rules in another directory"
+        return [Problem(web.waf.cause, what, hint)]
     else:
         return []
     return [Problem(web.waf.cause, what, _remedy(web.place))]
+
+
+def _paths(rules: RuleSet) -> tuple[str, ...]:
+    return (rules.setup, rules.rules, *([rules.unicode] if rules.unicode else []))
 
 
 def _remedy(place: Place) -> str:
