@@ -15,7 +15,7 @@ from portico.check.codes import CODES, HARMS
 from portico.check.outside.client import Answer, Client
 from portico.check.outside.codes import OUTSIDE
 from portico.check.outside.look import Look, own_path
-from portico.check.outside.probe import probed
+from portico.check.outside.probe import _secured, probed
 from portico.check.outside.target import Target, UnreachableError, target_of
 from portico.errors import PorticoError, UsageError
 from tests.live.bad_site import serving
@@ -61,6 +61,25 @@ def test_a_host_without_an_address_is_said() -> None:
 @pytest.mark.parametrize("address", [*NEAR, *FAR])
 def test_whose_site_it_is(address: str) -> None:
     assert Target("http", "a", 80, "/", address).is_near == (address in NEAR)
+
+
+@pytest.mark.parametrize(
+    ("location", "there"),
+    [
+        ("https://shop.invalid/", "https://shop.invalid/"),
+        ("https://SHOP.invalid:8443/a?b", "https://shop.invalid:8443/a?b"),
+        ("https://other.invalid/", ""),
+        ("http://shop.invalid:8080/", ""),
+        ("https://u:p@shop.invalid/", ""),
+        ("https://[::1/", ""),
+    ],
+)
+def test_a_redirect_leads_to_https_at_the_same_address_alone(location: str, there: str) -> None:
+    """DNS is not asked again: it may answer with somebody else's address by now."""
+    client = Client(Target("http", "shop.invalid", 80, "/", "127.0.0.1"))
+    found = _secured(Look(client, Answer(301, (("Location", location),)), is_portico=False))
+    assert (found.url if found else "") == there
+    assert found is None or found.address == "127.0.0.1"
 
 
 @pytest.mark.parametrize(

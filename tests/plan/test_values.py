@@ -62,7 +62,7 @@ _UNKNOWN = (
 two ACME servers a site has one. HSTS is a number or a word."""
 
 
-_LOOKED_UP = r"user|proxy_ssl_trusted_certificate"
+_LOOKED_UP = "user|proxy_ssl_(?:trusted_certificate|verify)"
 """Directives whose users and files nginx looks for: there are none of those names."""
 
 

@@ -17,9 +17,9 @@ from portico.check.outside.inside import method_findings, open_findings
 from portico.check.outside.look import Look, look_at
 from portico.check.outside.slow import slow_findings
 from portico.check.outside.spoofed import spoofed_findings
-from portico.check.outside.target import Target, UnreachableError, target_of
+from portico.check.outside.target import Target, UnreachableError
 from portico.check.outside.transport import http2_findings, transport_findings
-from portico.errors import PorticoError
+from portico.errors import PorticoError, UsageError
 
 _REFUSALS = (0, 403, 429, 503)
 PROBES: Final[dict[str, Callable[[Look], Iterator[Finding]]]] = {
@@ -68,10 +68,8 @@ def _secured(look: Look) -> Target | None:
     location = look.page.header("Location")
     if look.target.is_secure or not location.startswith("https://"):
         return None
-    with suppress(PorticoError):
-        there = target_of(location)
-        if there.host == look.target.host:
-            return there.elsewhere("https", there.port)
+    with suppress(UsageError):
+        return look.target.secured(location)
     return None
 
 

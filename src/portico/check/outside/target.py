@@ -52,6 +52,15 @@ class Target:
             address = address.ipv4_mapped or address
         return address.is_loopback or address.is_private or address.is_link_local
 
+    def secured(self, location: str) -> Target | None:
+        """Where a redirect leads, if that is HTTPS at the same host. Its address stays, whatever DNS says by now: that
+        machine was agreed to. Raises UsageError for what is no URL.
+        """
+        scheme, host, port, path = _parts(location)
+        if (scheme, host) != ("https", self.host):
+            return None
+        return replace(self, scheme=scheme, port=port, path=path)
+
     def elsewhere(self, scheme: str, port: int) -> Target:
         """The same host by another scheme."""
         return replace(self, scheme=scheme, port=port)
