@@ -155,7 +155,8 @@ def test_every_other_command_of_the_readme_does_what_it_says() -> None:
     lines = [line for line in readme_lines() if not line.startswith("portico run")]
     assert {line.split()[1] for line in lines} == set(COMMANDS) - {"run"}
     toml = f'listen = "127.0.0.1:{free_port()}"\n'
-    with served({"app.py": app, "portico.toml": toml}) as run:
+    conf = "server {\n    location / {\n        proxy_pass http://127.0.0.1:8000;\n    }\n}\n"
+    with served({"app.py": app, "portico.toml": toml, "shop.conf": conf}) as run:
         for line in lines:
             if line.startswith("portico dashboard"):  # serves until it is told to stop
                 assert first_line(line, run.directory).startswith("http://127.0.0.1:")

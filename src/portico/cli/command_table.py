@@ -36,6 +36,7 @@ GROUPS: Final = {
     "Understand": {
         "plan": "Show processes, files and reasons, without starting anything.",
         "explain": "Say why a line of nginx's configuration is there.",
+        "adopt": "Make a portico.toml from an nginx configuration that is there.",
         "what-if": "Compare a request before and after a line is changed.",
         "options": "List every option and its default.",
     },

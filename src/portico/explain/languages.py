@@ -8,6 +8,7 @@ from portico.explain.httpd.language import HTTPD
 from portico.explain.language import Language
 from portico.explain.nginx.language import NGINX
 from portico.plan.model import Plan
+from portico.reading import ordinary
 
 LANGUAGES = (NGINX, HTTPD)
 
@@ -29,8 +30,8 @@ def language_in(directory: Path) -> Language:
 def language_of_file(path: Path) -> Language:
     """The language of most lines of a file, or else the first, whose error message helps."""
     try:
-        text = path.read_text("utf-8", "replace")
-    except OSError:
+        text = ordinary(path).decode("utf-8", "replace")
+    except (OSError, ValueError):
         text = ""
     return max(LANGUAGES, key=lambda language: len(language.recognised.findall(text)))
 

@@ -71,6 +71,16 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> tuple[Options, dict[str
     return with_port(options, causes, os.environ)
 
 
+def refusals(text: str) -> dict[str, str]:
+    """What `load` would refuse in that text: the dotted key, and why. The environment has no part in it."""
+    found = list(_from_file(text, FILE))
+    problems = [item for item in found if isinstance(item, Problem)]
+    if problems:
+        return {one.what.partition(": ")[0]: f"{one.what}; {one.hint}".rstrip("; ") for one in problems}
+    options = _build({key.name: value for key, value, _ in _settings(found)})
+    return {rule.key: f"{rule.what}; {rule.hint}".rstrip("; ") for rule in broken_rules(options)}
+
+
 _Set = tuple[Key, Any, str]
 _Found = _Set | Problem
 

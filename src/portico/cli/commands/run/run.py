@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portico.cli import output
+from portico.cli.adopt.first import adopted_first
 from portico.cli.banner import banner
 from portico.cli.commands.look.logs import coloured
 from portico.cli.flags import given, site_flags
@@ -65,8 +66,9 @@ def command(apps: tuple[str, ...], config: str | None, shared: str, **flags: Any
 
     APP is module:attribute, module:factory(), module, a .py file, a directory or a portico.toml; Portico
     finds one when it is left out. Several files or directories, or a directory that holds them, are several
-    sites on one nginx.
+    sites on one nginx. From a hand-written nginx.conf, a portico.toml is made first (portico adopt).
     """
+    apps = adopted_first(apps, config)
     if is_several(apps):
         refuse_config(config)
         from portico.cli.gateway import serve_sites

@@ -84,7 +84,7 @@ def _passwords(work: Work, level: Node, path: str) -> None:
     if basic is None:
         return
     if basic.args == ("off",):
-        work.option(("access", path, "anybody"), True, basic)
+        _opened(work, path, basic)
     elif file is None:
         work.lost(basic, "no file of passwords is named", f'[access."{path}"] users')
     else:
@@ -95,12 +95,29 @@ def _passwords(work: Work, level: Node, path: str) -> None:
         work.seen.add(file)
 
 
+def _opened(work: Work, path: str, node: Node) -> None:
+    """A path without the password, or the question, of the site: `anybody` would lift its other rules, too."""
+    others = [
+        one
+        for one in ("allow", "deny", "auth_basic", "auth_request")
+        if one != node.name and work.view.first(one)
+    ]
+    if others:
+        work.lost(
+            node,
+            f"[access] anybody would lift {', '.join(others)} of the site, too",
+            "the path is as protected as the site",
+        )
+    else:
+        work.option(("access", path, "anybody"), True, node)
+
+
 def _asked(work: Work, level: Node, path: str) -> None:
     node = level.first("auth_request")
     if node is None:
         return
     if node.args == ("off",):
-        work.option(("access", path, "anybody"), True, node)
+        _opened(work, path, node)
         return
     url = _service(work, node)
     if url is not None:

@@ -16,7 +16,7 @@ from portico.explain.nginx.adopt.entry import (
 from portico.explain.nginx.adopt.locations import adopt_location
 from portico.explain.nginx.adopt.main import adopt_main, adopt_main_access
 from portico.explain.nginx.adopt.own import keep_used
-from portico.explain.nginx.adopt.settings import adopt_setting, default_timeout
+from portico.explain.nginx.adopt.settings import adopt_setting, defaults
 from portico.explain.nginx.adopt.view import Redirect, View, closes, is_challenge, redirect, views
 from portico.explain.nginx.adopt.work import Work, shown
 from portico.explain.nginx.families import PASSES
@@ -106,12 +106,12 @@ def _site(group: Sequence[View], redirects: Sequence[tuple[View, Redirect]], nam
     adopt_main_access(work)
     _settings(work)
     for location in view.locations:
-        if location is not view.main:
+        if location not in (view.main, work.main):
             adopt_location(work, location)
     for other, _ in redirects:
         for location in filter(is_challenge, other.locations):
             adopt_location(work, location)
-    default_timeout(work)
+    defaults(work)
     keep_used(work, [one.text for one in work.draft.kept])
     return work.draft
 
@@ -120,8 +120,7 @@ def _settings(work: Work) -> None:
     """The directives of `/`, of its server, and of http: the innermost of a name counts."""
     view = work.view
     taken = set[str]()
-    passed = [one for one in view.locations if work.target and work.target.node in (one.children or ())]
-    whole = [one for one in passed if ("spa",) not in work.draft.options]
+    whole = [work.main] if work.main is not None and work.main is not view.main else []
     for level in (*whole, *([view.main] if view.main else []), view.node, *reversed(view.above)):
         names = set[str]()
         for node in level.children or ():

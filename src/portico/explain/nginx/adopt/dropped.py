@@ -91,7 +91,7 @@ _REASONS: tuple[tuple[tuple[str, ...], Fate, str], ...] = (
      ), _B,
      "Portico asks the name servers of /etc/resolv.conf: [upstream] resolver"),
     ((
-        r"limit_req_(?:zone|status|log_level)", r"limit_conn_(?:zone|status|log_level)", r"limit_zone",
+        r"limit_req_(?:status|log_level)", r"limit_conn_(?:status|log_level)", r"limit_zone",
      ), _B,
      "Portico makes its own, with 429"),
     ((
@@ -99,8 +99,8 @@ _REASONS: tuple[tuple[tuple[str, ...], Fate, str], ...] = (
      ), _B,
      "see limits.dry_run"),
     ((
-        r"map", r"geo", r"split_clients", r"upstream", r"server", r"location", r"include", r"listen",
-        r"server_name", r"index", r"root", r"return", r"http", r"allow", r"deny",
+        r"map", r"limit_(?:req|conn)_zone", r"geo", r"split_clients", r"upstream", r"server", r"location", r"include",
+        r"listen", r"server_name", r"index", r"root", r"return", r"http", r"allow", r"deny",
      ), _B,
      ""),
     ((

@@ -88,13 +88,18 @@ def _routed(work: Work, location: Node) -> None:
             work.built_in(node, "a WebSocket may be silent for an hour, and is never buffered")
         else:
             adopt_setting(work, node, rules)
+    if access.has_rules(location) and path and not path.endswith("/") and rule(location).kind != "=":
+        what = f"its rules are those of {path} and all below it: {path}-x is as open as the site"
+        work.lost(
+            location.first(*access.NAMES) or location, what, f'add [access."{path}-x"] for each such path'
+        )
     if access.has_rules(location) and not access.adopt_access(work, location, path.rstrip("/") or "/"):
         work.lost(location.first(*access.NAMES) or location, "the order of these rules has no place in [access]",
                   f'write [access."{path.rstrip("/")}"] yourself')  # fmt: skip
     if len(work.draft.options) == before:
         work.built_in(location, "WebSockets pass everywhere" if upgrades else "the app answers there anyway")
     elif path and not path.endswith("/") and rule(location).kind != "=":
-        work.improved(
+        work.lost(
             location,
             f"its settings are those of {path} and all below it, not of other paths that begin with it",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portico.explain.adopted import Fate
 from portico.explain.nginx.adopt import access
 from portico.explain.nginx.adopt.locations import first_pass
 from portico.explain.nginx.adopt.passes import Target, target_of
@@ -17,6 +18,12 @@ _SINGLE_PAGE = ("/index.html", "/index.html?$args", "/index.html?$query_string")
 
 def adopt_main(work: Work) -> None:
     """Finds the app of a site. A site without one is refused."""
+    _find(work)
+    if work.draft.refused and not any(one.fate is Fate.LOST for one in work.draft.remarks):
+        work.lost(work.view.main or work.view.node, work.draft.refused, "name the app: --app module:app")
+
+
+def _find(work: Work) -> None:
     found = _own_pass(work) or _behind_files(work) or _below_a_prefix(work)
     if found is None:
         _refuse(work)
@@ -27,6 +34,8 @@ def adopt_main(work: Work) -> None:
         work.draft.refused = target.problem
         work.lost(target.node, target.problem)
         return
+    if ("spa",) not in work.draft.options:
+        work.main = location
     _path(work, location, target)
     adopt_upstream(work, target)
 
@@ -118,7 +127,6 @@ def _path(work: Work, location: Node, target: Target) -> None:
         return
     prefix = pattern.rstrip("/")
     work.option(("mount",), prefix or "/", location)
-    work.seen.discard(location)
     if target.uri in ("/", "//") and prefix:
         work.draft.mount_stripped = prefix
     elif target.uri not in ("", pattern):
@@ -143,5 +151,7 @@ def adopt_main_access(work: Work) -> None:
     for level in (work.view.main, work.view.node, *reversed(work.view.above)):
         if level is not None and access.has_rules(level):
             if not access.adopt_access(work, level, "/"):
-                work.keep(*(one for one in level.children or () if one.name in access.NAMES))
+                for one in level.children or ():
+                    if one.name in access.NAMES:
+                        work.keep(one)
             return

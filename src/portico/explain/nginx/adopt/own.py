@@ -13,6 +13,8 @@ from portico.explain.node import Node
 
 _ALWAYS = ("client_max_body_size", "auth_basic", "auth_basic_user_file", "allow", "deny", "satisfy", "auth_request",
            "limit_req", "limit_conn", "limit_rate", "expires")  # fmt: skip
+_TOGETHER = dict.fromkeys(("allow", "deny"), ("allow", "deny"))
+"""Directives that a block has all from one level: their order counts."""
 _FOR_FILES = ("root", "index", "autoindex", "etag")
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _ZONE = re.compile(r"(?:limit_req\s.*?zone=|limit_conn\s+|(?:proxy|uwsgi|fastcgi)_cache\s+)([\w.-]+)")
@@ -48,9 +50,21 @@ def _with_inherited(work: Work, location: Node) -> Node:
     if not family and not location.first("return", "alias"):
         names += _FOR_FILES
     for name in dict.fromkeys(names):
-        if location.first(name) is None and not name.endswith("_cache_path"):
-            inner += work.view.inherited(name, location)
+        if location.first(*_TOGETHER.get(name, (name,))) is None and not name.endswith("_cache_path"):
+            inner += work.view.inherited(name, location) if name not in _TOGETHER else []
+    if location.first("allow", "deny") is None:
+        inner += _networks(work, location)
     return replace(location, children=tuple(inner))
+
+
+def _networks(work: Work, location: Node) -> list[Node]:
+    """The lines about networks in force around a location, in their order."""
+    view = work.view
+    around = [view.main] if view.main is not None and location in view.main.all("location") else []
+    for level in (*around, view.node, *reversed(view.above)):
+        if found := [one for one in level.children or () if one.name in _TOGETHER]:
+            return found
+    return []
 
 
 def _quiet(location: Node) -> Node:

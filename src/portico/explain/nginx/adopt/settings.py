@@ -31,8 +31,12 @@ def adopt_setting(work: Work, node: Node, rules: Rules) -> None:
         next(found, _other)(work, node, rules)
 
 
-def default_timeout(work: Work) -> None:
-    """nginx's own 60 s, if nothing else is set: Portico's default is shorter."""
+def defaults(work: Work) -> None:
+    """What nginx does where nothing is set: 60 s for an answer, as here; 1 MiB for a body."""
+    if ("max_upload",) not in work.draft.options and work.target is not None:
+        text = "client_max_body_size is 1m by default"
+        why = "bodies of 16 MiB are accepted, or what the app itself sets: max_upload"
+        work.draft.remark(Fate.IMPROVED, work.view.node.place, text, why)
     if ("request_timeout",) not in work.draft.options and work.target is not None:
         work.draft.set(
             ("request_timeout",),

@@ -18,6 +18,8 @@ class Work:
     draft: Draft
     view: View
     target: Target | None = None
+    main: Node | None = None
+    """The location of the app of the whole site."""
     seen: set[Node] = field(default_factory=set)
 
     def option(self, key: Key, value: Value, node: Node, differs: str = "") -> None:

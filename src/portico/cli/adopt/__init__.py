@@ -1,0 +1,1 @@
+"""What `portico adopt` says, and `portico run nginx.conf`."""

@@ -1,0 +1,1 @@
+"""From a hand-written configuration, and what stands beside it, to portico.toml."""
