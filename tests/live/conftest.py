@@ -106,12 +106,20 @@ def _needs_nginx() -> None:
         pytest.fail("Debian's nginx is missing: run the tests with `make test`, which installs it")
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every gateway is asked, but where a test is about what nginx alone does (`of_nginx`)."""
+    if "mirror" in metafunc.fixturenames:
+        others = [] if metafunc.definition.get_closest_marker("of_nginx") else ["apache"]
+        metafunc.parametrize("mirror", ["embedded", "system", *others], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def mirror(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
-    """An app that answers with what it was told, behind each nginx."""
+    """An app that answers with what it was told, behind each gateway."""
     # After /die a request may wait for a worker that imports the app, on a busy machine for longer than 5 s.
     files = {"app.py": MIRROR, "portico.toml": '[routes."/die"]\ntimeout = "60s"\n', **STATICS}
-    with served(files, "--nginx", request.param, "--request-timeout", "5s") as run:
+    gateway = ("--gateway", "apache") if request.param == "apache" else ("--nginx", request.param)
+    with served(files, *gateway, "--request-timeout", "5s") as run:
         (run.directory / "static/out").symlink_to("/etc")
         (run.directory / "static/settings-link.py").symlink_to("../settings.py")
         yield run

@@ -33,6 +33,7 @@ TINY = b"".join(b"a%d:\n" % number for number in range(930))
 """Each takes 7 bytes more in a packet of the uwsgi protocol than it has here."""
 
 
+@pytest.mark.of_nginx
 @pytest.mark.parametrize(
     ("request_head", "status", "title"),
     [
@@ -92,6 +93,7 @@ def test_a_head_that_is_too_large_is_no_full_disk(
     assert b"<center>nginx" not in answer
 
 
+@pytest.mark.of_nginx
 def test_a_head_that_nginx_takes_fits_the_link(mirror: Served) -> None:
     lines = LINES[:55_000].rpartition(b"X-")[0]
     answer = mirror.raw(b"GET / HTTP/1.1\r\n" + HEAD + lines + b"\r\n")
@@ -124,6 +126,7 @@ def test_the_app_s_own_limit_is_nginx_s_limit(mirror: Served) -> None:
     assert mirror.client.post(mirror.url + "/", content=b"x" * (64 * 1024)).json()["length"] == 64 * 1024
 
 
+@pytest.mark.of_nginx
 def test_a_chunked_upload_has_a_length(mirror: Served) -> None:
     answer = mirror.client.post(mirror.url + "/", content=iter([b"a" * 1000, b"b" * 1000]))
     assert answer.json()["length"] == 2000
@@ -132,7 +135,7 @@ def test_a_chunked_upload_has_a_length(mirror: Served) -> None:
 def test_504_comes_in_time_and_names_no_internals(mirror: Served) -> None:
     began = time.monotonic()
     answer = mirror.get("/slow?seconds=9", headers={"Accept": "text/html"})
-    assert answer.status_code == 504
+    assert answer.status_code == (500 if mirror.is_apache else 504)
     assert time.monotonic() - began > 4
     for word in ("nginx", "unix:", "gunicorn", str(mirror.directory), "Traceback"):
         assert word not in answer.text
@@ -170,12 +173,13 @@ def test_a_view_that_fails_is_500_and_its_traceback_is_on_the_terminal(mirror: S
 
 def test_a_worker_that_dies_gives_one_clear_502_and_no_post_runs_twice(mirror: Served) -> None:
     answer = mirror.client.post(mirror.url + "/die", headers={"Accept": "text/html"})
-    assert answer.status_code == 502
-    assert "The app did not answer" in answer.text
+    assert answer.status_code == (500 if mirror.is_apache else 502)
+    assert mirror.is_apache or "The app did not answer" in answer.text
     assert (mirror.directory / "died.txt").read_text().count("POST") == 1
     _until_it_answers(mirror)
 
 
+@pytest.mark.of_nginx
 def test_a_get_whose_worker_died_is_tried_once_more(mirror: Served) -> None:
     before = (
         (mirror.directory / "died.txt").read_text().count("GET")
@@ -225,7 +229,7 @@ def test_too_many_requests_are_429_with_retry_after() -> None:
 
 
 def test_one_line_a_request_and_one_id_for_all(mirror: Served) -> None:
-    agent = 'evil" agent\\ \x7f {"a":1}'
+    agent = 'evil" agent\\ {"a":1}' + ("" if mirror.is_apache else "\x7f")  # httpd answers 400 to the last
     answer = mirror.get("/logged?q=1", headers={"User-Agent": agent, "X-Request-ID": "spoofed"})
     line = mirror.line(answer)
     assert line["agent"] == agent
@@ -242,7 +246,7 @@ def test_one_line_a_request_and_one_id_for_all(mirror: Served) -> None:
         "HTTP/1.1",
     )
     assert line["bytes_out"] > 0
-    assert float(line["response_seconds"]) >= 0
+    assert mirror.is_apache or float(line["response_seconds"]) >= 0
     assert json.loads(json.dumps(line)) == line
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 import psutil
 
+from portico.log.request import as_json
 from portico.ticks import Rounds
 from tests.support.until import PATIENCE_SECONDS, until
 
@@ -113,6 +114,11 @@ class Served:
     client: httpx.Client = field(default_factory=lambda: httpx.Client(verify=PLAIN, timeout=60))
 
     @property
+    def is_apache(self) -> bool:
+        """Whether Apache httpd is the gateway, which answers some failures with another status."""
+        return "apache" in self.process.args  # type: ignore[operator]
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -176,7 +182,7 @@ class Served:
     def requests(self) -> list[dict[str, Any]]:
         """The log lines so far; the last ones may still be in a buffer of nginx's."""
         whole = (self.state / "access.log").read_text().rpartition("\n")[0]
-        return [json.loads(line) for line in whole.splitlines()]
+        return [json.loads(as_json(line)) for line in whole.splitlines()]
 
     def line(self, answer: httpx.Response) -> dict[str, Any]:
         """The log line of that answer, waited for."""

@@ -1,12 +1,13 @@
 """A line of the access log, parsed. The only place that knows its fields and what follows from them.
 
-`plan/gateway/nginx/log/line` writes the line. A line is readable if it is a JSON object with a `status`; every
-other field may be missing (the line of a file has fewer, and so had older versions), and unknown fields are
-skipped. Invalid UTF-8, which the gateway does not write, is replaced.
+`plan/gateway/nginx/log/line` and `plan/gateway/httpd/log` write it. A line is readable if it is a JSON object with a
+`status`; every other field may be missing (the line of a file has fewer, and so had older versions), and unknown fields
+are skipped. Invalid UTF-8, which nginx does not write, is replaced.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, Final, NamedTuple, Self
@@ -90,7 +91,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         try:
             return _decode(line)  # type: ignore[return-value]
         except UNREADABLE:
-            return _without_wrong_bytes(line) if isinstance(line, bytes) else None  # type: ignore[return-value]
+            return _mended(line)  # type: ignore[return-value]
 
     @property
     def path(self) -> str:
@@ -198,9 +199,25 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 _decode = msgspec.json.Decoder(Request).decode
 
 
-def _without_wrong_bytes(line: bytes) -> Request | None:
+def as_json(line: str | bytes) -> str:
+    r"""The line as JSON: httpd writes `\\xHH` for a byte that is no printable ASCII, and `\\v`."""
+    packed = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
+    return _ESCAPE.sub(_unescaped, packed).decode("utf-8", "replace")
+
+
+_ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(v)|.)", re.DOTALL)
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    if not (found[1] or found[2]):
+        return found[0]
+    byte = int(found[1], 16) if found[1] else 0x0B
+    return bytes([byte]) if byte > 0x7F else b"\\u%04x" % byte
+
+
+def _mended(line: str | bytes) -> Request | None:
     try:
-        return _decode(line.decode("utf-8", "replace"))
+        return _decode(as_json(line))
     except UNREADABLE:
         return None
 

@@ -28,6 +28,17 @@ _CHUNK: Final = 1 << 18
 """Bytes of a body read at once; a unix socket holds about 208 KiB by default."""
 
 
+_OF_HTTPD: Final = frozenset((
+    *("PATH", "DOCUMENT_ROOT", "CONTEXT_DOCUMENT_ROOT", "CONTEXT_PREFIX", "SCRIPT_FILENAME", "SCRIPT_URI"),
+    *("SCRIPT_URL", "SERVER_ADMIN", "SERVER_SIGNATURE", "SERVER_SOFTWARE", "GATEWAY_INTERFACE", "UNIQUE_ID"),
+    *("BALANCER_NAME", "BALANCER_WORKER_NAME", "BALANCER_WORKER_ROUTE", "BALANCER_ROUTE_CHANGED", "proxy-sendcl"),
+    *("PORTICO_SCHEME", "PORTICO_PREFIX", "PORTICO_BEFORE", "PORTICO_HOST", "PORTICO_PORT", "PORTICO_ID"),
+    *("PORTICO_URI", "PORTICO_GUARD", "PORTICO_AGENT", "PORTICO_REFERER", "PORTICO_PAGE", "PORTICO_503"),
+    *("PORTICO_LIFE", "PORTICO_CODING", "PORTICO_FORWARDED", "PORTICO_TRACEPARENT", "no-gzip", "no-brotli"),
+))  # fmt: skip
+"""Variables of httpd's own, of which the app needs none."""
+
+
 class ClientGoneError(ConnectionError):
     """nginx has closed the connection: the client left, or nginx gave up waiting."""
 
@@ -205,11 +216,17 @@ def _mend_cgi(environ: Environ) -> None:
     """Apache httpd sets the scheme and the prefix of CGI itself, as it sees them: the right ones have other names."""
     environ["REQUEST_SCHEME"] = scheme = environ["PORTICO_SCHEME"]
     environ["SCRIPT_NAME"] = environ.get("PORTICO_PREFIX", "")
-    environ["PATH_INFO"] = environ.get("PORTICO_BEFORE", "") + environ.get("PATH_INFO", "")
+    path, sent = environ.get("PATH_INFO", ""), environ.get("REQUEST_URI", "")
+    if sent.startswith("//"):
+        # httpd takes several slashes at the beginning for one.
+        path = "/" * (len(sent) - len(sent.lstrip("/"))) + path.lstrip("/")
+    environ["PATH_INFO"] = environ.get("PORTICO_BEFORE", "") + path
     if scheme == "https":
         environ["HTTPS"] = "on"
     else:
         environ.pop("HTTPS", None)
+    for name in _OF_HTTPD & environ.keys():
+        del environ[name]
 
 
 def _scheme(environ: Environ) -> str:

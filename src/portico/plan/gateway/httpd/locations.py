@@ -72,11 +72,9 @@ def _one(web: Web, mount: Mount) -> list[Directive]:
     match mount.action:
         case Redirect(target):
             why = "one address for one page; 308 keeps a POST a POST"
-            made.append(directive("RewriteRule", path, target, f"[R=308,END{flags}]", why=why, cause=cause))
+            made.append(directive("RewriteRule", path, target, f"[R=308,L{flags}]", why=why, cause=cause))
         case NotFound():
-            made.append(
-                directive("RewriteRule", path, "-", f"[R=404,END{flags}]", why=mount.why, cause=cause)
-            )
+            made.append(directive("RewriteRule", path, "-", f"[R=404,L{flags}]", why=mount.why, cause=cause))
     return made
 
 
@@ -96,16 +94,14 @@ def _app(web: Web, mount: Mount) -> list[Directive]:
     assert isinstance(mount.action, App)
     routed, path, cause = mount.action.routed, pattern(mount.match), mount.cause
     if web.is_waiting:
-        return [
-            directive("RewriteRule", path, "-", "[R=502,END]", why="the app is not known yet", cause=cause)
-        ]
+        return [directive("RewriteRule", path, "-", "[R=502,L]", why="the app is not known yet", cause=cause)]
     flags = _facts(web, routed)
     suffix = suffix_of(web, routed)
     if not suffix:
-        return [directive("RewriteRule", path, "-", f"[END{flags}]", why=mount.why, cause=cause)]
+        return [directive("RewriteRule", path, "-", f"[L{flags}]", why=mount.why, cause=cause)]
     target = f"%{{ENV:{URI}}}" if is_http(web) else "%{REQUEST_URI}"
     why = f"{mount.why}; the app may be silent for another time"
-    words = f"[P,END{flags}{',NE' if is_http(web) else ''}]"
+    words = f"[P,L{flags}{',NE' if is_http(web) else ''}]"
     return [directive("RewriteRule", path, f"{balancer(suffix)}{target}", words, why=why, cause=cause)]
 
 

@@ -127,9 +127,20 @@ def _basics() -> list[Directive]:
     ]  # fmt: skip
 
 
+_TEXT = frozenset({
+    "text/html", "text/css", "text/javascript", "text/plain", "text/csv", "text/markdown", "text/xml", "image/svg+xml",
+})  # fmt: skip
+
+
 def _types() -> list[Directive]:
     why = "content types by file name; the system's list is not read"
     return [
         directive("TypesConfig", "/dev/null", why=why),
         *(directive("AddType", kind, *(f".{suffix}" for suffix in names), why=why) for kind, *names in TYPES),
+        directive(
+            "AddCharset",
+            "utf-8",
+            *(f".{suffix}" for kind, *names in TYPES if kind in _TEXT for suffix in names),
+            why="text is UTF-8",
+        ),
     ]

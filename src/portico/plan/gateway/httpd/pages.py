@@ -65,6 +65,13 @@ def error_pages(web: Web) -> list[Directive]:
     return made
 
 
+def page_section() -> Directive:
+    """In a virtual host: the request of an error page was checked before it came there."""
+    why = "httpd looks at the length of the body again: a refused upload would be refused once more"
+    of = [directive("LimitRequestBody", 0, why=why, cause="errors")]
+    return section("Location", PREFIX, of=of, why="error pages", cause="errors")
+
+
 def unavailable_settings() -> list[Directive]:
     """In a virtual host: the page of 503, unless a rule chooses another: the app's queue is full."""
     why = "a release is live and no worker took the request: the queue is full"
@@ -78,15 +85,19 @@ def page_rules(web: Web) -> list[Directive]:
         "RewriteCond", "%{ENV:REDIRECT_STATUS}", "!^$", why="only an error leads here", cause=cause
     )
     message = directive(
-        "RewriteRule", rf"^{PREFIX}(message\.(?:html|json))$", f"{paths.maintenance}/$1", "[END]", cause=cause,
+        "RewriteRule", rf"^{PREFIX}(message\.(?:html|json))$", f"{paths.maintenance}/$1", "[L]", cause=cause,
         why="what `portico maintenance on --message` says, already escaped for the format",
     )  # fmt: skip
     return [
         internal,
-        directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+\.(?:html|json))$", f"{paths.error_pages}/$1", "[END]",
+        directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+\.(?:html|json))$", f"{paths.error_pages}/$1", "[L]",
                   why="a page of your own, else Portico's", cause=cause),
+        internal,
+        directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+)\.$", f"{paths.error_pages}/$1.html", "[L]", cause=cause,
+                  why="a request that could not be read says not which format it wants"),
         directive("RewriteCond", "%{IS_SUBREQ}", "=true", why="only a page includes it", cause=cause),
         message,
+        directive("RewriteRule", f"^{PREFIX}", "-", "[R=404,L]", why="no client can ask for one", cause=cause),
     ]  # fmt: skip
 
 
@@ -139,9 +150,9 @@ def unavailable_rules(web: Web) -> list[Directive]:
     return [
         directive("RewriteCond", paths.live, "!-f", why=why),
         directive("RewriteCond", paths.booting, "-f", why="this file exists while the app starts"),
-        directive("RewriteRule", "^", "-", f"[R=503,END,E={_FILE}:503,E={GUARD}:{STARTING}]", why=live),
+        directive("RewriteRule", "^", "-", f"[R=503,L,E={_FILE}:503,E={GUARD}:{STARTING}]", why=live),
         directive("RewriteCond", paths.live, "!-f", why=why),
-        directive("RewriteRule", "^", "-", "[R=502,END]", why="the app is not there"),
+        directive("RewriteRule", "^", "-", "[R=502,L]", why="the app is not there"),
     ]
 
 
@@ -152,6 +163,6 @@ def maintenance_rules(directory: str) -> list[Directive]:
         directive("RewriteCond", f"{directory}/on", "-f", why=why),
         directive("RewriteCond", f"{directory}/allowed/%{{REMOTE_ADDR}}", "!-f", why="portico maintenance on --allow "
                   "makes a file for each address it lets in"),
-        directive("RewriteRule", "^", "-", f"[R=503,END,E={_FILE}:{MAINTENANCE},E={GUARD}:{MAINTENANCE}]",
+        directive("RewriteRule", "^", "-", f"[R=503,L,E={_FILE}:{MAINTENANCE},E={GUARD}:{MAINTENANCE}]",
                   why="closed: come back later"),
     ]  # fmt: skip

@@ -27,7 +27,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
     "mod_rewrite.html": ("RewriteEngine", "RewriteCond", "RewriteRule", "RewriteOptions"),
     "mod_alias.html": ("Alias",),
     "mod_authz_core.html": ("Require",),
-    "mod_mime.html": ("TypesConfig", "AddType", "AddOutputFilter"),
+    "mod_mime.html": ("TypesConfig", "AddType", "AddCharset", "AddOutputFilter"),
     "mod_filter.html": ("AddOutputFilterByType",),
     "mod_deflate.html": ("DeflateCompressionLevel", "DeflateAlterETag"),
     "mod_brotli.html": ("BrotliCompressionQuality", "BrotliAlterETag"),
@@ -35,7 +35,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
     "mod_include.html": ("SSIErrorMsg", "SSIUndefinedEcho"),
     "mod_reqtimeout.html": ("RequestReadTimeout",),
     "mod_proxy.html": (
-        "Proxy", "ProxyPass", "BalancerMember", "ProxySet", "ProxyRequests", "ProxyVia", "ProxyPreserveHost",
+        "Proxy", "ProxyPassMatch", "BalancerMember", "ProxySet", "ProxyRequests", "ProxyVia", "ProxyPreserveHost",
         "ProxyAddHeaders", "ProxyErrorOverride", "ProxyTimeout", "ProxyIOBufferSize", "ProxyReceiveBufferSize",
         "ProxyBadHeader",
     ),

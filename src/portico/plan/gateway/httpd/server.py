@@ -22,6 +22,7 @@ from portico.plan.gateway.httpd.pages import (
     error_pages,
     page_folder,
     page_rules,
+    page_section,
     page_settings,
     unavailable_settings,
 )
@@ -138,7 +139,7 @@ def _redirected(web: Web, addresses: Sequence[Address]) -> list[Directive]:
         *_common(web, is_tls=is_tls),
         *_entry_rules(web, is_tls=is_tls),
         *(tls.hsts(web) if is_tls else []),
-        directive("RewriteRule", "^", target, "[R=308,NE,END]", why="308 keeps a POST a POST", cause=cause),
+        directive("RewriteRule", "^", target, "[R=308,NE,L]", why="308 keeps a POST a POST", cause=cause),
     ]
     return [_host(web, addresses, names, of, "names that redirect to the canonical one")]
 
@@ -153,7 +154,7 @@ def _catch_all(web: Web, addresses: Sequence[Address], *, is_tls: bool) -> Direc
         *strangers(web),
         *([] if is_tls else health_rules(web)),
         directive(
-            "RewriteRule", "^", "-", "[R=421,END]", cause=web.hosts.cause,
+            "RewriteRule", "^", "-", "[R=421,L]", cause=web.hosts.cause,
             why="a request for another site: 421, and no page; httpd cannot close without an answer",
         ),
     ]  # fmt: skip
@@ -173,6 +174,7 @@ def _common(web: Web, *, is_tls: bool) -> list[Directive]:
         *access_log(web, is_tls=is_tls),
         *common(web),
         *error_pages(web),
+        page_section(),
     ]
 
 

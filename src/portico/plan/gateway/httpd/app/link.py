@@ -116,7 +116,7 @@ def pass_to_app(web: Web) -> list[Directive]:
     if words:
         why = "the app, by HTTP; without canonicalisation the client's path reaches it byte for byte"
     return [
-        directive("ProxyPass", "/", f"{balancer()}/", *words, why=why, cause=decisions.LINK),
+        directive("ProxyPassMatch", "^(/.*)$", f"{balancer()}$1", *words, why=why, cause=decisions.LINK),
         directive("ProxyPreserveHost", "On", why="the app sees the host that the client asked for"),
         directive("ProxyAddHeaders", "Off", why="Portico says itself who the client is"),
         directive("ProxyErrorOverride", "Off", why="the app's own error answers pass untouched"),

@@ -24,12 +24,12 @@ def health_rules(web: Web) -> list[Directive]:
     paths, cause = Paths.of(web.place), web.health.cause
     path = f"^{HEALTH}$"
     why = "this file exists while a release is live: the app has answered its health path"
-    end = f"[T=text/plain,END,E={UNLOGGED}:1]"
+    end = f"[T=text/plain,L,E={UNLOGGED}:1]"
     made = list[Directive]()
     if web.upstream.has_app:
         made += [
             directive("RewriteCond", paths.live, "!-f", why=why, cause=cause),
-            directive("RewriteRule", path, "-", f"[R=503,END,E={UNLOGGED}:1]", why="no release is live: send the "
+            directive("RewriteRule", path, "-", f"[R=503,L,E={UNLOGGED}:1]", why="no release is live: send the "
                       "traffic elsewhere", cause=cause),
         ]  # fmt: skip
     return [

@@ -52,9 +52,7 @@ def refuse_odd_hosts(web: Web) -> list[Directive]:
     cause = web.hosts.cause
     return [
         directive("RewriteCond", "%{HTTP_HOST}", f"!^{_NAME}$", "[NC]", why=_ODD, cause=cause),
-        directive(
-            "RewriteRule", "^", "-", "[R=421,END]", why="as any Host that is not declared", cause=cause
-        ),
+        directive("RewriteRule", "^", "-", "[R=421,L]", why="as any Host that is not declared", cause=cause),
     ]
 
 

@@ -132,7 +132,7 @@ def challenge(web: Web) -> list[Directive]:
     name = CHALLENGE.replace(".", r"\.") + "[A-Za-z0-9_-]+$"
     return [
         directive("RewriteCond", path, "-f", why="only what the ACME client put there", cause=tls.cause),
-        directive("RewriteRule", f"^{name}", f"{folder}$0", "[T=text/plain,END]", why=why, cause=tls.cause),
+        directive("RewriteRule", f"^{name}", f"{folder}$0", "[T=text/plain,L]", why=why, cause=tls.cause),
     ]
 
 
@@ -152,7 +152,7 @@ def to_https(web: Web, tls: Tls, *, is_conditional: bool = False) -> list[Direct
                 cause=tls.cause,
             )
         )
-    return [*made, directive("RewriteRule", "^", target, "[R=308,NE,END]", why=why, cause=tls.cause)]
+    return [*made, directive("RewriteRule", "^", target, "[R=308,NE,L]", why=why, cause=tls.cause)]
 
 
 def impossible(web: Web) -> list[Problem]:

@@ -64,7 +64,7 @@ def strangers(web: Web) -> list[Directive]:
     return [
         setting(f"! ({from_networks(web.trust.gateways)})", f"{_STRANGER}=1", why, cause),
         directive("RewriteCond", f"%{{ENV:{_STRANGER}}}", "=1", why=why, cause=cause),
-        directive("RewriteRule", "^", "-", "[R=421,END]", why=f"{why}: any other gets 421", cause=cause),
+        directive("RewriteRule", "^", "-", "[R=421,L]", why=f"{why}: any other gets 421", cause=cause),
     ]  # fmt: skip
 
 

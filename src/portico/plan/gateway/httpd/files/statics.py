@@ -28,7 +28,7 @@ def file_rules(web: Web, mount: Mount) -> list[Directive]:
                 "RewriteRule",
                 path,
                 literal(file.path, cause),
-                f"[END,E={_word(web, sent)}:1]",
+                f"[L,E={_word(web, sent)}:1]",
                 why=_WHY,
                 cause=cause,
             ),
@@ -40,11 +40,11 @@ def file_rules(web: Web, mount: Mount) -> list[Directive]:
 def _folder_rules(web: Web, mount: Mount, folder: Folder) -> list[Directive]:
     cause = folder.sent.cause
     path, root = f"^{regex(folder.url)}(.*)$", literal(folder.path, cause).rstrip("/") + "/"
-    end = f"[END,E={_word(web, folder.sent)}:1]"
+    end = f"[L,E={_word(web, folder.sent)}:1]"
     made = [
         *_methods(mount, path, folder.sent),
         directive(
-            "RewriteRule", _never(folder), "-", "[R=404,END]", cause=cause,
+            "RewriteRule", _never(folder), "-", "[R=404,L,NC]", cause=cause,
             why="never sent: dotfiles (.git, .env), Python, templates, backups of editors",
         ),
         *_life(web, path, cause),
@@ -53,18 +53,31 @@ def _folder_rules(web: Web, mount: Mount, folder: Folder) -> list[Directive]:
         why = "no folder has a page of its own, as with the app's static view"
         made += [
             directive("RewriteCond", f"{root}$1", "-d", why=why, cause=cause),
-            directive("RewriteRule", path, "-", "[R=404,END]", why="as if it did not exist", cause=cause),
+            directive("RewriteRule", path, "-", "[R=404,L]", why="as if it did not exist", cause=cause),
         ]
     made += _copy(web, folder, path, end)
+    there = "a file that may be read, and to which no link leads"
     if folder.before:
         why = "a page of the previous release may still ask for a file that only that release has"
         before = literal(folder.before, "reload --path").rstrip("/") + "/"
         made += [
             directive("RewriteCond", f"{root}$1", "!-f", why=why, cause="reload --path"),
-            directive("RewriteCond", f"{before}$1", "-f", why=why, cause="reload --path"),
+            directive("RewriteCond", f"{before}$1", "-F", why=there, cause="reload --path"),
             directive("RewriteRule", path, f"{before}$1", end, why=why, cause="reload --path"),
         ]
-    return [*made, directive("RewriteRule", path, f"{root}$1", end, why=_WHY, cause=cause)]
+    return [
+        *made,
+        directive("RewriteCond", f"{root}$1", "!-F", why=there, cause=cause),
+        directive(
+            "RewriteRule",
+            path,
+            "-",
+            "[R=404,L]",
+            why="anything else looks like what is not there",
+            cause=cause,
+        ),
+        directive("RewriteRule", path, f"{root}$1", end, why=_WHY, cause=cause),
+    ]
 
 
 def _never(folder: Folder) -> str:
@@ -80,14 +93,14 @@ def _methods(mount: Mount, path: str, sent: Sent) -> list[Directive]:
     )
     if mount.asked:
         why = "the app's own code decides about these files: the app answers a CORS preflight"
-        return [other, directive("RewriteRule", path, "-", "[END]", why=why, cause=cause)]
+        return [other, directive("RewriteRule", path, "-", "[L]", why=why, cause=cause)]
     why = "OPTIONS is answered, every other method is refused, and both answers name the allowed methods"
     options = directive("RewriteCond", "%{REQUEST_METHOD}", "=OPTIONS", why=why, cause=cause)
     return [
         options,
-        directive("RewriteRule", path, "-", f"[R=204,END,E={_SENT}_METHOD:1]", why=why, cause=cause),
+        directive("RewriteRule", path, "-", f"[R=204,L,E={_SENT}_METHOD:1]", why=why, cause=cause),
         other,
-        directive("RewriteRule", path, "-", f"[R=405,END,E={_SENT}_METHOD:1]", why=why, cause=cause),
+        directive("RewriteRule", path, "-", f"[R=405,L,E={_SENT}_METHOD:1]", why=why, cause=cause),
     ]
 
 
@@ -121,7 +134,7 @@ def _copy(web: Web, folder: Folder, path: str, end: str) -> list[Directive]:
         "Portico compressed this file ahead of time in a form that the client takes; it removes the copy when the file "
         "changes"
     )
-    flags = end.replace("[END", f"[END,E=no-gzip:1,E=no-brotli:1,E={COPY}:%1")
+    flags = end.replace("[L", f"[L,E=no-gzip:1,E=no-brotli:1,E={COPY}:%1")
     return [
         directive("RewriteCond", f"%{{ENV:{CODING}}}", "^(.+)$", why="the client takes a compressed form"),
         directive("RewriteCond", root, "-f", why=why),
@@ -140,6 +153,10 @@ def file_headers(web: Web) -> list[Directive]:
     ]  # fmt: skip
     for sent in dict.fromkeys(web.statics.sent):
         made += _life_headers(web, sent)
+        made.append(
+            directive("Header", "setifempty", "X-Content-Type-Options", "nosniff", f"env={_word(web, sent)}",
+                      why="a file is what its type says, whatever its bytes look like")
+        )  # fmt: skip
         made += [
             directive("Header", "set", name, value(text), f"env={_word(web, sent)}", cause=sent.cause,
                       why="the app's own header of its files")
@@ -199,8 +216,6 @@ def _folder(path: str, cause: str) -> Directive:
             directive("Options", "None", why="httpd follows no link below it, and lists no files"),
             directive("DirectoryIndex", "index.html", why="the page of a folder, where the rules let folders come"),
             directive("AcceptPathInfo", "Off", why="a path below a file does not exist"),
-            directive("ErrorDocument", 403, "/-/errors/404.%{reqenv:PORTICO_PAGE}", why="what may not be read looks "
-                      "like what is not there"),
         ],
     )  # fmt: skip
 
