@@ -65,7 +65,8 @@ class AdoptedSite:
 
     `refused` says why the site as a whole cannot be served; empty if it can. `mount_stripped` is the prefix that the
     configuration removes from paths before the app gets them: only a local app can be served that way. `public` is a
-    folder whose files lie at the root of the site, before the app, and the line that names it.
+    folder whose files lie at the root of the site, before the app, and the line that names it. `directory` is where the
+    modules of `app` are found; empty if the configuration names no app.
     """
 
     name: str
@@ -76,6 +77,7 @@ class AdoptedSite:
     refused: str = ""
     mount_stripped: str = ""
     public: tuple[str, str] = ("", "")
+    directory: str = ""
 
     def value(self, *key: str) -> Value | None:
         """The value of an option; None if it is not set."""
@@ -102,6 +104,7 @@ class Draft:
     refused: str = ""
     mount_stripped: str = ""
     public: tuple[str, str] = ("", "")
+    directory: str = ""
 
     def set(self, key: Key, value: Value, cause: str, text: str, differs: str = "") -> None:
         """Set an option; a list grows, and of two values for anything else the first stays."""
@@ -127,7 +130,7 @@ class Draft:
         """The finished site."""
         return AdoptedSite(
             self.name, self.cause, tuple(self.options.values()), tuple(self.kept), tuple(self.remarks),
-            self.refused, self.mount_stripped, self.public,
+            self.refused, self.mount_stripped, self.public, self.directory,
         )  # fmt: skip
 
 

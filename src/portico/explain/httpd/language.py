@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from portico.explain.httpd.adopt import adopted
+from portico.explain.httpd.adopt.adopt import adopted
 from portico.explain.httpd.change import argv, changed, moved
 from portico.explain.httpd.effect import in_force, notes
 from portico.explain.httpd.files import MAINS

@@ -1,0 +1,1 @@
+"""Virtual hosts of httpd as sites of Portico."""
