@@ -131,6 +131,8 @@ WRONG = [
     ("<Location>\n</Location>\n", "httpd.conf:1", "says not for what"),
     ("Include none/*.conf\n", "httpd.conf:1", "is not there"),
     ("Include httpd.conf\n", "httpd.conf:1", "circle"),
+    ("Include /*/*/*/*/*/*\n", "httpd.conf:1", "more than 20000 files"),
+    ("Include /dev/zero\n", "httpd.conf:1", "not an ordinary file"),
     ("Use Nothing\n", "httpd.conf:1", "no macro"),
     ("<Macro m $a>\nUse m $a\n</Macro>\nUse m 1\n", "httpd.conf:2", "uses itself"),
     ("<Macro m $a>\n</Macro>\nUse m 1 2\n", "httpd.conf:3", "used with 2 values"),

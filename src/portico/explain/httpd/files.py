@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ MAINS = ("apache2.conf", "httpd.conf")
 _PLACES = (*MAINS, "conf/httpd.conf")
 _DEEPEST = 20
 """AP_MAX_INCLUDE_DIR_DEPTH."""
+_MOST_NAMES = 20_000
 _EXPORT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)")
 
 
@@ -49,33 +51,53 @@ def variables(directory: Path) -> dict[str, str]:
     return made
 
 
+class TooManyError(ValueError):
+    """A pattern means more files than anybody's configuration has."""
+
+
 def matching(pattern: Path) -> list[Path]:
-    """The files of an `Include`, in httpd's order: a wildcard matches no hidden file, a directory means all of it."""
-    found = [Path(pattern.anchor)]
+    """The files of an `Include`, in httpd's order: a wildcard matches no hidden file, a directory means all of it.
+
+    Raises TooManyError.
+    """
+    steps, found = _Steps(), [Path(pattern.anchor)]
     for part in pattern.parts[1:]:
-        found = [below for one in found for below in _children(one, part)]
-    return [file for one in found for file in _all_files(one, 0)]
+        found = [below for one in found for below in _children(one, part, steps)]
+    return [file for one in found for file in _all_files(one, 0, steps)]
 
 
 def is_wild(text: str) -> bool:
     return bool(re.search(r"[*?\[]", text))
 
 
-def _children(directory: Path, part: str) -> list[Path]:
+class _Steps:
+    """How many names have been looked at."""
+
+    def __init__(self) -> None:
+        self.left = _MOST_NAMES
+
+    def names(self, directory: Path) -> list[str]:
+        """Those of a directory, sorted; none of one that cannot be read."""
+        try:
+            names = sorted(os.listdir(directory))  # noqa: PTH208  the names alone
+        except OSError:
+            return []
+        self.left -= len(names) + 1
+        if self.left < 0:
+            raise TooManyError(f"more than {_MOST_NAMES} files and folders")
+        return names
+
+
+def _children(directory: Path, part: str, steps: _Steps) -> list[Path]:
     if not is_wild(part):
         return [directory / part] if (directory / part).exists() else []
-    try:
-        names = sorted(path.name for path in directory.iterdir())
-    except OSError:
-        return []
-    return [
-        directory / name for name in names if not name.startswith(".") and fnmatch.fnmatchcase(name, part)
-    ]
+    names = (name for name in steps.names(directory) if not name.startswith("."))
+    return [directory / name for name in names if fnmatch.fnmatchcase(name, part)]
 
 
-def _all_files(path: Path, depth: int) -> Iterator[Path]:
+def _all_files(path: Path, depth: int, steps: _Steps) -> Iterator[Path]:
     if not path.is_dir():
         yield path
     elif depth < _DEEPEST:
-        for below in sorted(path.iterdir()):
-            yield from _all_files(below, depth + 1)
+        for name in steps.names(path):
+            yield from _all_files(path / name, depth + 1, steps)

@@ -29,7 +29,7 @@ def verdict(root: Node, asked: Asked) -> Verdict:
     uri = normalised(
         asked.target,
         slashes=slashes.args[0].lower() if slashes and slashes.args else "off",
-        merges=merging is None or merging.args[0].lower() != "off",
+        merges=merging is None or [word.lower() for word in merging.args] != ["off"],
     )
     found = answer(servers, uri, Known.of(asked, uri))
     return Verdict(

@@ -72,7 +72,12 @@ class _Reader:
         except OSError as error:
             where = asked.place if asked.number else str(file)
             what = f"{file} cannot be read" if asked.number else "cannot be read"
-            raise PorticoError(Problem(where, f"{what}: {error.strerror}")) from None
+            hint = (
+                "may this user read it?"
+                if asked.number
+                else "expected a file, or a directory with apache2.conf"
+            )
+            raise PorticoError(Problem(where, f"{what}: {error.strerror}", hint)) from None
         self.bytes += len(text)
         if self.bytes > _MOST_BYTES:
             raise _problem(asked, f"the files have more than {_MOST_BYTES >> 20} MiB together")
@@ -160,7 +165,12 @@ class _Reader:
         if len(node.args) != 1:
             raise _problem(line, f"{node.name} has {len(node.args)} words", "expected one file or pattern")
         pattern = self.server_root / node.args[0]
-        found = files.matching(pattern)
+        try:
+            found = files.matching(pattern)
+        except files.TooManyError as error:
+            raise _problem(
+                line, f"{pattern} means {error}", "expected the files of a configuration"
+            ) from None
         if not found and node.name == "Include":
             self.problems += _problem(line, f"{pattern} is not there", "IncludeOptional allows that").problems
         return [below for file in found for below in self._apart(file, line)]
