@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 DONE, FAILED, USAGE, UNHEALTHY, IMPORT_FAILED = 0, 1, 2, 3, 4
 """Exit codes of every command; a command ended by signal n exits with 128 + n."""
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One problem.
 
     `where` is a place that a reader can go to ("portico.toml:14", "--listen"), `what` one sentence without a

@@ -14,9 +14,10 @@ import pwd
 import stat
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
 
 LONGEST = 16 << 20
 """The most bytes of one file: files named here are pages, keys, passwords."""
@@ -27,8 +28,7 @@ _SETGROUPS = {"x86_64": 116, "aarch64": 159, "riscv64": 159, "loongarch64": 159,
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """The user whose rights apply to files of a configuration.
 
     `user` is the app's, if Portico is root and the app's user is another; else empty, and every file is read as the

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -73,8 +74,7 @@ def counted(count: int, noun: str, nouns: str = "") -> str:
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Struct, frozen=True):
     """An address to listen on: `host:port`, `:port` (every interface) or `[v6]:port`."""
 
     host: str
@@ -122,8 +122,7 @@ def _host(text: str, expected: str) -> str:
         raise ValueError(f"{expected}; the host is an IP address") from None
 
 
-@dataclass(frozen=True)
-class AppRef:
+class AppRef(Struct, frozen=True):
     """A reference to the app: `module`, `module:attribute`, `module:factory()` or the same with a path to a file."""
 
     module: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from portico.check.findings import findings
 from portico.check.model import Finding
@@ -136,7 +136,7 @@ def checked(home: Path, kind: str, fault: Fault | None = None) -> list[Finding]:
     )  # fmt: skip
     if fault and fault.port:
         listen = Address("*", fault.port)
-        options = msgspec.structs.replace(gathered.site.options, listen=listen)
+        options = replace(gathered.site.options, listen=listen)
         gathered = replace(gathered, site=replace(gathered.site, options=options))
     around = replace(WELL_AROUND, etc=home / "etc", **(fault.around if fault else {}))
     return findings(replace(gathered, place=place), surroundings=around)

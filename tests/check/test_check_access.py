@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from portico.check.access import access_findings
 from portico.plan.web.access import admits
@@ -59,7 +58,7 @@ def test_a_route_with_placeholders_and_a_rule_of_its_own_is_not_open(tmp_path: P
     )
     routes = [Route("/internal/<int:n>", ["GET"], "task", pattern=r"/internal/\d+")]
     found = site(tmp_path, "")
-    found = replace(found, facts=msgspec.structs.replace(found.facts, routes=routes))
+    found = replace(found, facts=replace(found.facts, routes=routes))
     assert said(found) == [("ok", said(found)[0][1])]
     assert said(replace(found, access=(rule,))) == []
 

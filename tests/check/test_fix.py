@@ -9,13 +9,13 @@ import stat
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace as with_values
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from msgspec.structs import replace as with_values
 
 from portico.check.fix.changes import changes
 from portico.check.fix.files import replace, without_rights

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from portico.errors import PorticoError, UsageError
 from portico.export import systemd
@@ -40,9 +40,8 @@ def unit(path: Path, directory: Path) -> File:
 
 
 def replace_facts(directory: str) -> AppFacts:
-    import msgspec
 
-    return msgspec.structs.replace(FACTS, directory=directory, static=[])
+    return replace(FACTS, directory=directory, static=[])
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

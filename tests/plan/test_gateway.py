@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from portico.errors import UsageError
 from portico.place.gateway.nginx import find_nginx
@@ -69,7 +69,7 @@ server = [
 def planned(text: str, tmp: Path, place: Place = PLACE, **changed: object) -> Plan:
     """The plan of a portico.toml, as one site of a gateway."""
     site, place = sited(text, tmp, place)
-    return plan(replace(site, **changed), place)  # type: ignore[arg-type]
+    return plan(replace(site, **changed), place)
 
 
 def sited(text: str, tmp: Path, place: Place = PLACE) -> tuple[Site, Place]:

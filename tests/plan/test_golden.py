@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from portico.errors import PorticoError
 from portico.place.gateway.httpd import NEEDED
@@ -184,9 +184,8 @@ def printed(made: Plan) -> list[str]:
 
 def fields_of(value: object) -> list[tuple[str, Any]]:
     """The fields of a value of the plan's; of what is no such value, nothing."""
-    if isinstance(value, msgspec.Struct):
-        return [(name, getattr(value, name)) for name in value.__struct_fields__]
-    return [(one.name, getattr(value, one.name)) for one in fields(value)] if is_dataclass(value) else []
+    names = value.__struct_fields__ if isinstance(value, msgspec.Struct) else ()
+    return [(name, getattr(value, name)) for name in names]
 
 
 def flat(name: str, value: object) -> list[str]:

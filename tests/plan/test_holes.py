@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from portico.errors import UsageError
 from portico.place.model import Build, Package, Place
@@ -140,7 +140,7 @@ def test_only_others_make_it_an_alarm(tmp_path: Path) -> None:
 
 
 def mended(place: Place, **changed: object) -> str:
-    return exposure.mend(replace(place, **changed))  # type: ignore[arg-type]
+    return exposure.mend(replace(place, **changed))
 
 
 def test_the_command_that_mends_it_is_the_system_s() -> None:

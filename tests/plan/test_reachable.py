@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from portico.plan.build import plan
 from portico.plan.notes.reachable import on_all

@@ -15,11 +15,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from portico.errors import PorticoError
 from portico.link import private_socket

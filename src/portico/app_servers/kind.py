@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Feature(StrEnum):
@@ -33,8 +34,7 @@ class Feature(StrEnum):
     AHEAD = "imports the app while Portico still inspects it"
 
 
-@dataclass(frozen=True)
-class AppServer:
+class AppServer(Struct, frozen=True):
     """A program that runs the app, in one mode."""
 
     name: str

@@ -9,10 +9,10 @@ import os
 import shutil
 import socket
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from portico.check.model import Finding, fault, ok
 from portico.place.model import Place

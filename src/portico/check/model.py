@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from portico.check.codes import CODES, HARMS, Harm
 
 
-@dataclass(frozen=True)
-class Mode:
+class Mode(Struct, frozen=True):
     """A file or folder that `--fix` takes a right of everybody's away from."""
 
     path: str
     without: Literal["o-r", "o-w"]
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A key that `--fix` adds to portico.toml; `value` is TOML."""
 
     key: tuple[str, ...]
     value: str
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One checked thing. `ok` is good, `warning` works but has a cost, `fault` would fail.
 
     `code` identifies the check, whatever the words are; `harm` is its effect on the site, empty if it is ok.

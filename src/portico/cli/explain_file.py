@@ -6,10 +6,12 @@ import re
 import tempfile
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.cli import findings, output
 from portico.errors import Problem, UsageError
@@ -26,8 +28,7 @@ _ADVICE = ("right as it is", "rarely", "only ", "use ", "on,", "off,", "for debu
 _GENERATED = re.compile(r"conf(-\d+)?")
 
 
-@dataclass(frozen=True)
-class Explained:
+class Explained(Struct, frozen=True):
     """One directive of a file in plain words; `context` is where it stands, `notes` its effects on others."""
 
     file: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 Value = str | int | bool | tuple[str, ...]
 """A value of portico.toml; a tuple is an array of strings."""
@@ -12,8 +13,7 @@ Key = tuple[str, ...]
 """The path to a value: `("domains",)`, `("https", "cert")`, `("static", "/media/")`, `("access", "/a", "allow")`."""
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(Struct, frozen=True):
     """One option, the lines it comes from (`file:line`), and how its effect differs; empty if it does not."""
 
     key: Key
@@ -34,8 +34,7 @@ class Fate(StrEnum):
     """Portico cannot keep it."""
 
 
-@dataclass(frozen=True)
-class Remark:
+class Remark(Struct, frozen=True):
     """A line that is no option: `why` is a clause, `do` what the user may do about it."""
 
     fate: Fate
@@ -45,8 +44,7 @@ class Remark:
     do: str = ""
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """Lines that are kept verbatim, as directives of the user's own.
 
     `is_above` places them above the site's server (`[nginx] http`). `passes` are the addresses to which they pass
@@ -59,8 +57,7 @@ class Kept:
     passes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class AdoptedSite:
+class AdoptedSite(Struct, frozen=True):
     """One site: the content of its portico.toml, and what became of the rest.
 
     `refused` says why the site as a whole cannot be served; empty if it can. `mount_stripped` is the prefix that the
@@ -84,16 +81,14 @@ class AdoptedSite:
         return next((one.value for one in self.options if one.key == key), None)
 
 
-@dataclass(frozen=True)
-class Adopted:
+class Adopted(Struct, frozen=True):
     """Every site of a configuration, and the lines that belong to none of them."""
 
     sites: tuple[AdoptedSite, ...]
     remarks: tuple[Remark, ...] = ()
 
 
-@dataclass
-class Draft:
+class Draft(Struct):
     """A site while its lines are read."""
 
     name: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.errors import Problem, UsageError
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """The change: `text` replaces the directive, empty removes it; `line` 0: there is only one."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from portico.explain.node import Node
 from portico.place.model import Build
@@ -27,16 +28,14 @@ class Code(NamedTuple):
     finds: str
 
 
-@dataclass(frozen=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """`how` says where the lines go, as a sentence without a full stop; `lines` are exact, none to take one out."""
 
     how: str
     lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One fault of a configuration.
 
     `code` is stable; `severity` is its kind of harm. `what` is the fault and `harm` what somebody can do or what
@@ -57,8 +56,7 @@ class Finding:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True)
-class Backend:
+class Backend(Struct, frozen=True):
     """Settings of the app server that a configuration passes to, read from a file beside it.
 
     `timeout` in seconds and `largest_body` in bytes; None if unknown. `place` is the file and line.

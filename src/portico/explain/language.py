@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.errors import Problem
 from portico.explain.adopted import Adopted
@@ -16,8 +17,7 @@ from portico.explain.node import Node
 from portico.explain.verdict import Asked, Verdict
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(Struct, frozen=True):
     """The description of a directive. `does` and `without` are clauses without a capital and a full stop."""
 
     default: str
@@ -27,16 +27,14 @@ class Words:
     """Its page in the program's documentation, if it is known."""
 
 
-@dataclass(frozen=True)
-class InForce:
+class InForce(Struct, frozen=True):
     """A directive in force somewhere, and the level it comes from."""
 
     node: Node
     level: Node
 
 
-@dataclass(frozen=True)
-class Left:
+class Left(Struct, frozen=True):
     """A true condition, and its answer or target."""
 
     condition: Node
@@ -65,8 +63,7 @@ class Setting(StrEnum):
     UPSTREAM = "to whom requests go"
 
 
-@dataclass(frozen=True)
-class Language:
+class Language(Struct, frozen=True):
     """What Portico must know of a configuration to explain it, and to trace a request.
 
     All but `read` and `read_partly` are pure.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.explain.node import Node
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request: `target` is path and query as sent, `address` the one of the connection, empty if unknown."""
 
     method: str
@@ -19,16 +18,14 @@ class Asked:
     address: str = ""
 
 
-@dataclass(frozen=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """A server or location that does not answer, and why."""
 
     node: Node
     why: str
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The server and location that answer. `uri` is the path as the program compares it: decoded, dots resolved,
     slashes merged.
     """

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
@@ -29,8 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WIDTH = 100
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True):
     """The service's command: the words after `portico run`, the directory they were typed in, and the user.
 
     `is_link` says that the directory is reached through a link, which may lead to another release at the next
@@ -43,8 +43,7 @@ class Call:
     is_link: bool = False
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One line of a unit, and its reason."""
 
     name: str

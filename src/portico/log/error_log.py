@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from portico.log.complaint import Complaint
 from portico.log.refusal import Refusal
@@ -19,8 +20,7 @@ class Topic(Enum):
     LARGE_HEAD = "the head of an answer, which is too large"
 
 
-@dataclass(frozen=True)
-class ErrorLog:
+class ErrorLog(Struct, frozen=True):
     """The lines of one program. None: the line is another's."""
 
     program: str

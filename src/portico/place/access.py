@@ -6,12 +6,12 @@ import grp
 import os
 import pwd
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Blocked:
+
+class Blocked(Struct, frozen=True):
     """The first component of a path that a user may not pass."""
 
     path: str
@@ -20,8 +20,7 @@ class Blocked:
     """The missing right in chmod's syntax: "o+x"; empty if a right would not help."""
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """A user and its groups, looked up once."""
 
     uid: int

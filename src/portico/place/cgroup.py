@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _ROOT = Path("/sys/fs/cgroup")
 _UNLIMITED_V1 = 1 << 60
 """cgroup v1 expresses "no limit" as a number near 2**63."""
 
 
-@dataclass(frozen=True)
-class Quota:
+class Quota(Struct, frozen=True):
     """A number, and where it was read."""
 
     value: float

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(Struct, frozen=True):
     """The distribution's package of a binary.
 
     `manager` is "dpkg", "rpm" or "apk". `fixes` are the CVE IDs in its changelog; `has_changelog` says whether
@@ -22,8 +22,7 @@ class Package:
     has_changelog: bool = False
 
 
-@dataclass(frozen=True)
-class Build:
+class Build(Struct, frozen=True):
     """One binary of a web server: its version and what it was compiled with.
 
     `program` is as its process is called in a plan (`plan.gateway.kind`). `origin` is "embedded", "system" or "path";
@@ -56,8 +55,7 @@ class Build:
         return self.version >= version
 
 
-@dataclass(frozen=True)
-class RuleSet:
+class RuleSet(Struct, frozen=True):
     """The OWASP Core Rule Set of this machine: its version, and its files."""
 
     version: str
@@ -69,8 +67,7 @@ class RuleSet:
     """ModSecurity's table for characters in other encodings; empty for none."""
 
 
-@dataclass(frozen=True)
-class Linked:
+class Linked(Struct, frozen=True):
     """Symbolic links in a folder: how many, the first ones with their targets, and whether one is a folder."""
 
     count: int
@@ -78,8 +75,7 @@ class Linked:
     has_folder: bool = False
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """One machine, as far as a plan depends on it.
 
     `runtime` is the private directory of sockets and configuration, `state` the one of logs and temporary

@@ -7,9 +7,10 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from portico.errors import Problem, UsageError
 from portico.place.access import Blocked, blocked, needed, remedy
@@ -20,8 +21,7 @@ NOBODY = "nobody"
 """Every system has it, and it owns nothing."""
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """`name` is empty if the app runs as Portico's user. `why` is the source of the name, or a remark that there is
     none.
     """

@@ -6,7 +6,7 @@ without them.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from portico.app_servers.kinds import KINDS
 from portico.place.model import Build, Place

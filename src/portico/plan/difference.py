@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.plan.files import CONF, Process
 from portico.plan.model import Plan
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(Struct, frozen=True):
     """The command of a started process."""
 
     argv: tuple[str, ...]
@@ -19,16 +19,14 @@ class Command:
     env: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(Struct, frozen=True):
     """The running site: its files by path, and its processes by name."""
 
     files: Mapping[str, str]
     processes: Mapping[str, Command]
 
 
-@dataclass(frozen=True)
-class FileChange:
+class FileChange(Struct, frozen=True):
     """`change` is "added", "removed" or "changed"; `diff` the lines of a unified diff."""
 
     path: str
@@ -36,8 +34,7 @@ class FileChange:
     diff: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ProcessChange:
+class ProcessChange(Struct, frozen=True):
     """`change` as for a file; `before` or `after` is None if there is no such process."""
 
     name: str
@@ -46,8 +43,7 @@ class ProcessChange:
     after: Command | None
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """`reloads_gateway`: at a reload the gateway would read its files again. `needs_restart`: it would be refused."""
 
     is_running: bool

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 CONF = "{conf}"
 """A placeholder in a Process for the directory of its files; see `Process.at`."""
@@ -25,8 +24,7 @@ class Line(Struct, frozen=True):
     is_users: bool = False
 
 
-@dataclass(frozen=True)
-class File:
+class File(Struct, frozen=True):
     """A file to write, by its path below the configuration directory."""
 
     path: str
@@ -42,8 +40,7 @@ class File:
         return "".join(f"{line.text}\n" for line in self.lines)
 
 
-@dataclass(frozen=True)
-class Directory:
+class Directory(Struct, frozen=True):
     """A directory that must exist before anything starts; `owner` is a user name, empty for Portico's own."""
 
     path: str
@@ -54,8 +51,7 @@ class Directory:
     """Only its owner may enter, not even the gateway's user."""
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(Struct, frozen=True):
     """A program to run: an argv, never a shell line. `env` is added to the inherited environment."""
 
     name: str

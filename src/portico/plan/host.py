@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.errors import Problem
 from portico.place.model import Place
@@ -22,8 +23,7 @@ from portico.plan.web.sizes import old_workers
 _START_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
-class Fragment:
+class Fragment(Struct, frozen=True):
     """The gateway's files of one site, below the site's own directory: its fragment and its list of servers."""
 
     bindings: Bindings

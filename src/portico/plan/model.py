@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from portico.app_servers.kind import AppServer
 from portico.plan.appserver.kind import process_kind
@@ -27,8 +28,7 @@ _FEW = OldWorkers(32, 256 << 20)
 NO_GUARDS = Guards()
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Everything that will be done: same Site and Place, same Plan.
 
     `socket` is the live path that the gateway connects to, another for other access rules (`paths.live_path`); every

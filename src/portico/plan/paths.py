@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.place.model import Place
 
@@ -196,8 +197,7 @@ def users_file(number: int) -> str:
     return f"users-{number}"
 
 
-@dataclass(frozen=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """`runtime` contains sockets and configuration, `state` what grows: logs and temporary files.
 
     `precompressed` contains the compressed copies of static files; its path contains no link.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from portico.plan.files import File, Line
 from portico.reading import OURS, Reader
 from portico.values import Address
 
 
-@dataclass(frozen=True)
-class Ladder:
+class Ladder(Struct, frozen=True):
     """Every timeout that follows from `request_timeout`, in seconds, each above the one before it."""
 
     read_seconds: float
@@ -128,8 +126,7 @@ class OldWorkers(Struct, frozen=True):
     memory: int
 
 
-@dataclass(frozen=True)
-class Health:
+class Health(Struct, frozen=True):
     """The request that decides whether an app server is healthy, as the gateway would pass it."""
 
     path: str
@@ -146,8 +143,7 @@ class Health:
     """Through the gateway, any answer is enough: the check is for the gateway itself."""
 
 
-@dataclass(frozen=True)
-class UpstreamServer:
+class UpstreamServer(Struct, frozen=True):
     """One server of the upstream: its line in the gateway's file while it is in use, and while it is taken out."""
 
     name: str
@@ -159,8 +155,7 @@ class UpstreamServer:
     out: Line
 
 
-@dataclass(frozen=True)
-class Upstream:
+class Upstream(Struct, frozen=True):
     """The servers that share the requests, and their health check."""
 
     FILE: ClassVar[str] = "servers.conf"
@@ -177,8 +172,7 @@ class Upstream:
         return File(self.FILE, tuple(item.out if item.name in out else item.up for item in self.servers))
 
 
-@dataclass(frozen=True)
-class Acme:
+class Acme(Struct, frozen=True):
     """The ACME directory, and how the domains are validated."""
 
     server: str
@@ -201,8 +195,7 @@ class Acme:
     port: int = 80
 
 
-@dataclass(frozen=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """HTTPS: the names, the addresses, and the origin of the certificate.
 
     Two files beside the gateway's main file are not part of the plan: each changes at run time, by rename and reload.
@@ -244,8 +237,7 @@ class Tls:
         return self.hsts not in ("ramp", "off") and self.mode in ("auto", "files")
 
 
-@dataclass(frozen=True)
-class Logs:
+class Logs(Struct, frozen=True):
     """When the log files are rotated, and what `portico run` shows of the requests."""
 
     show: str = "auto"
@@ -258,8 +250,7 @@ class Logs:
     """How many rotated files are retained."""
 
 
-@dataclass(frozen=True)
-class Precompressed:
+class Precompressed(Struct, frozen=True):
     """A folder of static files whose compressed copies are at `root`/CODING`url`NAME."""
 
     url: str
@@ -268,8 +259,7 @@ class Precompressed:
     root: str
 
 
-@dataclass(frozen=True)
-class ObserverEndpoint:
+class ObserverEndpoint(Struct, frozen=True):
     """An address of the gateway's for people or Prometheus: `listen` its addresses, `socket` where Portico answers."""
 
     listen: tuple[Address, ...]
@@ -282,8 +272,7 @@ class ObserverEndpoint:
         return f"http://{self.listen[0]}/"
 
 
-@dataclass(frozen=True)
-class Tracing:
+class Tracing(Struct, frozen=True):
     """Every request belongs to a trace; `url` is where its spans are sent, empty for nowhere."""
 
     url: str

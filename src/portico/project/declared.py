@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from portico.place.owner import Owner
 from portico.project.rights import rights
@@ -17,8 +17,7 @@ from portico.site.options import Options
 from portico.values import AppRef
 
 
-@dataclass(frozen=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """Everything about a site that is known before the machine and the app are asked.
 
     `home` is the site's identity, `directory` the place of its code now. `origin` is its file or directory as it

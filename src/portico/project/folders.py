@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
 from portico.place.access import Reader as Reads
@@ -32,8 +31,8 @@ def real_folders(facts: AppFacts, reader: Reader) -> AppFacts:
     """The app's folders without links on the way, if the app's user could change those later."""
     if not reader.user:
         return facts
-    folders = [changed(one, folder=str(reader.real(one.folder))) for one in facts.static]
-    return changed(facts, static=folders)
+    folders = [replace(one, folder=str(reader.real(one.folder))) for one in facts.static]
+    return replace(facts, static=folders)
 
 
 def fenced(place: Place, site: Site) -> Place:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.errors import PorticoError, Problem, UsageError
 from portico.place import untrusted
@@ -100,8 +101,7 @@ def refuse_absent(runtime: str) -> None:
 _TRY = "portico reload --site"
 
 
-@dataclass(frozen=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """A site of a running gateway that does not run; `status` is its row of the gateway's status."""
 
     gateway: str

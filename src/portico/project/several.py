@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem, UsageError
 from portico.place.gateway.finders import finder_named
@@ -36,8 +37,7 @@ _OF_THE_GATEWAY = ("name", *(table.program for table in TABLES))
 """Flags of the gateway; every other is for each site."""
 
 
-@dataclass(frozen=True)
-class Several:
+class Several(Struct, frozen=True):
     """The user's words: sites, or directories of them, and flags for all."""
 
     apps: tuple[str, ...]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.errors import Problem
 from portico.reading import Reader
@@ -30,8 +31,7 @@ _BROWSERS = (
 """What the User-Agents of people have in them."""
 
 
-@dataclass(frozen=True)
-class Crawler:
+class Crawler(Struct, frozen=True):
     """`domains` are those of its addresses by reverse DNS; `is_sent`: False for a name that only robots.txt knows."""
 
     name: str

@@ -11,11 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from portico.decoding import UnreadableError, decoded
 from portico.errors import ImportFailedError, PorticoError, Problem, UsageError

@@ -5,11 +5,11 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
+from msgspec import Struct
 
 from portico.site.options import Options
 from portico.site.options.access import Access
@@ -30,8 +30,7 @@ _WORDS: dict[Any, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(Struct, frozen=True):
     """One option: `name` is dotted ("limits.rate"), `type` without None, `default` as declared."""
 
     name: str

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.http import METHODS
 from portico.values import Size
@@ -33,8 +35,7 @@ _WHOM = ("client", "session", "account")
 Per = Literal["client", "session", "account", "header"]
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """One limit. `seconds` is the window of a rate, 0 for requests in progress; no `methods` means all."""
 
     count: int
@@ -165,5 +166,5 @@ def _per(limit: Limit, value: str) -> Limit:
     if kind == "header" and colon and _HEADER.fullmatch(name):
         return replace(limit, per="header", header=name)
     if value in _WHOM:
-        return replace(limit, per=value)  # type: ignore[arg-type]
+        return replace(limit, per=value)
     raise ValueError(f"per: expected {', '.join(_WHOM)} or header:NAME, such as header:X-API-Key")

@@ -7,9 +7,10 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
 from portico.reading import ordinary

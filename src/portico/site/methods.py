@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.errors import Problem
 from portico.site.facts import AppFacts, Route
@@ -27,8 +28,7 @@ _MOST = 500
 """The limit on patterns of shared paths in one site."""
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(Struct, frozen=True):
     """A rule of the app and the settings of its own view, from portico.edge or [routes]."""
 
     route: Route

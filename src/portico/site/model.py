@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from portico.reading import OURS, Reader
 from portico.site.access.rule import AccessRule
@@ -21,8 +22,7 @@ _SESSION_COOKIES = {"flask": "session", "django": "sessionid", "pyramid": "sessi
 """The frameworks' defaults."""
 
 
-@dataclass(frozen=True)
-class Routed:
+class Routed(Struct, frozen=True):
     """A URL rule with settings of its own, from the app or from [routes].
 
     `pattern` matches whole paths below the mount; `causes` has the origin of each key of `edge`.
@@ -35,8 +35,7 @@ class Routed:
     causes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Root:
+class Root(Struct, frozen=True):
     """A folder whose files the app may have nginx send: its real path, links resolved."""
 
     folder: str
@@ -45,8 +44,7 @@ class Root:
     is_declared: bool = False
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(Struct, frozen=True):
     """What the user wants, resolved: the options, the app's facts, and the origin of each setting.
 
     Relative paths start at `directory`, which is absolute; `causes` maps a dotted key to the place that set it

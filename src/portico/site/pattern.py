@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _PLACEHOLDER = re.compile(
     r"<(?:(?P<converter>[A-Za-z_]\w*)(?:\((?P<arguments>.*?)\))?:)?(?P<name>[A-Za-z_]\w*)>", re.ASCII
@@ -43,8 +44,7 @@ Converter = Callable[[str, str], str]
 """The pattern of a converter, from its name and arguments as the rule has them."""
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Struct, frozen=True):
     """A piece of a rule: fixed text, or the pattern of a placeholder."""
 
     text: str

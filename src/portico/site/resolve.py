@@ -9,8 +9,9 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
 from portico.reading import OURS, Reader, as_user

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.site.options.route import Route
 from portico.site.upstream_server import APP, Server
@@ -23,29 +24,25 @@ _EXPECTED = (
 )
 
 
-@dataclass(frozen=True)
-class ToSite:
+class ToSite(Struct, frozen=True):
     """Another site that the same gateway runs."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class ToServer:
+class ToServer(Struct, frozen=True):
     """A server that Portico does not run."""
 
     server: Server
 
 
-@dataclass(frozen=True)
-class ToFolder:
+class ToFolder(Struct, frozen=True):
     """The files of a folder, as in [static]."""
 
     folder: str
 
 
-@dataclass(frozen=True)
-class ToRedirect:
+class ToRedirect(Struct, frozen=True):
     """A redirect; `url` is a path or a URL. One without a path keeps that of the request, and its query."""
 
     status: int
@@ -57,8 +54,7 @@ class ToRedirect:
         return found is not None and not found["path"]
 
 
-@dataclass(frozen=True)
-class ToPage:
+class ToPage(Struct, frozen=True):
     """The same page for every request."""
 
     status: int
@@ -70,8 +66,7 @@ class ToPage:
 RouteTarget = ToSite | ToServer | ToFolder | ToRedirect | ToPage
 
 
-@dataclass(frozen=True)
-class Conditions:
+class Conditions(Struct, frozen=True):
     """What a request must have beside the path; `*` is any value. `share` is a percentage, 0 for all clients."""
 
     hosts: tuple[str, ...] = ()
@@ -88,8 +83,7 @@ class Conditions:
         )
 
 
-@dataclass(frozen=True)
-class RouteRule:
+class RouteRule(Struct, frozen=True):
     """`path` is "/" or has no slash at its end: the rule takes it and everything below it. `number` counts the tables
     of the file from 1.
     """

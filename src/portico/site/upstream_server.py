@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from portico.values import Duration
 
@@ -24,8 +25,7 @@ _NUMERIC = re.compile(r"[0-9.]+|\[.*\]")
 _MOST_WEIGHT = 1000
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(Struct, frozen=True):
     """`name` is the first word as written, `protocol` is empty for the local app, `address` is in nginx's syntax."""
 
     name: str

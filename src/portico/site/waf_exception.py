@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _RULE = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?")
 _PATH = re.compile(r"/[A-Za-z0-9._~/@:+-]*\*?")
@@ -13,8 +14,7 @@ _EXPECTED = (
 )
 
 
-@dataclass(frozen=True)
-class WafException:
+class WafException(Struct, frozen=True):
     """One path, or with `is_beginning` a prefix, and the rules that are off there.
 
     Without rules, all are off.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.decoding import Seconds, UnreadableError, decoded
 from portico.log.reader import last_lines, request_reader
@@ -15,8 +16,7 @@ _MOST_BYTES = 16 << 20
 """The part that is read from the end of a log: some 30 000 requests, in a fifth of a second."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """The requests of one release, those of the others, and a message about unreadable lines."""
 
     chosen: Tally

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from portico.errors import Problem, UsageError
 from portico.log.request import Request, moment
@@ -13,8 +14,7 @@ from portico.values import Duration
 _STATUS = re.compile(r"[1-5](xx|\d\d)", re.I)
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Every condition that is set must match. `since` is a Unix time, `slower` seconds, `statuses` "404" or "5xx"."""
 
     statuses: tuple[str, ...] = ()

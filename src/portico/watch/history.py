@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from portico.log.follow import Follower, lines_of
 from portico.plan.paths import of_app
@@ -25,8 +26,7 @@ class Dated(Protocol):
 T = TypeVar("T", bound=Dated)
 
 
-@dataclass(frozen=True)
-class Logs:
+class Logs(Struct, frozen=True):
     """The paths of the logs."""
 
     access: Path

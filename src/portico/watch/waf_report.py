@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from portico.log.finding import SCORE, Finding
 from portico.site.waf_exception import is_exception
@@ -42,8 +42,7 @@ class WafReport(msgspec.Struct, frozen=True):
     """For [guard] waf_except: what lets all of these requests pass; right only if none of them was an attack."""
 
 
-@dataclass
-class _Seen:
+class _Seen(Struct):
     """One request while its lines are read."""
 
     first: Finding
@@ -52,8 +51,7 @@ class _Seen:
     is_attack: bool = False
 
 
-@dataclass
-class _Rule:
+class _Rule(Struct):
     message: str
     requests: int = 0
     paths: dict[str, int] = field(default_factory=dict)

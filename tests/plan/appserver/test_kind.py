@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing
-from dataclasses import replace as replaced
 from typing import Literal
 
 import pytest
@@ -39,7 +38,7 @@ KINDS = [("flask", "gunicorn", GUNICORN), ("asgi", "gunicorn", GUNICORN_ASGI), (
 def test_the_plan_knows_the_kind_of_its_process_and_nginx_speaks_its_protocol(
     kind: str, server: Server, expected: AppServer
 ) -> None:
-    made = plan(site(kind, server), replaced(PLACE, app_servers={"gunicorn": "27.0.1", "uwsgi": "2.0.31"}))
+    made = plan(site(kind, server), replace(PLACE, app_servers={"gunicorn": "27.0.1", "uwsgi": "2.0.31"}))
     assert app_server(site(kind, server)) is made.app_server is expected
     assert [made.health.is_http, protocol(site(kind, server))] == [
         expected is GUNICORN_ASGI,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from portico.plan.build import plan
 from portico.plan.web.access import Allowed, Check, access, admits

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from urllib import robotparser
 
 import pytest
+from msgspec.structs import replace
 
 from portico.check.noted import noted_findings
 from portico.errors import Problem

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from portico.plan.web.ability import Ability
 from portico.plan.web.entry.hosts import Hosts, hosts

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import msgspec
+from msgspec.structs import replace
 
 from portico.plan.web.app.link import RouteFact, link
 from portico.plan.web.app.tracing import tracing
@@ -16,7 +14,7 @@ from portico.site.options.upstream import Upstream
 from portico.values import Duration
 from tests.plan.test_golden import FACTS
 
-ASGI = msgspec.structs.replace(FACTS, kind="asgi")
+ASGI = replace(FACTS, kind="asgi")
 ELSEWHERE = Upstream(servers=["uwsgi://10.0.0.2:3031", "app"])
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import get_args
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.conf import Directive
@@ -131,11 +130,9 @@ def test_every_way_to_the_app_is_inspected_after_the_other_guards(site: Site) ->
     """nginx's module inspects before a limit counts: so it is on in named locations alone."""
     firewall = replace(
         site,
-        options=msgspec.structs.replace(site.options, guard=GuardOptions(waf="block")),
+        options=replace(site.options, guard=GuardOptions(waf="block")),
         routed=tuple(
-            replace(one, edge=msgspec.structs.replace(one.edge, max_upload=Size(1 << 30)))
-            if one.rule == "/slow/"
-            else one
+            replace(one, edge=replace(one.edge, max_upload=Size(1 << 30))) if one.rule == "/slow/" else one
             for one in site.routed
         ),
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
-from msgspec.structs import replace as replace_options
+from msgspec.structs import replace
 
 from portico.plan.gateway.nginx.pages import PREFIX
 from portico.plan.web.guards import MOST_HEAD
@@ -49,7 +48,7 @@ def test_what_portico_brings_is_what_a_site_may_replace() -> None:
     usual = {page.file for page in pages(site, NO_LIMITS).made}
     assert usual == {*ERROR_PAGES, FAILED} - OF_GUARDS
     rule = AccessRule("/admin", "/admin", "/admin", "/admin", (), methods=("GET",))
-    options = replace_options(
+    options = replace(
         options, guard=Guard(waf="block", ban=Duration(600)), crawlers=Crawlers(training="refuse")
     )
     made = pages(replace(site, options=options, access=(rule,)), NO_LIMITS).made

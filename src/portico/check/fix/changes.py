@@ -6,8 +6,9 @@ import difflib
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.check.fix.files import replace, without_rights
 from portico.check.fix.toml_lines import with_key
@@ -17,8 +18,7 @@ from portico.place.untrusted import content
 _BITS = {"o-r": stat.S_IROTH, "o-w": stat.S_IWOTH}
 
 
-@dataclass(frozen=True)
-class ModeChange:
+class ModeChange(Struct, frozen=True):
     """A file or folder that loses rights."""
 
     path: Path
@@ -38,8 +38,7 @@ class ModeChange:
         without_rights(self.path, self.bits, self.owners)
 
 
-@dataclass(frozen=True)
-class TextChange:
+class TextChange(Struct, frozen=True):
     """A file with more lines."""
 
     path: Path

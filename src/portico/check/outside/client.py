@@ -7,7 +7,8 @@ import socket
 import ssl
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico import __version__
 from portico.check.outside.target import Target, UnreachableError
@@ -22,8 +23,7 @@ _PATIENCE_SECONDS = 30.0
 AGENT = f"Portico/{__version__} (portico check --url)"
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back. `status` 0: no answer, and `silent` when the server neither answered nor closed in time."""
 
     status: int = 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.check.model import Finding
 from portico.check.outside.client import Answer, Client
@@ -16,8 +17,7 @@ _MOST_PAGES = 3
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Struct, frozen=True):
     """The page that was named, a few of its neighbours, and whether Portico serves them."""
 
     client: Client

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.errors import FAILED, PorticoError, Problem, UsageError
 
@@ -16,8 +18,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _EXPECTED = "expected the URL of a running site, such as https://shop.example/ or http://127.0.0.1:8080/"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """`host` as the client names it, `address` what it is resolved to: once, so that all of it goes to one machine."""
 
     scheme: str

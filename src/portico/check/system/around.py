@@ -7,8 +7,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 import portico
 from portico.place import cgroup
@@ -23,8 +24,7 @@ Lookup = Callable[[Iterable[str]], dict[str, list[str]]]
 """The addresses of these names, none for one that does not exist; a name that could not be asked is left out."""
 
 
-@dataclass(frozen=True)
-class Kernel:
+class Kernel(Struct, frozen=True):
     """Limits and stocks of the machine, as the kernel says them; 0 where it says nothing."""
 
     tasks_limit: int = 0
@@ -42,8 +42,7 @@ class Kernel:
     """When Portico was installed, by the files' own times."""
 
 
-@dataclass(frozen=True)
-class Around:
+class Around(Struct, frozen=True):
     """`addresses` are those of this machine, `etc` the directory of its configuration."""
 
     kernel: Kernel

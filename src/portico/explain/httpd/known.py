@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from portico.explain.pcre import found
 from portico.explain.verdict import Asked
@@ -15,8 +17,7 @@ _HEADERS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(Struct, frozen=True):
     """The variables of a request; `backs` are the groups of the last condition, `\\1` and `%1`."""
 
     values: Mapping[str, str]

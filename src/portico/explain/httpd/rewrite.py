@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from portico.explain.httpd.blocks import every, inside, is_on, last
 from portico.explain.httpd.known import Known, holds
@@ -18,8 +19,7 @@ _MOST_ROUNDS = 20
 """Of [N]; a loop is not this module's concern."""
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A RewriteRule with its conditions. Flags are in capitals: R, L, P ..., with their values."""
 
     node: Node
@@ -36,8 +36,7 @@ class Rule:
         )
 
 
-@dataclass
-class Rewritten:
+class Rewritten(Struct):
     """What became of a path. `how` is "" (nothing), "redirect", "refused", "proxy", "through" ([PT]) or "path"."""
 
     how: str
@@ -137,8 +136,7 @@ def _round(rules: list[Rule], state: Rewritten, known: Known, base: str) -> bool
     return False
 
 
-@dataclass(frozen=True)
-class _Match:
+class _Match(Struct, frozen=True):
     rule: tuple[str, ...]
     condition: tuple[str, ...]
 

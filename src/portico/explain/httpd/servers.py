@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.explain.httpd.blocks import every, is_on, last
 from portico.explain.httpd.paths import fits
@@ -14,8 +15,7 @@ _LITERAL = re.compile(r"\d+\.\d+\.\d+\.\d+|\[.*\]")
 _ANY = ("*", "_default_", "0.0.0.0", "[::]")  # noqa: S104  reading
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a server listens, or for which connections a virtual host is: "*" is any host, 0 any port."""
 
     host: str

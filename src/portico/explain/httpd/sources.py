@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.explain.httpd.blocks import every, inside, last
 from portico.explain.httpd.paths import is_wild, matched
@@ -21,8 +22,7 @@ _STATUSES = {"permanent": "301", "temp": "302", "seeother": "303", "gone": "410"
 _BACK = re.compile(r"\$(\d)|\\([$&\\])")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line that may answer: what it is for, and where it leads. `block` is the <Location> in which it stands."""
 
     node: Node

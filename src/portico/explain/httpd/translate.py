@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from portico.explain.httpd import rewrite, sections, sources
 from portico.explain.httpd.blocks import every, last, latest
@@ -14,8 +14,7 @@ _MOST_REDIRECTS = 10
 """LimitInternalRecursion."""
 
 
-@dataclass
-class Answer:
+class Answer(Struct):
     """What answers, and why. `path` is the file, or `url` the address behind a proxy; `blocks` hold for the request,
     in the order of their merge.
     """

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import glob
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from portico.errors import PorticoError, Problem
 from portico.explain.node import Node
@@ -43,8 +44,7 @@ def read_partly(path: Path) -> tuple[Node, tuple[Problem, ...]]:
     return Node("", (), str(path), 0, tuple(nodes)), tuple(reading.problems)
 
 
-@dataclass
-class _Reading:
+class _Reading(Struct):
     """One reading of a configuration; relative includes begin at `directory`."""
 
     directory: Path

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.explain.node import Node
 from portico.explain.pcre import search
@@ -12,8 +13,7 @@ from portico.explain.verdict import Asked, Lost, NoServerError
 _LITERAL = re.compile(r"\d+\.\d+\.\d+\.\d+|\[.*\]")
 
 
-@dataclass(frozen=True)
-class Listen:
+class Listen(Struct, frozen=True):
     """One parsed listen directive; `host` is "*" for any address."""
 
     host: str

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.place.model import Build
 
 
-@dataclass(frozen=True)
-class Builds:
+class Builds(Struct, frozen=True):
     """The builds that may be taken, the preferred one first; `note` says why another that is there may not."""
 
     first: Build
@@ -18,8 +18,7 @@ class Builds:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Finder:
+class Finder(Struct, frozen=True):
     """Where to look for one program, and for the user of its workers."""
 
     program: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.app_servers.kind import Feature
 from portico.place.model import Place
@@ -23,8 +24,7 @@ _WORKER_MEMORY = 128 << 20
 _SHARE_OF_MEMORY = 0.75
 
 
-@dataclass(frozen=True)
-class Capacity:
+class Capacity(Struct, frozen=True):
     """The numbers and the reason for each."""
 
     workers: int

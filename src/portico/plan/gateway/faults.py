@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from portico.place.model import Place
 from portico.site.model import Site
@@ -46,8 +47,7 @@ class Hole(NamedTuple):
         return self.is_used and self.advisory.severity == "major"
 
 
-@dataclass(frozen=True)
-class Faults:
+class Faults(Struct, frozen=True):
     """The facts about one kind of gateway, and judgements from them. Every function is pure."""
 
     as_of: str

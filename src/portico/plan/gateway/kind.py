@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.errors import Problem
 from portico.place.model import Place
@@ -18,8 +19,7 @@ from portico.site.own.model import Own
 from portico.values import Duration, Size
 
 
-@dataclass(frozen=True)
-class GatewayKind:
+class GatewayKind(Struct, frozen=True):
     """Everything that Portico asks of a web server. Every function is pure."""
 
     name: str

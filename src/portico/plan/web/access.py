@@ -12,10 +12,11 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Generic, TypeVar
+
+from msgspec import Struct, to_builtins
 
 from portico.errors import Problem
 from portico.place.model import Place
@@ -29,8 +30,7 @@ from portico.site.pattern import escape
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Row(Generic[T]):
+class Row(Struct, Generic[T], frozen=True):
     """The value for the paths of a pattern (PCRE); None: no requirement there."""
 
     what: str
@@ -42,8 +42,7 @@ class Row(Generic[T]):
     value: T | None
 
 
-@dataclass(frozen=True)
-class ByPath(Generic[T]):
+class ByPath(Struct, Generic[T], frozen=True, dict=True):
     """A choice by path: the first row that matches, else `rest`."""
 
     rows: tuple[Row[T], ...]
@@ -56,8 +55,7 @@ class ByPath(Generic[T]):
         return tuple(dict.fromkeys(value for value in found if value is not None))
 
 
-@dataclass(frozen=True)
-class Allowed:
+class Allowed(Struct, frozen=True):
     """Only these networks have access: else 403, or 404 if the path is hidden."""
 
     networks: tuple[str, ...]
@@ -65,31 +63,27 @@ class Allowed:
     cause: str
 
 
-@dataclass(frozen=True)
-class Denied:
+class Denied(Struct, frozen=True):
     """These networks have no access: 403."""
 
     networks: tuple[str, ...]
     cause: str
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The accepted methods: any other is refused with 405."""
 
     methods: tuple[str, ...]
     cause: str
 
 
-@dataclass(frozen=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """The client must have a certificate that a known authority signed: else 403."""
 
     cause: str
 
 
-@dataclass(frozen=True)
-class Users:
+class Users(Struct, frozen=True):
     """These users have access with their passwords: else 401."""
 
     realm: str
@@ -99,8 +93,7 @@ class Users:
     cause: str
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Struct, frozen=True):
     """Somebody else decides: 2xx is a yes, 401, 403 and a redirect are a no, anything else is a failure (500).
 
     Without a path and a URL nobody may come (403): two would have to decide, and one can be asked.
@@ -121,8 +114,7 @@ class Check:
     cause: str
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(Struct, frozen=True, dict=True):
     """The access rules; None if a requirement occurs nowhere."""
 
     allowed: ByPath[Allowed] | None
@@ -143,7 +135,7 @@ class Access:
         """A word for what is asked, the same for the same; empty where nothing is."""
         if not self:
             return ""
-        said = json.dumps(_without_causes(asdict(self) | {"refuses_dots": False}), sort_keys=True)
+        said = json.dumps(_without_causes(to_builtins(self) | {"refuses_dots": False}), sort_keys=True)
         return hashlib.sha256(said.encode()).hexdigest()[:8]
 
     def __bool__(self) -> bool:
@@ -209,8 +201,7 @@ def _check(site: Site, place: Place, rule: AccessRule) -> Check | None:
     return Check(path, said.url, sign_in, said.headers, place.ca_file, said.cause)
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A requirement for clients: the key of the option, the requirement in words, and the origin."""
 
     key: str

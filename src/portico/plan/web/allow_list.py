@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.plan.web.access import ByPath, Users
 from portico.plan.web.guard_patterns import LINE_END, exact_paths, paths_of, takes_everything
@@ -28,8 +29,7 @@ _MOST_COMPARED = 200_000
 """The limit of compared pairs of patterns; beyond it the app decides about methods."""
 
 
-@dataclass(frozen=True)
-class Allowed:
+class Allowed(Struct, frozen=True):
     """Paths that a rule matches, and the methods that the app accepts there; no methods: all, or unknown."""
 
     paths: Pieces
@@ -38,8 +38,7 @@ class Allowed:
     """A path with repeated slashes is left out: without one of them it may match another rule."""
 
 
-@dataclass(frozen=True)
-class AllowList:
+class AllowList(Struct, frozen=True):
     """The allowed paths and methods.
 
     `is_whole`: a request outside of the list is refused with 404, or 405 for a method that the app does not accept

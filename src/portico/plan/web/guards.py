@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from portico.place.model import Place
 from portico.plan.paths import Paths
@@ -19,29 +20,25 @@ from portico.plan.web.waf import Waf, is_inspected
 from portico.site.model import Routed
 
 
-@dataclass(frozen=True)
-class NotElsewhere:
+class NotElsewhere(Struct, frozen=True):
     """No rule with conditions sends the request elsewhere: else it goes there, past the guards of that way."""
 
     choice: Choice
 
 
-@dataclass(frozen=True)
-class NotBanned:
+class NotBanned(Struct, frozen=True):
     """The client is not banned: else 403."""
 
     bans: Bans
 
 
-@dataclass(frozen=True)
-class WantedCrawler:
+class WantedCrawler(Struct, frozen=True):
     """The client is not a refused crawler, and does not pretend to be another one: else 403."""
 
     crawlers: Crawlers
 
 
-@dataclass(frozen=True)
-class Open:
+class Open(Struct, frozen=True):
     """The site is not closed for maintenance: else 503, except for admitted addresses.
 
     `directory` has the file `on` during maintenance, and `allowed/ADDRESS` for each admitted address.
@@ -50,104 +47,89 @@ class Open:
     directory: str
 
 
-@dataclass(frozen=True)
-class HeadSize:
+class HeadSize(Struct, frozen=True):
     """The head fits the link to the app: else 431. `most` is in bytes."""
 
     most: int
 
 
-@dataclass(frozen=True)
-class NoScanner:
+class NoScanner(Struct, frozen=True):
     """The path is not one that scanners try, or a rule of the app matches it: else 404."""
 
     known: AllowList
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(Struct, frozen=True):
     """A rule of the app matches the path and the method: else 404 or 405."""
 
     known: AllowList
 
 
-@dataclass(frozen=True)
-class Passed:
+class Passed(Struct, frozen=True):
     """The client has a pass, which its browser gets for solving a puzzle, or none is required now: else 429."""
 
     challenge: Challenge
 
 
-@dataclass(frozen=True)
-class RequestRate:
+class RequestRate(Struct, frozen=True):
     """The rate of requests is below the limit: else 429."""
 
     rate: Rate
 
 
-@dataclass(frozen=True)
-class InProgress:
+class InProgress(Struct, frozen=True):
     """The number of requests to the app in progress is below the limit: else 429."""
 
     share: Concurrent
 
 
-@dataclass(frozen=True)
-class FairShare:
+class FairShare(Struct, frozen=True):
     """In an overload, the client has no more requests in progress than its share: else 429."""
 
     fair: Fair
 
 
-@dataclass(frozen=True)
-class NotDenied:
+class NotDenied(Struct, frozen=True):
     """The client's network is not refused: else 403."""
 
     networks: ByPath[Denied]
 
 
-@dataclass(frozen=True)
-class FromNetworks:
+class FromNetworks(Struct, frozen=True):
     """The client's network has access: else 403, or 404 if the path is hidden."""
 
     networks: ByPath[Allowed]
 
 
-@dataclass(frozen=True)
-class Methods:
+class Methods(Struct, frozen=True):
     """The method is accepted here: else 405."""
 
     methods: ByPath[Taken]
 
 
-@dataclass(frozen=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """The client has a certificate that a known authority signed: else 403."""
 
     certificates: ByPath[Verified]
 
 
-@dataclass(frozen=True)
-class PlainPath:
+class PlainPath(Struct, frozen=True):
     """The path has no segment `.` or `..`, and no `#`: else 400."""
 
 
-@dataclass(frozen=True)
-class Password:
+class Password(Struct, frozen=True):
     """The client is a user with access, with the right password: else 401."""
 
     users: ByPath[Users]
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A view of the app or a service elsewhere grants access: else 401 or 403, and 500 if it fails."""
 
     checks: ByPath[Check]
 
 
-@dataclass(frozen=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """The rules of the firewall find no attack in the request: else 403, or a line in its report.
 
     It is the last guard: it costs a hundred times more than the others, so they refuse a flood before it.
@@ -182,8 +164,7 @@ MOST_HEAD = 56 << 10
 """Bytes of a head: a packet of the uwsgi protocol holds 65 535, and each header needs up to 7 more there."""
 
 
-@dataclass(frozen=True)
-class Chains:
+class Chains(Struct, frozen=True):
     """The guards of each way to the app, in order: those of the site, and those of routes that have others.
 
     A request that is redirected internally (a WebSocket, an admitted address during maintenance, a page of a
@@ -217,8 +198,7 @@ def by_path(guard: Guard) -> ByPath[Any] | None:
             return None
 
 
-@dataclass(frozen=True)
-class Guarded:
+class Guarded(Struct, frozen=True):
     """What the guards of a site check: each subject's decisions."""
 
     limits: Limits

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.plan.web.ability import Ability
 from portico.site.checks.headers import CSP, FRAME_ANCESTORS, FRAME_OPTIONS
@@ -18,8 +19,7 @@ _WORDS = {"none": "DENY", "self": "SAMEORIGIN"}
 """The X-Frame-Options value for each value of `frames`. It has no list of origins."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """One header. The app's own header with that name replaces it, unless `is_only`."""
 
     name: str
@@ -33,8 +33,7 @@ class Header:
     """The app's own header with this name is removed."""
 
 
-@dataclass(frozen=True)
-class Cors:
+class Cors(Struct, frozen=True):
     """Which other origins may read the answers, unless the app sets the headers itself."""
 
     origins: tuple[str, ...]
@@ -49,8 +48,7 @@ class Cors:
     cause: str
 
 
-@dataclass(frozen=True)
-class Headers:
+class Headers(Struct, frozen=True):
     """Headers that are added to every answer, and removed from the app's."""
 
     every: tuple[Header, ...]
@@ -78,8 +76,7 @@ class Headers:
         return _of_route(self.every, self.removed, routed)
 
 
-@dataclass(frozen=True)
-class Preset:
+class Preset(Struct, frozen=True):
     """The meaning of a preset of [headers]; `csp` without frame-ancestors."""
 
     csp: str

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
@@ -32,16 +34,14 @@ CERTIFICATE = "the client certificate"
 """The source of the account if no header names it."""
 
 
-@dataclass(frozen=True)
-class Share:
+class Share(Struct, frozen=True):
     """Requests that one client may have in progress."""
 
     most: int
     cause: str
 
 
-@dataclass(frozen=True)
-class Whom:
+class Whom(Struct, frozen=True):
     """The key of a limit. A request without a session, a header or an account counts for its client."""
 
     per: str
@@ -54,8 +54,7 @@ class Whom:
     """The names of crawlers, somewhere in a User-Agent."""
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """The rate of requests; `burst` more than the first pass at once."""
 
     zone: str
@@ -77,8 +76,7 @@ class Rate:
         return math.ceil(self.seconds / self.requests)
 
 
-@dataclass(frozen=True)
-class Concurrent:
+class Concurrent(Struct, frozen=True):
     """Requests to the app in progress."""
 
     zone: str
@@ -93,8 +91,7 @@ class Concurrent:
 Counted = Rate | Concurrent
 
 
-@dataclass(frozen=True)
-class Fair:
+class Fair(Struct, frozen=True):
     """Requests to the app that one client may have in progress in an overload, while others wait."""
 
     most: int
@@ -103,8 +100,7 @@ class Fair:
     cause: str
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The limits for each client of the site.
 
     A client is an IPv4 address or an IPv6 network of 64 bits. `uncounted` are the networks of declared proxies,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.plan.web.ability import Ability
 from portico.plan.web.refusals import GUARDS
@@ -60,8 +61,7 @@ _OF_THE_APP = {
 """Fields that are always empty for a file, which the gateway answers by itself."""
 
 
-@dataclass(frozen=True)
-class Log:
+class Log(Struct, frozen=True):
     """The fields of a line, by name, in their order. A field that would always be empty is omitted."""
 
     fields: tuple[str, ...]

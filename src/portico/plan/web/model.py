@@ -6,7 +6,7 @@ that decided it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.app_servers.kind import AppServer, Feature
 from portico.place.model import Place
@@ -44,8 +44,7 @@ from portico.plan.web.waf import Waf
 from portico.site.model import Routed, Site
 
 
-@dataclass(frozen=True)
-class Web:
+class Web(Struct, frozen=True):
     """The decisions about one site, subject by subject."""
 
     site: Site

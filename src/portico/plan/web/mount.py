@@ -6,7 +6,7 @@ patterns come first, in their order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.plan.web.files.statics import File, Folder
 from portico.plan.web.guards import Guard
@@ -14,22 +14,19 @@ from portico.plan.web.routing.model import Route
 from portico.site.model import Routed
 
 
-@dataclass(frozen=True)
-class Exact:
+class Exact(Struct, frozen=True):
     """One path."""
 
     path: str
 
 
-@dataclass(frozen=True)
-class Below:
+class Below(Struct, frozen=True):
     """Every path with this prefix."""
 
     path: str
 
 
-@dataclass(frozen=True)
-class Matching:
+class Matching(Struct, frozen=True):
     """Every decoded path that this regular expression (PCRE) matches somewhere."""
 
     pattern: str
@@ -39,8 +36,7 @@ class Matching:
 Match = Exact | Below | Matching
 
 
-@dataclass(frozen=True)
-class App:
+class App(Struct, frozen=True):
     """The app answers, with the settings of a route or those of the site."""
 
     routed: Routed | None = None
@@ -48,34 +44,29 @@ class App:
     """Whether the cache takes part."""
 
 
-@dataclass(frozen=True)
-class Files:
+class Files(Struct, frozen=True):
     """The files of a folder."""
 
     folder: Folder
 
 
-@dataclass(frozen=True)
-class OneFile:
+class OneFile(Struct, frozen=True):
     """One file."""
 
     file: File
 
 
-@dataclass(frozen=True)
-class NotFound:
+class NotFound(Struct, frozen=True):
     """404, as if nothing were there."""
 
 
-@dataclass(frozen=True)
-class Redirect:
+class Redirect(Struct, frozen=True):
     """308 to this path, with the query of the request."""
 
     path: str
 
 
-@dataclass(frozen=True)
-class Elsewhere:
+class Elsewhere(Struct, frozen=True):
     """Another site, a server, a redirect or a page, by a rule."""
 
     route: Route
@@ -84,8 +75,7 @@ class Elsewhere:
 Action = App | Files | OneFile | NotFound | Redirect | Elsewhere
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """The paths of `match`, and the action once every guard has let a request through, in order."""
 
     match: Match

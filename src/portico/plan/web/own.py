@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.site.model import Site
 from portico.site.own.model import Own
 from portico.site.own.tables import table_of
 
 
-@dataclass(frozen=True)
-class OwnDirectives:
+class OwnDirectives(Struct, frozen=True):
     """The user's directives, parsed."""
 
     above: tuple[Own, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.plan.web.entry.transfer import LINE_KIB
 from portico.plan.web.guards import MOST_HEAD
@@ -38,8 +39,7 @@ FAILED = "failed"
 """The page of the gateway's own 500, which no user's 500.html replaces: the app answers its own errors."""
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """One page: its status, what happened, and what the reader can do."""
 
     status: int
@@ -57,8 +57,7 @@ class Page:
         return self.name or str(self.status)
 
 
-@dataclass(frozen=True)
-class Pages:
+class Pages(Struct, frozen=True):
     """The pages of answers without the app."""
 
     made: tuple[Page, ...]

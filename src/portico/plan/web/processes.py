@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.place.model import Place
 from portico.plan.web.sizes import connections, spare_files, workers
 
 
-@dataclass(frozen=True)
-class Processes:
+class Processes(Struct, frozen=True):
     """Processes that serve untrusted clients."""
 
     user: str

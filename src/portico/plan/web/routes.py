@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
@@ -21,8 +23,7 @@ from portico.site.pattern import below_slashes, escape, head, is_fixed, plain
 from portico.site.segments import may_meet
 
 
-@dataclass(frozen=True)
-class RoutePath:
+class RoutePath(Struct, frozen=True):
     """One pattern of paths that needs a mount: with the settings of a route, or None for those of the site."""
 
     rule: str

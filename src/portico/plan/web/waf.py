@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.errors import Problem
 from portico.place.model import Place, RuleSet
@@ -30,8 +31,7 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 """The app decides which methods a path accepts; the rule set's own list lacks those of a REST API."""
 
 
-@dataclass(frozen=True)
-class Waf:
+class Waf(Struct, frozen=True):
     """What is inspected by which rules, and what happens to a detected attack."""
 
     rules: RuleSet | None

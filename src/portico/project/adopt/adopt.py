@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem, UsageError
 from portico.explain.adopted import Adopted, AdoptedSite, Fate, Remark
@@ -27,8 +29,7 @@ _NOT_A_CONFIGURATION = (".bak", ".orig", ".dpkg-dist", ".dpkg-old", ".rpmsave", 
 _MOST_FILES = 500
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(Struct, frozen=True):
     """One portico.toml: its text, the directory of its app (else empty), and the site that it is made from."""
 
     site: AdoptedSite
@@ -36,8 +37,7 @@ class Made:
     directory: str = ""
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(Struct, frozen=True):
     """Everything about a configuration."""
 
     path: Path

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.explain.adopted import Fate, Option, Remark
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """A setting of an app server: a string, a number, or Ellipsis where it is computed; its place, and its text."""
 
     value: object
@@ -21,8 +21,7 @@ Settings = Mapping[str, Found]
 """By Gunicorn's or uWSGI's own names."""
 
 
-@dataclass(frozen=True)
-class AppServer:
+class AppServer(Struct, frozen=True):
     """One app server. `binds` are in the words of `upstream.servers`; empty if they are not known."""
 
     program: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from portico.explain.adopted import AdoptedSite, Fate, Kept, Option, Remark
 from portico.project.adopt.app_server import AppServer

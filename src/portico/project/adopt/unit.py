@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from portico.explain.adopted import Fate, Option, Remark
 from portico.project.adopt.app_server import AppServer, http_address

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from portico.explain.adopted import AdoptedSite, Fate, Option, Remark
 from portico.project.adopt.toml import toml_of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem
 from portico.project.adopt.adopt import Made, Result

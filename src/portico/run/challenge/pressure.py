@@ -6,7 +6,7 @@ once, the challenge lasts twice as long.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 60.0, 900.0
 SOON_SECONDS = 60.0
@@ -16,8 +16,7 @@ _BUSY_LOOKS = 4
 """The number of consecutive looks: a single slow request is no pressure."""
 
 
-@dataclass
-class Pressure:
+class Pressure(Struct):
     """Called at each look with whether the app is under pressure."""
 
     is_on: bool = False
@@ -37,8 +36,7 @@ class Pressure:
         return self.is_on
 
 
-@dataclass
-class Busy:
+class Busy(Struct):
     """Detects pressure for an app that does not report it: its CPUs are busy, or requests wait for it."""
 
     looks: int = 0

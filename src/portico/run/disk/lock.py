@@ -12,8 +12,10 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from portico.decoding import Moment, Pid, decoded
 from portico.errors import PorticoError, Problem
@@ -26,8 +28,7 @@ UNNAMED_SECONDS = 5.0
 """The wait if no living process has written its name: the reader may be slow on a busy machine."""
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(Struct, frozen=True):
     """What runs in a runtime directory; `since` is in seconds since 1970."""
 
     pid: Pid

@@ -7,8 +7,9 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.errors import PorticoError, Problem
 from portico.place.probe import parents
@@ -32,8 +33,7 @@ _MARKS = {
 """The entries that a site makes in its directories; some exist after any stop."""
 
 
-@dataclass(frozen=True)
-class Leaving:
+class Leaving(Struct, frozen=True):
     """`used` is the last change of any entry, in seconds since 1970."""
 
     key: str

@@ -6,14 +6,14 @@ import posixpath
 import re
 import urllib.parse
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.errors import PorticoError, Problem
 
 
-@dataclass(frozen=True)
-class CacheEntry:
+class CacheEntry(Struct, frozen=True):
     """One cached answer. `began` is the latest Unix time at which its request reached the app."""
 
     path: Path

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.errors import Problem
 from portico.plan.model import Plan
@@ -14,8 +15,7 @@ from portico.run.gateway.cached import CacheEntry
 from portico.run.processes.child import Signals
 
 
-@dataclass(frozen=True)
-class CacheFiles:
+class CacheFiles(Struct, frozen=True):
     """Its cached answers, as files."""
 
     files: Callable[[str, float], Iterator[Path]]
@@ -26,8 +26,7 @@ class CacheFiles:
     """Make the program forget the answer; returns whether it was there."""
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(Struct, frozen=True):
     """One web server. Its processes are a master, which is Portico's child, and the master's workers."""
 
     name: str

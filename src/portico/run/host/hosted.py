@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from portico.errors import PorticoError, Problem
 from portico.plan import bindings
@@ -21,8 +22,7 @@ from portico.run.processes import child
 from portico.run.processes.stderr import Lines
 
 
-@dataclass(frozen=True)
-class DesiredSite:
+class DesiredSite(Struct, frozen=True):
     """A site to serve. `argv` starts its supervisor; `plan` is the site without facts about its app, which is used
     until the supervisor sends them; without a plan, `problems` say why."""
 
@@ -35,8 +35,7 @@ class DesiredSite:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass
-class HostedSite:
+class HostedSite(Struct):
     """An accepted site, and its supervisor if one runs."""
 
     desired: DesiredSite

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem
 from portico.place.model import Place
@@ -14,8 +16,7 @@ from portico.run.host.hosted import DesiredSite, HostedSite, prepare
 from portico.values import Address
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The desired sites; the gateway serves a part for each that was not refused."""
 
     hosted_sites: dict[str, HostedSite]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico import backoff
 
@@ -32,8 +34,7 @@ class Status(StrEnum):
     LEAVING = "leaving"
 
 
-@dataclass(frozen=True)
-class SiteState:
+class SiteState(Struct, frozen=True):
     """`since` is the start of the status, `due` the time of the next start, `reason` why it does not serve."""
 
     status: Status = Status.WAITING

@@ -1,8 +1,4 @@
-"""Events: the input of the machine. Values only.
-
-The classes here and in `action` and `notices` are Structs because there are many: dataclasses, which generate and
-compile their methods at import, delayed every start by 20 ms.
-"""
+"""Events: the input of the machine. Values only."""
 
 from __future__ import annotations
 

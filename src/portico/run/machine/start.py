@@ -4,7 +4,7 @@ answer.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from portico.errors import FAILED
 from portico.protocol import notices

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.errors import DONE
 from portico.run.machine import action as do
@@ -65,8 +67,7 @@ GOODBYE_SECONDS = 1.0
 """The time that clients of WebSockets have to answer Close 1001 before the gateway closes their connections."""
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True):
     """The times in a release's plan."""
 
     start_seconds: float
@@ -77,16 +78,14 @@ class Timeouts:
     """How long the replaced release is kept for a rollback."""
 
 
-@dataclass(frozen=True)
-class ReloadRequest:
+class ReloadRequest(Struct, frozen=True):
     """A requested reload that has not begun: see event.ReloadAsked."""
 
     path: str = ""
     tenths: int = 0
 
 
-@dataclass(frozen=True)
-class ProcessState:
+class ProcessState(Struct, frozen=True):
     """The state of the gateway or of one release of the app.
 
     `due` is when the status times out, `since` when it began, `down_since` when service was lost.
@@ -112,8 +111,7 @@ class ProcessState:
         return replace(self, status=status, since=now, due=None if seconds is None else now + seconds)
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(Struct, frozen=True):
     number: int
     process: ProcessState
     timeouts: Timeouts
@@ -138,8 +136,7 @@ class Release:
         return replace(self, process=self.process.to(status, now, seconds))
 
 
-@dataclass(frozen=True)
-class Mending:
+class Mending(Struct, frozen=True):
     """The files for the gateway could not be installed: tried again when it is due."""
 
     since: float
@@ -147,8 +144,7 @@ class Mending:
     was_tried: bool = False
 
 
-@dataclass(frozen=True)
-class State:
+class State(Struct, frozen=True):
     """The supervisor's whole state. `live` is the release that clients get, 0 for none yet."""
 
     timeouts: Timeouts

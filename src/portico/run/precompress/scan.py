@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from portico.plan.precompress import MOST_BYTES, MOST_FILES, is_candidate, is_compressible
 from portico.run.precompress.words import Stamp
 
 
-@dataclass
-class Scan:
+class Scan(Struct):
     """Files by their path below the folder; directories by their whole path, with the result of `changed_at`."""
 
     files: dict[str, Stamp] = field(default_factory=dict)

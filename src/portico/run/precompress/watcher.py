@@ -13,10 +13,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct, field
 
 from portico.errors import Problem
 from portico.place import cgroup, untrusted
@@ -44,8 +44,7 @@ _MOST_THREADS = 4
 _MOST_LINES = 3
 
 
-@dataclass
-class Tree:
+class Tree(Struct):
     """The copies of one folder: the checked files, and the bytes of their copies by coding."""
 
     precompressed: Precompressed

@@ -13,8 +13,9 @@ import signal
 import socket
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import IO
+
+from msgspec import Struct
 
 from portico.place.owner import as_user
 from portico.place.tools import without_tools
@@ -26,8 +27,7 @@ UNKNOWN = 255
 """The exit code of a child that other code collected, as in asyncio."""
 
 
-@dataclass(frozen=True)
-class Signals:
+class Signals(Struct, frozen=True):
     """The signals of a program for each stop mode."""
 
     drain: signal.Signals
@@ -38,8 +38,7 @@ APP_SERVER = Signals(drain=signal.SIGTERM, hurry=signal.SIGQUIT)
 """Gunicorn's signals; uWSGI with die-on-term understands both, too."""
 
 
-@dataclass
-class Child:
+class Child(Struct):
     """A started program. `code` is set once it has exited; its group may still have members then."""
 
     name: str
@@ -47,7 +46,7 @@ class Child:
     started: int
     """In clock ticks since boot, as `proc` reads it: together with the pid it identifies the process."""
     signals: Signals
-    process: subprocess.Popen[bytes] = field(repr=False)
+    process: subprocess.Popen[bytes]
     code: int | None = None
     group_is_gone: bool = False
 

@@ -8,11 +8,11 @@ import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from portico import atomic
 from portico.errors import PorticoError, Problem
@@ -29,8 +29,7 @@ KILLED_SECONDS = 5.0
 _LAST_SIGNAL = 64
 
 
-@dataclass(frozen=True)
-class Left:
+class Left(Struct, frozen=True):
     """A process group: its leader's pid, its start in ticks of `boot`, and its signal to drain."""
 
     pid: Annotated[int, Meta(gt=1, le=1 << 22)]

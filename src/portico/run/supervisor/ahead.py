@@ -13,8 +13,9 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.app_servers.kind import Feature
 from portico.link.gunicorn.ahead import VARIABLE
@@ -36,8 +37,7 @@ Begin = Callable[[Plan], Callable[[], bool]]
 """Starts on a draft of a plan; the result ends it again, and returns whether there was anything to end."""
 
 
-@dataclass(frozen=True)
-class Ahead:
+class Ahead(Struct, frozen=True):
     """An app server that was started before its plan was known; `draft` is the plan so far."""
 
     draft: Plan

@@ -9,7 +9,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
@@ -41,12 +40,12 @@ _NO_CERTBOT = re.compile(r"ModuleNotFoundError|ImportError")
 _NO_PLUGIN = re.compile(r"unrecognized arguments|does not appear to be installed|plugin .* not", re.I)
 
 
-@dataclass(frozen=True)
 class FailedError(Exception):
     """The order failed. `kind` is one of the kinds in `schedule`."""
 
-    kind: str
-    problems: tuple[Problem, ...]
+    def __init__(self, kind: str, problems: tuple[Problem, ...]) -> None:
+        super().__init__(kind, problems)
+        self.kind, self.problems = kind, problems
 
 
 async def order(tls: Tls, *, rehearse: bool = False) -> bytes:

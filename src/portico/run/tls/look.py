@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.link import proxy_line
 from portico.plan.subjects import Tls
@@ -14,8 +15,7 @@ from portico.values import Address
 LOOK_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The result for one address: the certificate's fingerprint, or why there was none."""
 
     address: Address

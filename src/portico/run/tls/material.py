@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem
 from portico.place.access import blocked
@@ -20,8 +22,7 @@ PLACEHOLDER = "placeholder"
 _OTHERS_READ = 0o004
 
 
-@dataclass(frozen=True)
-class Material:
+class Material(Struct, frozen=True):
     """`origin` is auto, local, files or placeholder; `problems` are reports about it.
 
     `is_refused`: the user's files are not usable, and this is the best replacement.

@@ -7,8 +7,9 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from portico.http import read_answer, request_head
 from portico.link import proxy_line, uwsgi
@@ -27,8 +28,7 @@ SERVER_ERROR, NOT_READY = 500, 503
 """From this status on the app is unhealthy; a 404 is the answer of a working app."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A status, or the reason why there is none."""
 
     status: int = 0

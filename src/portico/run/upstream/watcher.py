@@ -11,9 +11,11 @@ import json
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
@@ -45,8 +47,7 @@ DRAINED_FILE = "drained.json"
 """In the state directory: the names of the servers that a user drained."""
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(Struct, frozen=True):
     """The state of one server. `good` and `bad` count the last consecutive answers of that kind."""
 
     name: str

@@ -6,7 +6,9 @@ A name is that of a watcher, or of one of its objects: "logs" or "logs /state/ac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico import backoff
 
@@ -15,8 +17,7 @@ STEADY_SECONDS = 5.0
 """A task that alternates has not recovered: it must work for this long after its last failure."""
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Times are seconds since 1970; `due` is the next try, None if that is the next round of its watcher."""
 
     error: str

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True)
-class Networks:
+class Networks(Struct, frozen=True):
     """The networks of an option, with those from its files."""
 
     all: tuple[str, ...]
     cause: str
 
 
-@dataclass(frozen=True)
-class Users:
+class Users(Struct, frozen=True):
     """The users that may sign in with a password: names and hashes, in the order of their file."""
 
     entries: tuple[tuple[str, str], ...]
     cause: str
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Struct, frozen=True):
     """Where nginx asks about a client: a path of the app, below the mount, or a URL elsewhere."""
 
     path: str
@@ -35,8 +33,7 @@ class Check:
     cause: str
 
 
-@dataclass(frozen=True)
-class AccessRule:
+class AccessRule(Struct, frozen=True):
     """The access settings of some paths. A key that is None is not set here: an outer rule may set it."""
 
     what: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 LINE = re.compile(r"(?P<name>[^:#\s\x00-\x1f\x7f][^:\x00-\x1f\x7f]*):(?P<hash>[^:]+)")
 _TAIL = "[./0-9A-Za-z]"
@@ -30,8 +31,7 @@ _SECONDS_OF_BCRYPT = 42e-3 / (1 << 10)
 _USUAL_ROUNDS = 5000
 
 
-@dataclass(frozen=True)
-class Wrong:
+class Wrong(Struct, frozen=True):
     """A line that cannot be used: its number and its fault."""
 
     number: int

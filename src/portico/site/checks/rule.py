@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.site.options import Options
 
@@ -24,8 +25,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]+")
 _QUERY = re.compile(r"[A-Za-z0-9._~/@:+%=&-]*")
 
 
-@dataclass(frozen=True)
-class BrokenRule:
+class BrokenRule(Struct, frozen=True):
     """A value that cannot be used: the dotted key, what is wrong, what to do."""
 
     key: str

@@ -7,9 +7,10 @@ Flask-Static-Digest's `cache_manifest.json`; in the folder itself or one level b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct
 
 from portico import decoding
 from portico.reading import ordinary
@@ -29,8 +30,7 @@ _MOST_FILES = 20_000
 _LONGEST_NAME = 200
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """Paths below the folder: `hashed` files never change, `plain` files do, whatever their names look like."""
 
     hashed: frozenset[str] = frozenset()

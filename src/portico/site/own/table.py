@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.errors import Problem
 from portico.reading import Reader
@@ -12,8 +13,7 @@ from portico.site.options import Options
 from portico.site.own.model import OwnText
 
 
-@dataclass(frozen=True)
-class GatewayTable:
+class GatewayTable(Struct, frozen=True):
     """How the options of a gateway are read."""
 
     program: str

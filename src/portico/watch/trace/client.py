@@ -8,8 +8,9 @@ import socket
 import ssl
 import time
 import zlib
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from portico.errors import Problem, UsageError
 from portico.http import END, read_answer, request_head
@@ -17,6 +18,8 @@ from portico.link import proxy_line
 from portico.link.uwsgi import receive
 from portico.values import Address
 
+SECONDS = 60.0
+"""How long an answer may take, unless the user sets another time."""
 _MOST_BODY = 1 << 20
 """Bytes of a body that are stored; the rest is only counted."""
 _STREAM_SECONDS = 3.0
@@ -25,8 +28,7 @@ _SILENT = "the connection was closed without an answer"
 Headers = list[tuple[str, str]]
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """The request to send. `connect` names another address than the URL's, as `host:port`."""
 
     url: str
@@ -34,14 +36,13 @@ class Wish:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     connect: str = ""
-    seconds: float = 60.0
+    seconds: float = SECONDS
     """The time limit of the whole request."""
     proxied: tuple[Address, ...] = ()
     """The site's own addresses where a connection begins with the PROXY protocol."""
 
 
-@dataclass
-class Sent:
+class Sent(Struct):
     """The sent request and its answer. `moments` are monotonic ns by name, in the order of their happening."""
 
     method: str
@@ -220,7 +221,7 @@ def _talk(connection: socket.socket, sent: Sent, wish: Wish, ends: float) -> Non
     rest = _read_head(connection, sent, ends)
     if sent.status == 101:
         return
-    if sent.is_stream and wish.seconds == Wish.seconds:
+    if sent.is_stream and wish.seconds == SECONDS:
         ends = min(ends, time.monotonic() + _STREAM_SECONDS)
     _read_body(connection, sent, rest, ends)
 

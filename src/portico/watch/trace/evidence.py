@@ -11,10 +11,10 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct, field
 
 from portico.errors import PorticoError, Problem
 from portico.explain.language import Language, Setting
@@ -47,8 +47,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _UNREADABLE = (400, 414, 431)
 
 
-@dataclass(frozen=True)
-class TracedSite:
+class TracedSite(Struct, frozen=True):
     """The request's site: its files and logs."""
 
     runtime: Path
@@ -76,8 +75,7 @@ class TracedSite:
         )
 
 
-@dataclass
-class Evidence:
+class Evidence(Struct):
     """`records` are those of the workers that had the request, in order; `line` is None if the gateway wrote none."""
 
     sent: Sent

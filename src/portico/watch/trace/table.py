@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from portico.explain.language import Setting
@@ -23,8 +23,7 @@ CLIENT, GATEWAY, LINK, WORKER, APP = "client", "gateway", "link", "worker", "app
 _REQUEST, _RESPONSE = "request", "response"
 
 
-@dataclass
-class Step:
+class Step(Struct):
     """A function of the app: when it began and ended (0: not yet)."""
 
     kind: str

@@ -25,7 +25,7 @@ from portico.run.control import client
 from portico.values import Address
 from portico.watch.lines import visible
 from portico.watch.trace import moments, table, tracker
-from portico.watch.trace.client import Wish
+from portico.watch.trace.client import SECONDS, Wish
 from portico.watch.trace.evidence import Evidence, TracedSite, follow, keep
 
 _PIPED = 160
@@ -55,7 +55,7 @@ _COLOURS: dict[str, Colour] = {
 @click.option("-d", "--data", metavar="TEXT", help="The body; @FILE for a file's content.")
 @click.option("--connect", default="", metavar="HOST:PORT", help="Connect there, whatever the URL says.")
 @click.option(
-    "--max-time", type=float, default=Wish.seconds, metavar="SECONDS", help="Give up, or end a stream, then."
+    "--max-time", type=float, default=SECONDS, metavar="SECONDS", help="Give up, or end a stream, then."
 )
 @click.option(
     "--repeat",

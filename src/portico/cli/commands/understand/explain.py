@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from dataclasses import dataclass
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from portico.cli import output
 from portico.cli.difference import say_if_other_runs
@@ -24,8 +24,7 @@ from portico.project.gather import gather
 from portico.project.sites import one_of
 
 
-@dataclass(frozen=True)
-class Explained:
+class Explained(Struct, frozen=True):
     """A line, its place and its reason; `does` and `default` describe the directive in general."""
 
     file: str

@@ -17,7 +17,7 @@ from portico.protocol.commands import STATUS
 from portico.protocol.trace import Trace
 from portico.run.control import client
 from portico.values import Address
-from portico.watch.trace.client import Wish
+from portico.watch.trace.client import SECONDS, Wish
 from portico.watch.trace.evidence import Evidence, TracedSite, follow
 from portico.watch.trace.table import APP, GATEWAY
 from portico.watch.trace.variant import placed, running
@@ -59,7 +59,7 @@ def command(
         hint = "run the site alone, portico run in its directory, and ask there"
         what = "several sites share this gateway, and what-if cannot copy it"
         raise UsageError(Problem("what-if", what, hint))
-    wish = wished(url, status, {**words, "connect": "", "max_time": Wish.seconds})
+    wish = wished(url, status, {**words, "connect": "", "max_time": SECONDS})
     site = TracedSite.of(runtime, status)
     binary = next(iter(status.processes.values())).argv[0]
     before, _ = _through(site, binary, None, wish)
@@ -85,8 +85,9 @@ def _through(site: TracedSite, binary: str, change: Change | None, wish: Wish) -
 
 def _connecting(wish: Wish, addresses: dict[str, str]) -> Wish:
     """The URL with the second gateway's port in place of its own."""
-    from dataclasses import replace
     from urllib.parse import urlsplit
+
+    from msgspec.structs import replace
 
     parts = urlsplit(wish.url)
     port = str(parts.port or (443 if parts.scheme in ("https", "wss") else 80))

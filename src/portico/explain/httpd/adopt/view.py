@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.explain.httpd.blocks import every, inside, is_on, last
 from portico.explain.httpd.rewrite import Rule, rules_of
@@ -35,8 +36,7 @@ _EVERYTHING = (
 _TO_HTTPS = re.compile(r"https://(?P<host>[^/]+?)(?P<rest>/?(?:%\{REQUEST_URI\}|\$1|))/?")
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """A line that passes requests on. `uri` is the path that takes the place of `prefix`."""
 
     line: Line
@@ -64,8 +64,7 @@ class Target:
         return "" if self.servers else "it names no server"
 
 
-@dataclass(frozen=True)
-class Redirect:
+class Redirect(Struct, frozen=True):
     """All requests of a virtual host lead elsewhere. `host` is empty for the one that the client asked for."""
 
     node: Node
@@ -75,8 +74,7 @@ class Redirect:
     keeps_path: bool
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """A virtual host, or the main server alone."""
 
     root: Node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from portico.explain.adopted import Draft, Fate, Key, Value
 from portico.explain.httpd.adopt.view import Target, View
@@ -12,8 +12,7 @@ from portico.explain.node import Node
 _LONGEST = 100
 
 
-@dataclass
-class Work:
+class Work(Struct):
     """A draft, the virtual host that it is made from, the app of the site, and the lines that have been seen."""
 
     draft: Draft

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from portico.explain.nginx.adopt.passes import target_of, upstreams_in
 from portico.explain.nginx.adopt.work import Work

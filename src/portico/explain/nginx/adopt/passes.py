@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.explain.nginx.families import PASSES
 from portico.explain.node import Node
@@ -15,8 +16,7 @@ _WEIGHT = re.compile(r"weight=\d+")
 _UNIX = re.compile(r"unix:(?P<path>/[^:]*)(?::(?P<uri>.*))?")
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """A pass directive. `address` is the host and port, the socket, or the name of the `upstream`; `uri` is what
     replaces the location's prefix, empty for none.
     """

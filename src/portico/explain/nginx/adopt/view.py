@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from portico.explain.nginx.families import PASSES
 from portico.explain.nginx.locations import Rule, rule
@@ -29,8 +30,7 @@ _QUIET = frozenset({
 CHALLENGE = "/.well-known/acme-challenge"
 
 
-@dataclass(frozen=True)
-class Redirect:
+class Redirect(Struct, frozen=True):
     """The answer of a server that only redirects. `host` is empty for the host that was asked."""
 
     status: str
@@ -40,8 +40,7 @@ class Redirect:
     node: Node
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True, dict=True):
     """One server block, with the blocks around it, outermost first."""
 
     node: Node

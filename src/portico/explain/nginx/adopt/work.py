@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from portico.explain.adopted import Draft, Fate, Key, Value
 from portico.explain.nginx.adopt.passes import Target
@@ -11,8 +11,7 @@ from portico.explain.nginx.written import written
 from portico.explain.node import Node
 
 
-@dataclass
-class Work:
+class Work(Struct):
     """A draft, the server that it is made from, the app of the site, and the lines that have been seen."""
 
     draft: Draft

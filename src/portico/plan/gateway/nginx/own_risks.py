@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.errors import Problem
 from portico.plan.gateway.nginx.app.link import dialect
@@ -25,8 +26,7 @@ _APPENDS = "$proxy_add_x_forwarded_for"
 """The client's header, with the client's address appended."""
 
 
-@dataclass(frozen=True)
-class _Block:
+class _Block(Struct, frozen=True):
     """A block of the user's own, and the blocks around it."""
 
     own: Own

@@ -8,7 +8,8 @@ request with a body or credentials, one that sets a cookie, or one that depends 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.app_servers.kind import Feature
 from portico.plan.appserver.kind import common_features
@@ -34,16 +35,14 @@ UNUSED_SECONDS = 3600
 _COOKIE = "cookie:"
 
 
-@dataclass(frozen=True)
-class VariesBy:
+class VariesBy(Struct, frozen=True):
     """What a route's answers depend on beside the URL: a header or a cookie of the request."""
 
     name: str
     is_cookie: bool = False
 
 
-@dataclass(frozen=True)
-class CachedRoute:
+class CachedRoute(Struct, frozen=True):
     """A route whose answers are cached for a time of their own.
 
     One request at a time fetches an answer; meanwhile the others get the stale one, or wait.
@@ -62,8 +61,7 @@ class CachedRoute:
         return [each.name for each in self.vary if each.is_cookie]
 
 
-@dataclass(frozen=True)
-class Cache:
+class Cache(Struct, frozen=True):
     """The cache: one entry for each scheme, host and URL."""
 
     size: int

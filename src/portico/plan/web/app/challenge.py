@@ -7,7 +7,8 @@ with anything else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
@@ -28,8 +29,7 @@ PARTS, ZERO_BITS = 8, 11
 twice as many, because chance evens out among the parts."""
 
 
-@dataclass(frozen=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     """Who is asked for a pass, and where the gateway finds what it must know."""
 
     planned: PlannedChallenge

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
@@ -13,8 +13,7 @@ from portico.plan.web.literal import is_literal
 from portico.site.model import Site
 
 
-@dataclass(frozen=True)
-class DownloadRoot:
+class DownloadRoot(Struct, frozen=True):
     """A folder whose files the gateway sends if the worker names them."""
 
     folder: str

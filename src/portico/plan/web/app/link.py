@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from portico.plan.appserver.kind import protocol
 from portico.plan.subjects import Ladder
@@ -32,8 +33,7 @@ class RouteFact(StrEnum):
     """Its answers are private; the worker sets it on files that the gateway sends for it."""
 
 
-@dataclass(frozen=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """When a request is retried on another server: after a failed connection; once sent, only if it has no side
     effect.
     """
@@ -48,8 +48,7 @@ class Retry:
     """No later than this; 0: at any time."""
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(Struct, frozen=True):
     """Settings of every request that the app answers.
 
     Beside the request itself and the facts of `Trust`, `Host` and `Tracing`, the app gets the ID of the log line

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.app_servers.kind import Feature
 from portico.plan.appserver.kind import common_features
 from portico.site.model import Site
 
 
-@dataclass(frozen=True)
-class Tracing:
+class Tracing(Struct, frozen=True):
     """Every request belongs to a trace."""
 
     by_worker: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.errors import Problem
 from portico.place.model import Place
@@ -21,8 +21,7 @@ FAIL_SECONDS = 10
 ROUND_ROBIN = "round_robin"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """One address of the upstream."""
 
     name: str
@@ -38,8 +37,7 @@ class Target:
     """Its name is resolved again whenever the name server's answer expires."""
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """TLS verification of servers that use https: the name in their certificate, and a signature by one of `ca`."""
 
     name: str
@@ -49,8 +47,7 @@ class Proof:
     ca_cause: str
 
 
-@dataclass(frozen=True)
-class Upstream:
+class Upstream(Struct, frozen=True):
     """The servers, and the load balancing."""
 
     targets: tuple[Target, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.plan.web.ability import Ability
 from portico.site.checks.https import host_of
@@ -11,8 +11,7 @@ from portico.site.model import Site
 HEALTH = "/-/health"
 
 
-@dataclass(frozen=True)
-class Health:
+class Health(Struct, frozen=True):
     """The gateway asks the app itself. Only the status passes: no page, and nothing that a client sent."""
 
     is_answered: bool

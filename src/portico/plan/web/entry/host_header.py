@@ -6,8 +6,9 @@ Portico's own port is not used, as long as the client names one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from portico.site.model import Site
 
@@ -20,8 +21,7 @@ class Unnamed(Enum):
     NONE = auto()
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(Struct, frozen=True):
     """The Host and the prefix for the app, and the ports of redirects."""
 
     from_proxy: bool

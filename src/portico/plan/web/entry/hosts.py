@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.place.model import Place
 from portico.site.checks.https import has_addresses, host_of
@@ -10,8 +10,7 @@ from portico.site.model import Site
 from portico.values import Address
 
 
-@dataclass(frozen=True)
-class Hosts:
+class Hosts(Struct, frozen=True):
     """Names as a Host header has them: an IPv6 address in brackets, `*.` for every name below one."""
 
     declared: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.place.model import Place
 from portico.plan.paths import routed_socket
@@ -14,8 +14,7 @@ WANTED_BACKLOG = 4096
 """The backlog; the kernel's own default for net.core.somaxconn since 5.4."""
 
 
-@dataclass(frozen=True)
-class Listeners:
+class Listeners(Struct, frozen=True):
     """Every address of the site, each written out: `*` is IPv4 and, if the machine has it, IPv6."""
 
     plain: tuple[Address, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.errors import Problem
 from portico.place.model import Place
@@ -13,8 +13,7 @@ from portico.site.model import Site
 from portico.values import Address
 
 
-@dataclass(frozen=True)
-class ObserverEndpoints:
+class ObserverEndpoints(Struct, frozen=True):
     """The requested endpoints. Portico answers at their sockets; the gateway is in front, as for the site."""
 
     metrics: ObserverEndpoint | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from portico.plan.web.ability import Ability
 from portico.site.model import Site
@@ -29,8 +30,7 @@ class Challenge(Enum):
     THEIRS = "an ACME client of the user's; what it did not put there is asked of the app"
 
 
-@dataclass(frozen=True)
-class Clients:
+class Clients(Struct, frozen=True):
     """Client certificates."""
 
     authority: str
@@ -41,8 +41,7 @@ class Clients:
     cause: str
 
 
-@dataclass(frozen=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """HTTPS. Plain HTTP beside it answers challenges and the health path, and redirects to HTTPS."""
 
     mode: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.place.model import Place
 from portico.plan.web.sizes import answer_on_disk
@@ -29,8 +29,7 @@ OLD_SECONDS = 12 * 3600.0
 """How long transfers may continue after a change of the configuration; a stop closes them."""
 
 
-@dataclass(frozen=True)
-class Transfer:
+class Transfer(Struct, frozen=True):
     """Sizes that depend on the site and its place; those above, and timeouts, are the same for every site."""
 
     largest_body: Size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.app_servers.kind import Feature
 from portico.plan.appserver.kind import app_server, common_features
@@ -23,8 +23,7 @@ _BELIEVED_BY_LIBRARIES = (
 _THIS_MACHINE = ("127.0.0.1", "::1")
 
 
-@dataclass(frozen=True)
-class Proxies:
+class Proxies(Struct, frozen=True):
     """The declared proxies in front: only they may name the client."""
 
     networks: tuple[str, ...]
@@ -39,8 +38,7 @@ class Proxies:
     cause: str
 
 
-@dataclass(frozen=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """Which claims about a client the gateway trusts."""
 
     proxies: Proxies | None

@@ -6,7 +6,7 @@ and one under a route of the app keeps the app's 404.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.place.model import Place
 from portico.site.front.routes import claims, of_route
@@ -16,8 +16,7 @@ from portico.site.pattern import escape
 _ITSELF = ("/", "/index.html")
 
 
-@dataclass(frozen=True)
-class Spa:
+class Spa(Struct, frozen=True):
     """The page is `index.html` in `folder`."""
 
     folder: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.place.model import Place
 from portico.plan.precompress import precompressed
@@ -29,8 +30,7 @@ _FOR_CACHES = ("cdn-cache-control", "surrogate-control")
 """The first with a name before it, too, such as Cloudflare's."""
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """The headers and methods of a file."""
 
     cache_control: str
@@ -44,8 +44,7 @@ class Sent:
     cause: str
 
 
-@dataclass(frozen=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """A folder of files below `url`, which begins and ends with a slash and has the mount's prefix."""
 
     url: str
@@ -60,8 +59,7 @@ class Folder:
     before_fence: str = ""
 
 
-@dataclass(frozen=True)
-class File:
+class File(Struct, frozen=True):
     """One file at `url`, which has the mount's prefix."""
 
     url: str
@@ -70,8 +68,7 @@ class File:
     fence: str
 
 
-@dataclass(frozen=True)
-class Lives:
+class Lives(Struct, frozen=True):
     """How long browsers may cache a file. The name decides for files that are not listed: one with a hash is
     FOREVER.
     """
@@ -86,8 +83,7 @@ class Lives:
     """URL arguments that change with the file."""
 
 
-@dataclass(frozen=True)
-class Statics:
+class Statics(Struct, frozen=True):
     """Every file that the gateway sends without the app.
 
     `left` are the URLs of folders that the app sends, because the gateway cannot or must not: files that are never

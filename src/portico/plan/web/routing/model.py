@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from portico.plan.web.app.link import Link
 from portico.plan.web.app.upstream import Upstream
@@ -10,8 +10,7 @@ from portico.plan.web.entry.trust import Trust
 from portico.site.routing import RouteRule, is_below
 
 
-@dataclass(frozen=True)
-class Passage:
+class Passage(Struct, frozen=True):
     """The way to the server of a rule, as that of the app is described."""
 
     upstream: Upstream
@@ -19,8 +18,7 @@ class Passage:
     trust: Trust
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(Struct, frozen=True):
     """A rule, and the way to its server; None if the gateway answers itself."""
 
     rule: RouteRule
@@ -32,8 +30,7 @@ class Route:
         return self.rule.path if self.rule.strips and self.rule.path != "/" else ""
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Rules with conditions that a request may meet at some place, in the order in which they are tried. `word`
     distinguishes the place: empty for everything that is the site's own, else a rule without conditions.
     """
@@ -42,8 +39,7 @@ class Choice:
     word: str = ""
 
 
-@dataclass(frozen=True)
-class Routing:
+class Routing(Struct, frozen=True):
     """All rules except those of folders, which are among the static files."""
 
     routes: tuple[Route, ...] = ()

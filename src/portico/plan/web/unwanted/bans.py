@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+
+from msgspec import Struct
 
 from portico.place.model import Place
 from portico.plan.model import Plan
@@ -41,8 +42,7 @@ _MOST_GUESSES, _GUESS_SECONDS = 20, 60.0
 """More than people mistype, and a tool with an old password stops soon: a thousandth of what nginx could verify."""
 
 
-@dataclass(frozen=True)
-class Bans:
+class Bans(Struct, frozen=True):
     """Who is banned, and for how long."""
 
     directory: str

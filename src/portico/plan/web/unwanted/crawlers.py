@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from portico.place.model import Place
 from portico.plan.paths import Paths
@@ -19,8 +20,7 @@ from portico.site.model import Site
 ROBOTS = "/robots.txt"
 
 
-@dataclass(frozen=True)
-class Crawlers:
+class Crawlers(Struct, frozen=True):
     """Who is refused with 403, but for /robots.txt. Names are looked for anywhere in a User-Agent, in any case."""
 
     refused: tuple[str, ...]
@@ -39,8 +39,7 @@ class Crawlers:
     dry_run_cause: str
 
 
-@dataclass(frozen=True)
-class Robots:
+class Robots(Struct, frozen=True):
     """The text of /robots.txt, which the gateway answers itself."""
 
     lines: tuple[str, ...]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from portico.errors import Problem
 from portico.reading import Reader, doubt
@@ -44,8 +45,7 @@ _DEEPEST = 8
 """The longest chain of files that include each other."""
 
 
-@dataclass
-class Reading:
+class Reading(Struct):
     """One reading of a site's directives; it adds to `problems` and `files`."""
 
     directory: Path

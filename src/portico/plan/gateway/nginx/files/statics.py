@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 
 from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.by_path import by_path
@@ -223,13 +222,13 @@ def _below_routes(web: Web, folder: Folder, files: Directive, routes: list[Direc
     *of, never = files.block or ()
     pages = [item for item in of if item.name in ("access_log", "error_page", "log_not_found")]
     why = "every other path is a file"
-    return changed(
+    return replace(
         files,
         why=f"{files.why}; routes of the app below this URL come first",
         block=(
             *open_files(web),
             *routes,
-            changed(never, block=(*pages, *(never.block or ()))),
+            replace(never, block=(*pages, *(never.block or ()))),
             block("location", folder.url, why=why, cause=folder.sent.cause, of=of),
         ),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from portico.plan.gateway.nginx.app.detours import to_tunnel
 from portico.plan.gateway.nginx.app.link import pass_to_app, told_to_app
