@@ -78,7 +78,7 @@ def _uwsgi(words: Sequence[str], directory: str, where: str, read: Read) -> AppS
 
 
 def _with(server: AppServer, remarks: Sequence[Remark]) -> AppServer:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(server, remarks=(*server.remarks, *remarks))
 
