@@ -180,8 +180,9 @@ def why(
     *,
     is_json: bool,
     who: Callable[[str], list[Answer]] | None = None,
+    rules: Callable[[Asked, str], list[Answer]] | None = None,
 ) -> None:
-    """Prints the location that would answer, and the access rules of a Portico site. Raises UsageError."""
+    """Prints the location that would answer, and the routing and access rules of a Portico site. Raises UsageError."""
     asked = asked_for(language, root, request, base)
     try:
         found = language.verdict(root, asked)
@@ -190,6 +191,7 @@ def why(
     steps = [_step(language, step) for step in language.ends(root, asked, found)]
     if is_json:
         said = {} if who is None else {"access": who(found.uri)}
+        said |= {} if rules is None else {"routes": rules(asked, found.uri)}
         output.result(output.as_json(_to_json(language, asked, found, steps) | said))
         return
     url = f"{asked.scheme}://{asked.host}:{asked.port}{asked.target}"
@@ -200,6 +202,9 @@ def why(
             f"{language.name} compares the path {output.strong(found.uri)}: decoded, dots resolved, slashes merged"
         )
     output.results(_chosen(language, "location", found.location, found.location_why, found.locations_lost))
+    if rules is not None and (of_rules := rules(asked, found.uri)):
+        lines = [f"  {answer.what}  {output.faint(answer.cause)}" for answer in of_rules]
+        output.results([output.strong("rules, in the order in which they are tried"), *lines, ""])
     if who is not None:
         output.results(_who_may_come(who(found.uri)))
     if found.location:

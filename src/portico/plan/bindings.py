@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -139,6 +139,7 @@ class BindingTable:
             or self._same_words(new)
             or self._same_nameless(new)
             or self._same_setting(new)
+            or self._circle(new)
         )
         if problem is None:
             self._names[new.name] = new
@@ -205,6 +206,18 @@ class BindingTable:
         )
         return Problem(new.origin, what, hint)
 
+    def _circle(self, new: Bindings) -> Problem | None:
+        """Rules by which a request could come back to this site, again and again."""
+        names = self._names | {new.name: new}
+        ways = [[new.name, *way] for way in _ways(new, names)]
+        for way in ways:  # it grows: each way is followed to its end
+            if way[-1] == new.name:
+                what = f"its rules lead in a circle: {', '.join(way)}"
+                return Problem(new.origin, what, "a request would never end: remove one of these [[route]]")
+            if len(way) == len(set(way)):
+                ways += [[*way, *more] for more in _ways(names[way[-1]], names)]
+        return None
+
     def _same_setting(self, new: Bindings) -> Problem | None:
         name = next((one for one in new.sets if one in self._sets), None)
         if name is None:
@@ -226,6 +239,13 @@ _SPEAKS = (
     ),
 )  # fmt: skip
 """For each property: the words with it and without it, and what to do if two sites differ."""
+
+
+def _ways(one: Bindings, names: Mapping[str, Bindings]) -> Iterator[list[str]]:
+    """The sites that this one leads to, and that let it."""
+    for name in dict.fromkeys(name for _, name in one.routes):
+        if name in names and one.name in names[name].routed_by:
+            yield [name]
 
 
 def _words(wanted: Bindings, address: Address) -> tuple[bool, ...]:

@@ -133,6 +133,8 @@ def target(text: str) -> RouteTarget:
                 "expected one server; several share requests with [upstream] of a site of their own"
             )
         return ToServer(server)
+    if re.fullmatch("[0-9]{3}", text):
+        raise ValueError('expected where it leads after the status, like "308 /new/" or "410 gone.html"')
     if text.endswith("/"):
         return ToFolder(text)
     if _SITE.fullmatch(text) and text != APP:

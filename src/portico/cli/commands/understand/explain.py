@@ -16,9 +16,11 @@ from portico.cli.flags import given, site_flags
 from portico.errors import Problem, UsageError
 from portico.explain.language import Language
 from portico.explain.languages import language_of, language_of_file
+from portico.explain.verdict import Asked
 from portico.plan.files import Line
 from portico.plan.model import Plan
 from portico.plan.web.access import Answer, admits
+from portico.plan.web.routing.told import told
 from portico.plan.web.unwanted.bans import unbanned
 from portico.project.gather import gather
 from portico.project.sites import one_of
@@ -75,6 +77,9 @@ def command(
         def who(path: str) -> list[Answer]:
             return [*unbanned(plan), *admits(site, path.removeprefix(site.prefix))]
 
+        def rules(asked: Asked, path: str) -> list[Answer]:
+            return told(site.rules, asked.method, asked.host, path)
+
         why(
             language_of(plan),
             planned(plan),
@@ -82,6 +87,7 @@ def command(
             next(iter(plan.urls), "http://localhost/"),
             is_json=is_json,
             who=who,
+            rules=rules,
         )
         say_if_other_runs(plan)
         return
