@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from portico.errors import PorticoError
@@ -123,6 +125,7 @@ def test_a_proxy_s_header_spares_nobody_where_clients_come_directly(tmp_path: Pa
         (V4, {"fetch_site": "cross-site"}, True),
         ("10.1.2.3", {}, True),
         ("10.1.2.3", {"forwarded": "proxy"}, False),
+        (V4, {"status": 429}, False),  # it is refused already
     ],
 )
 def test_one_more_header_does_not_end_the_count_of_guesses(
@@ -152,6 +155,25 @@ def test_people_behind_the_same_address_spare_it(tmp_path: Path) -> None:
     assert site.files == set()
     site.asked(V4)
     assert site.files == {V4}, "now most of it is no page"
+
+
+def test_a_ban_ends_in_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(tmp_path)
+    site.asked(V4, 3)
+    now = time.time()
+    for seconds, files in ((50, {V4}), (70, set[str]())):
+        later = now + seconds
+        monkeypatch.setattr(time, "time", lambda later=later: later)
+        site.look()
+        assert site.files == files
+
+
+def test_what_a_dry_run_would_have_refused_spares_nobody(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.asked(V4)
+    site.asked(V4, 50, status=200, refused_by="ban, dry run")
+    site.asked(V4, 2)
+    assert site.files == {V4}
 
 
 def test_a_text_in_a_field_bans_nobody(tmp_path: Path) -> None:
@@ -203,7 +225,7 @@ def test_a_ban_is_lifted_by_any_address_of_the_client(tmp_path: Path) -> None:
     assert site.lift("203.0.113.8") == ()
     assert site.lift(ALL) == (V4,)
     assert site.files == set()
-    for wrong in ("shop", "203.0.113.0/24", "", "2001:db8::/32", "../x"):
+    for wrong in ("shop", "203.0.113.0/24", "", "2001:db8::/32", "2001:db8:0:7::/80", "../x"):
         with pytest.raises(PorticoError, match="is not a client"):
             site.lift(wrong)
 
@@ -223,6 +245,26 @@ def test_each_further_time_is_twice_as_long_up_to_a_day() -> None:
     known.expire(now + 86_400)
     for _ in range(3):
         known.probe(V4, now + 86_400, 3, 60.0)
+    assert known.banned[V4].times == 1
+
+
+def test_a_lifted_client_begins_anew() -> None:
+    """Its tries are forgotten, and its next ban counts as the first; so it does after a day that nobody looked."""
+    known = BanList(Kept())
+    known.probe(V4, 0.0, 3, 60.0)
+    known.probe(V4, 0.0, 3, 60.0)
+    known.lift([V4])
+    known.probe(V4, 0.0, 3, 60.0)
+    assert known.banned == {}
+    for now, times in ((1.0, 1), (70.0, 2), (200.0 + 86_400, 1)):
+        for _ in range(3):
+            known.probe(V4, now, 3, 60.0)
+        assert known.banned[V4].times == times
+        known.banned[V4] = msgspec.structs.replace(known.banned[V4], until=now)
+        known.expire(now)
+    known.lift([V4])
+    for _ in range(3):
+        known.probe(V4, 200.0 + 86_401, 3, 60.0)
     assert known.banned[V4].times == 1
 
 

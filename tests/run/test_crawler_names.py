@@ -134,6 +134,15 @@ def test_a_header_of_a_proxy_hides_nobody_where_clients_come_directly(tmp_path: 
     assert site.files == {"203.0.113.10"}
 
 
+def test_a_true_crawler_is_not_refused_for_its_neighbour(tmp_path: Path) -> None:
+    """nginx looks for a network of 64 bits: both have the same file."""
+    site = Site(tmp_path, {"2001:db8:0:7::2": False, "2001:db8:0:7::1": True})
+    site.comes("2001:db8:0:7::2")
+    assert site.files == {"2001:db8:0:7:"}
+    site.comes("2001:db8:0:7::1")
+    assert site.files == set()
+
+
 def test_who_breaks_the_zone_of_its_address_is_refused_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,7 +50,17 @@ def test_a_puzzle_outlives_a_change_of_keys_and_no_two() -> None:
 
 
 @pytest.mark.parametrize(
-    "nonces", ["", "1", "1.2.3.4.5.6.7.8", SOLUTION + ".1", "x" + SOLUTION[1:], SOLUTION.replace(".", ",")]
+    "nonces",
+    [
+        "",
+        "1",
+        "1.2.3.4.5.6.7.8",
+        SOLUTION + ".1",
+        "x" + SOLUTION[1:],
+        SOLUTION.replace(".", ","),
+        SOLUTION.rpartition(".")[0] + ".0",
+        "0." + SOLUTION.partition(".")[2],
+    ],
 )
 def test_what_is_no_solution(nonces: str) -> None:
     assert not puzzle.is_solved(KEYS, SEED, CLIENT, nonces, NOW)
@@ -77,13 +87,25 @@ def test_keys_are_kept_and_change_when_they_are_old(tmp_path: Path) -> None:
     assert [line.split()[0] for line in second.file().content.splitlines()] == ["~^b", "~^a"]
 
 
-@pytest.mark.parametrize("spoil", ["readable", "link", "words", "long", "empty"])
+def test_a_key_of_the_future_is_replaced() -> None:
+    """The clock was set back: it would sign passes for longer than keys live."""
+    assert KEYS.is_due(NOW - 1)
+    assert not KEYS.is_due(NOW)
+
+
+@pytest.mark.parametrize("spoil", ["readable", "by the group", "another's", "link", "words", "long", "empty"])
 def test_keys_that_others_may_know_are_not_used(tmp_path: Path, spoil: str) -> None:
     path = tmp_path / "challenge.keys"
     first = key_file.kept(str(path), NOW)
     match spoil:
         case "readable":
             path.chmod(0o644)
+        case "by the group":
+            path.chmod(0o640)
+        case "another's":
+            if os.geteuid() != 0:
+                pytest.skip("only root gives files to others")
+            os.chown(path, 2, -1)
         case "link":
             path.rename(tmp_path / "elsewhere")
             path.symlink_to(tmp_path / "elsewhere")
