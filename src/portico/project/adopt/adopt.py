@@ -14,7 +14,7 @@ from portico.errors import PorticoError, Problem, UsageError
 from portico.explain.adopted import Adopted, AdoptedSite, Fate, Remark
 from portico.explain.finding import Finding
 from portico.explain.language import Language
-from portico.explain.languages import LANGUAGES, language_of_file
+from portico.explain.languages import LANGUAGES, first_file, language_of_file
 from portico.explain.node import Node
 from portico.place.owner import NOBODY
 from portico.project.adopt.app_server import AppServer
@@ -58,12 +58,15 @@ def adopt(path: Path, app: str | None = None, *, system: Sequence[Path] = SYSTEM
     if not adopted.sites and not adopted.remarks:
         what = "there is no server in it"
         raise PorticoError(
-            *problems, Problem(str(path), what, "expected a configuration of nginx, or a directory of such")
+            *problems,
+            Problem(
+                str(path), what, "expected a configuration of nginx or Apache httpd, or a directory of such"
+            ),
         )
     here = path.absolute() if path.is_dir() else path.absolute().parent
     servers = beside([here, Path.cwd(), *system], reader)
     sites = _once(_sites(adopted, servers, app))
-    made = [_made(site, str(path), server.directory if server else "") for site, server in sites]
+    made = [_made(site, str(path), server.directory if server else site.directory) for site, server in sites]
     return Result(
         path, language, root, tuple(made), adopted.remarks, problems, tuple(language.findings(root))
     )
@@ -89,9 +92,9 @@ def _read(path: Path) -> tuple[Language, Node, tuple[Problem, ...]]:
     if not path.is_dir():
         language = language_of_file(path)
         return language, *language.read_partly(path)
-    for language in LANGUAGES:
-        if (path / language.main).is_file():
-            return language, *language.read_partly(path / language.main)
+    if (main := first_file(path)) != path:
+        language = language_of_file(main)
+        return language, *language.read_partly(main)
     return _read_each(path)
 
 
