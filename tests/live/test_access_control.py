@@ -103,9 +103,14 @@ INSIDE, V6, OFFICE, BOSS, DENIED, OUTSIDE = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
+APACHE = FILES | {"shop.py": APP.replace('@edge.cache("60s")', "")}
+"""Apache httpd keeps no answers."""
+
+
+@pytest.fixture(scope="module", params=["--nginx embedded", "--nginx system", "--gateway apache"])
 def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
-    with served(FILES, "--nginx", str(request.param)) as run:
+    words = str(request.param).split()
+    with served(APACHE if "apache" in words else FILES, *words) as run:
         yield run
 
 

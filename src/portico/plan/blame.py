@@ -21,8 +21,8 @@ def blamed(plan: Plan, words: str) -> Problem | None:
     One of the user's own directives is quoted. For any other line, its cause is named, if a file contains it.
     """
     kind = gateway_named(plan.gateway.name)
-    for path, number in kind.names_line.findall(words):
-        line = _line(plan, path, int(number))
+    for found in kind.names_line.finditer(words):
+        line = _line(plan, found["path"], int(found["number"]))
         if line is None:
             continue
         where, _, key = line.cause.partition(": ")

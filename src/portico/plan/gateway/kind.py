@@ -51,7 +51,7 @@ class GatewayKind(Struct, frozen=True):
     hsts: Callable[[Tls, int], File]
     """The file with the HSTS header for so many seconds; 0: no header."""
     names_line: re.Pattern[str]
-    """Finds the path and line number of each place that its messages about its files name."""
+    """Finds the `path` and the `number` of the line of each place that its messages about its files name."""
     problems: Callable[[Web], list[Problem]]
     """What it, or this build of it, cannot do."""
     notes: Callable[[Web], list[str]]

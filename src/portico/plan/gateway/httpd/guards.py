@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from portico.errors import Problem
+from portico.plan.gateway.httpd.access import access_choices, access_headers, said
 from portico.plan.gateway.httpd.conf import Directive
 from portico.plan.gateway.httpd.pages import maintenance_rules
 from portico.plan.web.guards import (
@@ -43,11 +44,6 @@ _UNDONE: dict[type[Guard], tuple[str, str]] = {
     Passed: ("guard.challenge", "asks nobody for a pass"),
     RequestRate: ("limits.rate", "counts no requests of a client"),
     InProgress: ("limits.in_progress", "counts no requests in progress"),
-    NotDenied: ("access", "has no access rules yet"),
-    FromNetworks: ("access", "has no access rules yet"),
-    Methods: ("access", "has no access rules yet"),
-    Certificate: ("access", "has no access rules yet"),
-    PlainPath: ("access", "has no access rules yet"),
     Password: ("access", "asks for no passwords yet"),
     Asked: ("access", "asks nobody else who may come"),
     Inspection: ("guard.waf", "inspects no requests yet"),
@@ -71,14 +67,25 @@ def guarded(web: Web, guards: Sequence[Guard]) -> list[Directive]:
     return made
 
 
+def choices(web: Web) -> list[Directive]:
+    """In a virtual host, before the rules of every mount: what the guards compare."""
+    return access_choices(web)
+
+
+def guard_headers(web: Web) -> list[Directive]:
+    """In a virtual host: the headers of refusals."""
+    return access_headers(web)
+
+
 def _rules(web: Web, guard: Guard) -> list[Directive]:
     del web
     match guard:
         case Open(directory):
             return maintenance_rules(directory)
+        case PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate():
+            return said(guard)
         case (
             NotElsewhere() | NotBanned() | WantedCrawler()
-            | PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate()
             | HeadSize() | NoScanner() | Known() | Passed() | RequestRate() | InProgress() | FairShare() | Inspection()
             | Password() | Asked()
         ):  # fmt: skip

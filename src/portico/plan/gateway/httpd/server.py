@@ -13,6 +13,7 @@ from portico.plan.gateway.httpd.entry.transfer import largest_body
 from portico.plan.gateway.httpd.entry.trust import strangers, trust
 from portico.plan.gateway.httpd.files.compression import coding_settings
 from portico.plan.gateway.httpd.files.statics import file_headers, folders, unmarked
+from portico.plan.gateway.httpd.guards import choices, guard_headers
 from portico.plan.gateway.httpd.headers import common, of_site
 from portico.plan.gateway.httpd.locations import route_sections, rules
 from portico.plan.gateway.httpd.log import access_log, log_settings
@@ -97,12 +98,14 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *largest_body(web),
             *_entry_rules(web, is_tls=is_tls),
             *redirect,
+            *choices(web),
             *rules(web),
             *pass_to_app(web),
             *told_to_app(web),
             *answered(web),
             *of_site(web),
             *file_headers(web),
+            *guard_headers(web),
             *(tls.hsts(web) if web.tls and (is_tls or web.trust.proxies) else []),
             *route_sections(web),
             *in_server(web),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
+from portico.plan.gateway.networks import halved
 from portico.plan.gateway.nginx.app.checks import check_pages
 from portico.plan.gateway.nginx.bans import ban_page
 from portico.plan.gateway.nginx.by_path import by_path
@@ -42,7 +43,6 @@ _DOTS = rf"~*^[^?]*(?:#|(?:{_SLASH})(?:\.|%2e){{1,2}}(?:{_SLASH}|;|%3b|\?|$))"
 """Some servers treat a backslash as a slash (IIS), or ignore the text after a semicolon (Tomcat). nginx drops a `#` and
 what follows it; some servers keep it as a part of the path (Gunicorn with an ASGI app).
 """
-_HALVES = {"0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"), "::/0": ("::/1", "8000::/1")}
 _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
 N = TypeVar("N", Allowed, Denied)
 
@@ -181,20 +181,14 @@ def _lists(web: Web, word: str, choice: ByPath[N]) -> list[Directive]:
 def _list(name: str, of: Allowed | Denied) -> Directive:
     if isinstance(of, Denied):
         return entries(
-            "geo", name, table=[("default", "0"), *((net, "1") for net in _halved(of.networks))],
+            "geo", name, table=[("default", "0"), *((net, "1") for net in halved(of.networks))],
             why="1 for the networks that are refused", cause=of.cause,
         )  # fmt: skip
     other = _HIDDEN if of.is_hidden else "1"
     return entries(
-        "geo", name, table=[("default", other), *((net, "0") for net in _halved(of.networks))],
+        "geo", name, table=[("default", other), *((net, "0") for net in halved(of.networks))],
         why="0 for the networks with access", cause=of.cause,
     )  # fmt: skip
-
-
-def _halved(networks: Iterable[str]) -> Iterator[str]:
-    """All of IPv4 or IPv6 as two halves: nginx calls the whole network `default` and warns of a second value."""
-    for network in networks:
-        yield from _HALVES.get(network, (network,))
 
 
 def _certificates(web: Web, certificates: ByPath[Verified]) -> list[Directive]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+from portico.plan.gateway.httpd.access import CLOSED
 from portico.plan.gateway.httpd.conf import Directive, directive, literal, regex, section, value
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.names import CODING, COPY
-from portico.plan.web.files.statics import FOREVER, PRIVATE, Folder, Sent
+from portico.plan.web.files.statics import FOREVER, PRIVATE, Folder, Sent, is_for_caches
 from portico.plan.web.model import Web
 from portico.plan.web.mount import Files, Mount, OneFile
 from portico.site.front.fingerprints import PATTERN, SOURCES
@@ -162,6 +165,7 @@ def file_headers(web: Web) -> list[Directive]:
                       why="the app's own header of its files")
             for name, text in sent.headers
         ]  # fmt: skip
+        made += _closed(web, sent) if web.access.closed else []
     return [*made, *_copy_headers(web)]
 
 
@@ -170,8 +174,7 @@ def _life_headers(web: Web, sent: Sent) -> list[Directive]:
     mark, cause = _word(web, sent), sent.cause
 
     def said(text: str, condition: str, why: str) -> Directive:
-        shown = PRIVATE if web.access.closed else value(text)
-        return directive("Header", "set", "Cache-Control", shown, condition, why=why, cause=cause)
+        return directive("Header", "set", "Cache-Control", value(text), condition, why=why, cause=cause)
 
     if sent.cache_control:
         return [said(sent.cache_control, f"env={mark}", "what the app says of its files")]
@@ -181,6 +184,20 @@ def _life_headers(web: Web, sent: Sent) -> list[Directive]:
         said(web.statics.lives.short, f"env={mark}", why),
         said(FOREVER, is_hashed, "a name with a hash never gets other content"),
     ]
+
+
+def _closed(web: Web, sent: Sent) -> list[Directive]:
+    """The same where not everybody may come: no cache between the site and a browser keeps a file of there."""
+    why = "where access is restricted, no cache on the way stores a file for others, and browsers revalidate"
+    closed = f"expr=-n reqenv('{_word(web, sent)}') && -n reqenv('{CLOSED}')"
+    made = [
+        directive("Header", "unset", name, closed, why=why, cause=sent.cause)
+        for name, _ in sent.headers
+        if is_for_caches(name)
+    ]
+    if not re.search(r"\b(?:private|no-store)\b", sent.cache_control, re.IGNORECASE):
+        made.append(directive("Header", "set", "Cache-Control", PRIVATE, closed, why=why, cause=sent.cause))
+    return made
 
 
 def _copy_headers(web: Web) -> list[Directive]:
