@@ -31,7 +31,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _NUMBERS = b"x-portico"
 _TRACE = b"x-portico-trace"
-_OWN = (b"x-portico-msec", SENDER_HEADER, _TRACE)
+_BEGAN = b"x-portico-began"
+"""The same from Apache httpd, which cannot send it before the client's headers: the fence checks all of them."""
+_OWN = (b"x-portico-msec", _BEGAN, SENDER_HEADER, _TRACE)
 _PUSH_SECONDS = 1.0
 _BURST = 4096
 """The backlog; the kernel allows no more than net.core.somaxconn."""
@@ -131,7 +133,7 @@ def behind_nginx(
         headers = dict(scope["headers"])
         _request.set(headers.get(b"x-request-id", b"").decode("latin-1"))
         began = time.monotonic()
-        queued = _queue_microseconds(headers.get(b"x-portico-msec", b""))
+        queued = _queue_microseconds(headers.get(b"x-portico-msec") or headers.get(_BEGAN, b""))
         asked = headers.get(_TRACE)
         _set_client(scope, headers, fence)
         trace = _trace(tracer, asked.decode("latin-1"), scope) if tracer and asked else None

@@ -35,6 +35,7 @@ _OF_HTTPD: Final = frozenset((
     *("PORTICO_SCHEME", "PORTICO_PREFIX", "PORTICO_BEFORE", "PORTICO_HOST", "PORTICO_PORT", "PORTICO_ID"),
     *("PORTICO_URI", "PORTICO_GUARD", "PORTICO_AGENT", "PORTICO_REFERER", "PORTICO_PAGE", "PORTICO_503"),
     *("PORTICO_LIFE", "PORTICO_CODING", "PORTICO_FORWARDED", "PORTICO_TRACEPARENT", "no-gzip", "no-brotli"),
+    *("PORTICO_PATH", "HTTP2", "H2PUSH", "H2_PUSH", "H2_PUSHED", "H2_PUSHED_ON", "H2_STREAM_ID", "H2_STREAM_TAG"),
 ))  # fmt: skip
 """Variables of httpd's own, of which the app needs none."""
 

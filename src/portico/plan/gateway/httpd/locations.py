@@ -15,7 +15,7 @@ from portico.plan.gateway.httpd.conf import Directive, directive, regex, section
 from portico.plan.gateway.httpd.files.statics import file_rules
 from portico.plan.gateway.httpd.guards import guarded
 from portico.plan.gateway.httpd.headers import of_route
-from portico.plan.gateway.httpd.names import URI, balancer
+from portico.plan.gateway.httpd.names import PATH, balancer
 from portico.plan.gateway.httpd.pages import unavailable_rules
 from portico.plan.subjects import Ladder
 from portico.plan.web.model import Web
@@ -99,7 +99,7 @@ def _app(web: Web, mount: Mount) -> list[Directive]:
     suffix = suffix_of(web, routed)
     if not suffix:
         return [directive("RewriteRule", path, "-", f"[L{flags}]", why=mount.why, cause=cause)]
-    target = f"%{{ENV:{URI}}}" if is_http(web) else "%{REQUEST_URI}"
+    target = f"%{{ENV:{PATH}}}" if is_http(web) else "%{REQUEST_URI}"
     why = f"{mount.why}; the app may be silent for another time"
     words = f"[P,L{flags}{',NE' if is_http(web) else ''}]"
     return [directive("RewriteRule", path, f"{balancer(suffix)}{target}", words, why=why, cause=cause)]

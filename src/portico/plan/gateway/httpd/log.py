@@ -14,6 +14,7 @@ from portico.plan.gateway.httpd.names import (
     BEHIND,
     GUARD,
     ID,
+    PATH,
     REFERER,
     SCHEME,
     UNLOGGED,
@@ -25,6 +26,7 @@ from portico.plan.paths import Paths
 from portico.plan.web.log import NUMBERS
 from portico.plan.web.model import Web
 
+_SENT = "%{THE_REQUEST} =~ m#^[^ ]+ (?:https?://[^/ ?]*)?"
 _FORM, _TLS_FORM = "portico", "portico_tls"
 _UNKNOWN = frozenset({
     "cache", "upstream_status", "connect_seconds", "header_seconds", "response_seconds", "fetch_site",
@@ -90,11 +92,9 @@ def log_settings(web: Web) -> list[Directive]:
     why, cause = "for the log line; empty without one", decisions.LOG_LINE
     made = [
         setting(
-            "%{THE_REQUEST} =~ m#^[^ ]+ ([^ ]+)#",
-            f"{URI}=$1",
-            "the path as it was sent, for the log line",
-            cause,
+            f"{_SENT}([^ ]+)#i", f"{URI}=$1", "path and query as they were sent, for the log line", cause
         ),
+        setting(f"{_SENT}(/[^ ?]*)#i", f"{PATH}=$1", "the path as it was sent, for redirects", cause),
         directive("SetEnvIf", "User-Agent", "^(.*)$", f"{AGENT}=$1", why=why, cause=cause),
         directive("SetEnvIf", "Referer", "^(.*)$", f"{REFERER}=$1", why=why, cause=cause),
         empty(GUARD, "no guard has refused", cause),

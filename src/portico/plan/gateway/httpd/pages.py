@@ -85,18 +85,18 @@ def page_rules(web: Web) -> list[Directive]:
         "RewriteCond", "%{ENV:REDIRECT_STATUS}", "!^$", why="only an error leads here", cause=cause
     )
     message = directive(
-        "RewriteRule", rf"^{PREFIX}(message\.(?:html|json))$", f"{paths.maintenance}/$1", "[L]", cause=cause,
-        why="what `portico maintenance on --message` says, already escaped for the format",
+        "RewriteRule", rf"^{PREFIX}(message\.(?:html|json))$", f"{paths.maintenance}/$1", "[L,T=text/plain]",
+        why="what `portico maintenance on --message` says, already escaped for the format", cause=cause,
     )  # fmt: skip
     return [
+        directive("RewriteCond", "%{IS_SUBREQ}", "=true", why="only a page includes it", cause=cause),
+        message,
         internal,
         directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+\.(?:html|json))$", f"{paths.error_pages}/$1", "[L]",
                   why="a page of your own, else Portico's", cause=cause),
         internal,
         directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+)\.$", f"{paths.error_pages}/$1.html", "[L]", cause=cause,
                   why="a request that could not be read says not which format it wants"),
-        directive("RewriteCond", "%{IS_SUBREQ}", "=true", why="only a page includes it", cause=cause),
-        message,
         directive("RewriteRule", f"^{PREFIX}", "-", "[R=404,L]", why="no client can ask for one", cause=cause),
     ]  # fmt: skip
 

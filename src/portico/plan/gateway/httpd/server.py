@@ -17,7 +17,7 @@ from portico.plan.gateway.httpd.guards import choices, guard_headers
 from portico.plan.gateway.httpd.headers import common, of_site
 from portico.plan.gateway.httpd.locations import route_sections, rules
 from portico.plan.gateway.httpd.log import access_log, log_settings
-from portico.plan.gateway.httpd.names import URI
+from portico.plan.gateway.httpd.names import PATH
 from portico.plan.gateway.httpd.own import in_server
 from portico.plan.gateway.httpd.pages import (
     error_pages,
@@ -134,7 +134,7 @@ def _redirected(web: Web, addresses: Sequence[Address]) -> list[Directive]:
         return []
     settings, port = same_port(web)
     scheme = "https" if is_tls else "%{ENV:PORTICO_SCHEME}"
-    target = f"{scheme}://{web.hosts.canonical}{port}%{{ENV:{URI}}}"
+    target = f"{scheme}://{web.hosts.canonical}{port}%{{ENV:{PATH}}}"
     of = [
         *(tls.certified(web.tls) if web.tls else []),
         *_settings(web, is_tls=is_tls),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from portico.app_servers.uwsgi import UWSGI
 from portico.errors import Problem
 from portico.plan.web.model import Web
 
@@ -36,6 +37,8 @@ def _missing(web: Web) -> Iterator[tuple[str, str]]:
         ("downloads.roots", "the app sends its files itself"): bool(options.downloads.roots),
     }
     yield from (what for what, is_wanted in of_site.items() if is_wanted)
+    if web.prefix and web.app_server.name == UWSGI.name:
+        yield "mount", "uWSGI is not told the prefix: httpd sets SCRIPT_NAME itself"
     for item in web.routed:
         for key, is_set in (
             ("cache", item.edge.cache is not None), ("bandwidth", item.edge.bandwidth),

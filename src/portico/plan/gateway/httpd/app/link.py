@@ -101,10 +101,12 @@ def _trace(web: Web) -> list[Directive]:
 
 
 def _last(web: Web) -> list[Directive]:
+    """Without X-Portico-Msec: it would stand behind the client's headers, and the worker checks those after it."""
+    made = [_unset("X-Portico-Msec", "the worker has it under another name")]
     if is_http(web):
         why = "when the request came: tells the time in the queue"
-        return [_set("X-Portico-Msec", f"%{{{MSEC}}}e", why, decisions.LOG_LINE)]
-    return [_unset("X-Portico-Msec", "the worker has the variable")]
+        made.append(_set("X-Portico-Began", f"%{{{MSEC}}}e", why, decisions.LOG_LINE))
+    return made
 
 
 def pass_to_app(web: Web) -> list[Directive]:

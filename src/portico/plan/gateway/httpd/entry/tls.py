@@ -7,7 +7,7 @@ from portico.plan.files import File
 from portico.plan.gateway.httpd.conf import Directive, directive, literal, render, value
 from portico.plan.gateway.httpd.entry.host_header import https_port
 from portico.plan.gateway.httpd.modules import has, lacking
-from portico.plan.gateway.httpd.names import SCHEME, URI
+from portico.plan.gateway.httpd.names import PATH, SCHEME
 from portico.plan.paths import Paths
 from portico.plan.subjects import Tls as Files
 from portico.plan.web.entry.tls import CHALLENGE, Clients, Http2, Tls
@@ -140,7 +140,7 @@ def to_https(web: Web, tls: Tls, *, is_conditional: bool = False) -> list[Direct
     """The redirect from plain HTTP to HTTPS: of all requests, or of those that came by plain HTTP to a proxy."""
     settings, port = https_port(web)
     why = "to the same address by HTTPS; 308 keeps a POST a POST"
-    target = f"https://%{{SERVER_NAME}}{port}%{{ENV:{URI}}}"
+    target = f"https://%{{SERVER_NAME}}{port}%{{ENV:{PATH}}}"
     made = [*settings]
     if is_conditional:
         made.append(
