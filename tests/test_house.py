@@ -63,6 +63,8 @@ PURE = (
     "export/",
     "explain/adopted.py",
     "explain/node.py",
+    "explain/nginx/sandbox.py",
+    "explain/sandbox.py",
     "explain/nginx/adopt/",
     "explain/nginx/written.py",
     "explain/verdict.py",

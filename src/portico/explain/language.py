@@ -14,6 +14,7 @@ from portico.explain.adopted import Adopted
 from portico.explain.change import Change
 from portico.explain.finding import Finds
 from portico.explain.node import Node
+from portico.explain.sandbox import Sandbox
 from portico.explain.verdict import Asked, Verdict
 
 
@@ -128,3 +129,5 @@ class Language(Struct, frozen=True):
     """The command for a binary with the files in `conf` of that directory."""
     only_reads: tuple[str, ...]
     """The arguments that make it read its files and end."""
+    sandbox: Sandbox | None = None
+    """How it runs beside the original (`portico adopt --verify`); None if it cannot."""

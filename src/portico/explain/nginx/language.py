@@ -15,6 +15,7 @@ from portico.explain.nginx.findings.all import findings
 from portico.explain.nginx.locations import rule
 from portico.explain.nginx.match import verdict
 from portico.explain.nginx.read import read, read_partly
+from portico.explain.nginx.sandbox import SANDBOX
 from portico.explain.nginx.servers import names_of, ports
 from portico.explain.nginx.words import TABLES, words
 from portico.explain.nginx.written import alone
@@ -120,4 +121,5 @@ NGINX = Language(
     moved=moved,
     argv=argv,
     only_reads=("-t",),
+    sandbox=SANDBOX,
 )  # fmt: skip

@@ -29,7 +29,15 @@ def head_of(node: Node) -> str:
     """A directive with its quotes, without its block."""
     if node.name == "if":  # its condition is no word, and is quoted inside
         return " ".join(["if", *node.args])
-    return " ".join(map(quote, (node.name, *node.args)))
+    return " ".join(_escaped(quote(word)) for word in (node.name, *node.args))
+
+
+_LETTERS = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def _escaped(word: str) -> str:
+    """A quoted word on one line: nginx reads these letters behind a backslash, and what prints it may indent lines."""
+    return "".join(_LETTERS.get(letter, letter) for letter in word)
 
 
 _OUTSIDE = frozenset({

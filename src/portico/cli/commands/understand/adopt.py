@@ -20,8 +20,11 @@ from portico.project.adopt.written import write_all
     "--write", "writes", is_flag=True, help="Write portico.toml, beside the app; nothing is overwritten."
 )
 @click.option("--output", "target", metavar="PATH", help="Write this file, or into this directory.")
+@click.option("--verify", is_flag=True, help="Run both on loopback, and compare their answers.")
 @click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
-def command(path: str, app: str | None, writes: bool, target: str | None, is_json: bool) -> None:
+def command(
+    path: str, app: str | None, writes: bool, target: str | None, verify: bool, is_json: bool
+) -> None:
     """Read a hand-written nginx configuration, and make a portico.toml that means the same.
 
     Without FILE it is /etc/nginx/nginx.conf; a directory such as sites-enabled is read file by file. uwsgi.ini,
@@ -35,6 +38,10 @@ def command(path: str, app: str | None, writes: bool, target: str | None, is_jso
         output.result(output.as_json(to_json(result)))
     else:
         output.results(lines(result, files))
+    if verify:
+        from portico.cli.adopt.verified import verify_all
+
+        raise SystemExit(verify_all(result, is_json=is_json))
     if not any(one.text for one in result.sites):
         raise SystemExit(FAILED)
 

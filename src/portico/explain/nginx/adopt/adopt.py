@@ -76,6 +76,8 @@ def _matched(
 
 
 def _leads_to(view: View, to: Redirect, site: View) -> bool:
+    if to.scheme == "https" and not site.is_tls:
+        return False
     if to.host and not to.host.startswith("$"):
         return to.host in site.names
     return bool(set(view.names) & set(site.names)) or (

@@ -1,0 +1,39 @@
+"""Hand-written configurations beside what they became: the same answers, better ones, or it is said why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from portico.check.adopted.compare import Judgement
+from portico.check.adopted.verify import verify
+from portico.project.adopt.adopt import adopt
+from tests.adopt.test_corpus import source
+
+SLASH = "a folder's path without its slash is the app's"
+ONLY_FILES = "the app answers, where nginx had only files"
+CASES: dict[str, dict[str, str]] = {
+    "four-headers.conf": {"GET /static": SLASH},
+    "uwsgi-socket.conf": {"GET /static": SLASH},
+    "certbot.conf": {},
+    "two-apps.conf": {},
+    "unit-gunicorn": {},
+    "rewrite-redirect.conf": {},
+    "auth-basic.conf": {},
+    "spa-api.conf": {"POST a small body": ONLY_FILES, "POST 2 MiB": ONLY_FILES},
+}
+"""What differs, and why; everything else is the same or better."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_adopted_configuration_answers_as_the_original(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (found,) = verify(adopt(source(name), system=()))
+    assert not found.problem, found.problem
+    assert len(found.rows) >= 10
+    differs = {row.question: row.why for row in found.rows if row.judgement is Judgement.DIFFERS}
+    rows = "\n".join(f"{row.question}: {row.before} -> {row.after} {row.why}" for row in found.rows)
+    assert differs == CASES[name], rows
