@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from portico.app_servers.uwsgi import UWSGI
 from portico.place.model import Place
 from portico.plan import decisions
-from portico.plan.appserver.gunicorn import SOCKET_FD, own_variables
+from portico.plan.appserver.gunicorn import FRAMEWORK, SOCKET_FD, own_variables
 from portico.plan.appserver.settings import Setting
 from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.files import CONF, File, Line, Process
@@ -55,6 +55,28 @@ def uwsgi_ini(site: Site, place: Place, capacity: Capacity) -> File:
 def is_writable(text: str) -> bool:
     """Whether a value can be written: a line ends it, and `$(...)` and `@(...)` are replaced, however it is written."""
     return is_literal(text.replace("$", "")) and not _REPLACED.search(text) and text == text.strip()
+
+
+def plain_ini(site: Site, place: Place, capacity: Capacity, socket: str) -> File:
+    """uwsgi.ini for uWSGI without Portico, at that socket, with each reason as a comment."""
+    ours = ("socket", "pyimport", "procname-prefix-spaced")
+    owner = f"{place.app_user or place.user}:{place.gateway_group}"
+    shared = [Setting("chown-socket", owner, "only the app and nginx use it")] if place.gateway_group else []
+    if place.app_user:
+        shared.append(Setting("uid", place.app_user, "the app is not root"))
+    made = [
+        Setting("socket", socket, "where nginx finds the app"),
+        Setting("chmod-socket", "660", "nobody else may use the socket"),
+        *shared,
+        Setting("chdir", site.facts.directory, "where the app's code is"),
+        Setting("pythonpath", site.facts.directory, "and where it imports from"),
+        *(Setting("env", f"{name}={value}", "the app is served, not run by hand") for name, value in FRAMEWORK.items()),
+        *(item for item in _settings(site, place, capacity) if item.name not in ours),
+    ]  # fmt: skip
+    lines = [Line("# The app server: uWSGI, as pip install pyuwsgi brings it."), Line("[uwsgi]")]
+    for item in made:
+        lines += [Line(f"# {' '.join(item.why.split())}"), Line(_line(item).text)]
+    return File("uwsgi.ini", tuple(lines))
 
 
 def _line(item: Setting) -> Line:

@@ -62,3 +62,7 @@ class GatewayKind(Struct, frozen=True):
     """Those of the user's own lines that end or refuse a request before `request_timeout` and `max_upload` do."""
     faults: Faults
     """Its published faults."""
+    plain: Callable[[Web], Sequence[File]] | None = None
+    """The files of a site for a program that nobody supervises and people edit: by subject, with comments; None if it
+    has no such form.
+    """

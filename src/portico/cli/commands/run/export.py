@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from portico.cli.export import systemd
+from portico.cli.export import nginx, systemd
 
-FORMATS = (systemd,)
+FORMATS = (nginx, systemd)
 
 
 @click.group("export", context_settings={"help_option_names": ["-h", "--help"]})

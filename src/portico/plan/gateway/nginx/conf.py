@@ -26,6 +26,8 @@ _MOST = 4095
 """Bytes of a word in nginx's buffer for its configuration, quotes included."""
 _SHORT = _MOST // 8
 _INDENT = "    "
+_CLAUSE = 100
+"""Letters of a shortened reason."""
 
 
 class Directive(Struct, frozen=True):
@@ -136,6 +138,33 @@ def _render(tree: Iterable[Directive], depth: int, made: list[Line]) -> None:
         made.append(Line(head + " {", item.why, item.source, item.cause))
         _render(item.block, depth + 1, made)
         made.append(Line(indent + "}"))
+
+
+def render_commented(tree: Iterable[Directive], depth: int = 0) -> list[Line]:
+    """The tree as lines for people: each reason, shortened, is a comment above the first line that has it."""
+    made: list[Line] = []
+    _comment(tree, depth, made)
+    return made
+
+
+def _comment(tree: Iterable[Directive], depth: int, made: list[Line], above: str = "") -> None:
+    said, indent = above, _INDENT * depth
+    for item in tree:
+        if item.why and item.why != said:
+            said = item.why
+            made.append(Line(f"{indent}# {shortened(item.why)}"))
+        if item.block is None or item.verbatim is not None:
+            made.extend(render([item], depth))
+            continue
+        made.append(Line(f"{indent}{_head(item)} {{"))
+        _comment(item.block, depth + 1, made, said)
+        made.append(Line(f"{indent}}}"))
+
+
+def shortened(why: str) -> str:
+    """The first clause of a reason, on one line."""
+    clause = " ".join(why.split()).partition("; ")[0]
+    return clause if len(clause) <= _CLAUSE else f"{clause[:_CLAUSE].rpartition(' ')[0]} ..."
 
 
 def _head(item: Directive) -> str:

@@ -31,6 +31,7 @@ from portico.plan.gateway.nginx.own_limits import own_limits
 from portico.plan.gateway.nginx.own_risks import own_risks
 from portico.plan.gateway.nginx.pages import error_page_files
 from portico.plan.gateway.nginx.password import users_files
+from portico.plan.gateway.nginx.plain.files import plain_files
 from portico.plan.gateway.nginx.security import exposure
 from portico.plan.gateway.nginx.security.advisories import AS_OF
 from portico.plan.gateway.nginx.security.choice import chosen
@@ -65,6 +66,11 @@ def _files(web: Web) -> Sequence[File]:
     )
 
 
+def _plain(web: Web) -> Sequence[File]:
+    first, *others = _files(web)
+    return (*plain_files(web), *(file for file in others if file.path != first.path))
+
+
 def _problems(web: Web) -> list[Problem]:
     return [*beyond(web), *no_tls(web), *no_waf(web), *impossible_version(web.place.gateway)]
 
@@ -85,6 +91,7 @@ NGINX = GatewayKind(
     bodies=BODIES,
     process=_process,
     files=_files,
+    plain=_plain,
     set_for_all=set_for_all,
     shared=SHARED,
     host_file=host_conf,

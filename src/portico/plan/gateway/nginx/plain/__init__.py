@@ -1,0 +1,1 @@
+"""The configuration for an nginx that runs without Portico."""
