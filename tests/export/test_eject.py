@@ -1,4 +1,4 @@
-"""The files of `portico export nginx`, run where no Portico can be imported."""
+"""The files of `portico export nginx` and `apache`, run where no Portico can be imported."""
 
 from __future__ import annotations
 
@@ -47,13 +47,12 @@ def parts():
 def boom():
     raise RuntimeError
 """
-pytestmark = pytest.mark.skipif(
-    shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None,
-    reason="needs an installed nginx",
-)
+PROGRAMS = {"nginx": "nginx", "apache": "apache2"}
+"""The installed program of each gateway: tests/support's nginx comes with Portico."""
 
 
 class Served(NamedTuple):
+    gateway: str
     port: int
     directory: Path
     environment: dict[str, str]
@@ -75,7 +74,7 @@ def without_portico(directory: Path) -> dict[str, str]:
     return environment
 
 
-def exported(directory: Path, port: int) -> Path:
+def exported(gateway: str, directory: Path, port: int) -> Path:
     code = directory / "shop"
     (code / "static").mkdir(parents=True)
     (code / "shop.py").write_text(APP)
@@ -89,7 +88,7 @@ def exported(directory: Path, port: int) -> Path:
         name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
     } | AS_ROOT
     done = subprocess.run(
-        [sys.executable, "-m", "portico", "export", "nginx", "--write", str(out)],
+        [sys.executable, "-m", "portico", "export", gateway, "--write", str(out)],
         cwd=code, env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -97,24 +96,27 @@ def exported(directory: Path, port: int) -> Path:
     return out
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
+@pytest.fixture(scope="module", params=sorted(PROGRAMS))
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    gateway = str(request.param)
+    if shutil.which(PROGRAMS[gateway], path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+        pytest.skip(f"needs an installed {gateway}")
     with private_directory() as directory:
         port = free_port()
-        out, environment = exported(directory, port), without_portico(directory)
+        out, environment = exported(gateway, directory, port), without_portico(directory)
         with (directory / "output").open("wb") as output:
             process = subprocess.Popen(
                 [str(out / "start")], cwd="/", env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True,
             )  # fmt: skip
         try:
-            site = Served(port, out, environment)
+            site = Served(gateway, port, out, environment)
             until(lambda: _answers(site) or process.poll() is not None)
             assert process.poll() is None, (directory / "output").read_text()
             yield site
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
-            assert not (out / "nginx.pid").exists()
+            assert not [*out.glob("*.pid")]
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -139,14 +141,21 @@ def test_what_a_client_says_of_itself_is_not_believed(served: Served) -> None:
     }
 
 
-def test_an_unknown_host_gets_no_answer(served: Served) -> None:
+def test_an_unknown_host_does_not_reach_the_app(served: Served) -> None:
+    if served.gateway == "apache":
+        assert served.ask("/", host="evil.example").status_code in (400, 403, 404, 421)
+        return
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         served.ask("/", host="evil.example")
 
 
 def test_static_files_come_from_nginx_and_nothing_beside_them(served: Served) -> None:
     found = served.ask("/static/a.css", host="shop.example")
-    assert (found.status_code, found.text, found.headers["Server"]) == (200, "a{}", "nginx")
+    assert (found.status_code, found.text, found.headers["Server"]) == (
+        200,
+        "a{}",
+        served.gateway.capitalize() if served.gateway == "apache" else "nginx",
+    )
     assert found.headers["X-Request-ID"]
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     connection.request("GET", "/static../shop.py", headers={"Host": "shop.example"})
@@ -189,7 +198,15 @@ def test_the_files_say_what_they_are(served: Served) -> None:
     text = (served.directory / "README.md").read_text()
     assert "@" not in text.replace("@app", "")
     for file in served.directory.glob("*"):
-        assert file.name in text or file.name in ("conf", "app.sock", "README.md", "nginx.pid", "maintenance")
+        assert file.name in text or file.name in (
+            "conf",
+            "app.sock",
+            "README.md",
+            "maintenance",
+            "nginx.pid",
+            "httpd.pid",
+            "app.sock.live",
+        )
     for conf in (served.directory / "conf").glob("*.conf"):
         lines = conf.read_text().splitlines()
         assert lines[0].startswith("# ")
@@ -198,8 +215,8 @@ def test_the_files_say_what_they_are(served: Served) -> None:
 
 def test_a_second_export_does_not_overwrite_what_may_have_been_changed(served: Served) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "portico", "export", "nginx", "--write", str(served.directory)],
+        [sys.executable, "-m", "portico", "export", served.gateway, "--write", str(served.directory)],
         cwd=served.directory.parent / "shop", env=os.environ | AS_ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "there is a configuration already" in done.stderr
+    assert "is there already" in done.stderr

@@ -7,7 +7,7 @@ address, scheme and host need no header that an app would have to believe.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as with_options
@@ -17,17 +17,18 @@ from portico.app_servers.kinds import NAMES
 from portico.app_servers.uwsgi import UWSGI
 from portico.errors import Problem, UsageError
 from portico.export import eject_texts as texts
-from portico.export.systemd import command_word, plain, quote
+from portico.export.systemd import RESERVED_PORTS, command_word, plain, quote
 from portico.place.model import Place
 from portico.plan.appserver.kind import app_server
 from portico.plan.appserver.uwsgi import plain_ini
 from portico.plan.appserver.workers import capacity
 from portico.plan.build import plan
 from portico.plan.decide import decided
-from portico.plan.files import File, Line
+from portico.plan.files import Directory, File, Line
+from portico.plan.gateway.kind import Alone
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import Plan
-from portico.plan.paths import Paths
+from portico.plan.paths import Paths, live_flag
 from portico.plan.subjects import Tls
 from portico.plan.web.model import Web
 from portico.site.model import Site
@@ -53,7 +54,7 @@ class Ejected:
 def ejected(site: Site, place: Place, directory: str) -> Ejected:
     """The files for that absolute directory. Raises UsageError for a site that nothing but Portico can run."""
     kind = gateway_of(place)
-    if kind.plain is None:
+    if kind.alone is None:
         raise UsageError(Problem("export", f"{kind.name} has no files that run without Portico"))
     if Feature.ASGI in app_server(site).features:
         what = "the app is an ASGI app; the files are for uWSGI, which runs WSGI apps"
@@ -66,17 +67,56 @@ def ejected(site: Site, place: Place, directory: str) -> Ejected:
     alone = _alone(site)
     made = plan(alone, there)
     web = _with_one_socket(decided(alone, there))
-    files = [replace(file, path=f"conf/{file.path}") for file in kind.plain(web)]
+    files = [replace(file, path=f"conf/{file.path}") for file in kind.alone.files(web)]
     if made.tls:
         hsts = kind.hsts(made.tls, HSTS_SECONDS if web.tls and web.tls.tells_hsts else 0)
-        files += [replace(hsts, path=f"conf/{hsts.path}"), _certificate(made, directory)]
+        files += [replace(hsts, path=f"conf/{hsts.path}"), _certificate(made)]
     if site.has_app:
         size = capacity(alone, there)
         ini = plain_ini(alone, there, size, made.socket)
         files += [replace(ini, path=f"conf/{ini.path}"), _app_unit(made, there, directory)]
-    files += [_start(made, site, there, directory), _gateway_unit(made, there, directory)]
-    files += [_rotation(made, there, directory), _readme(site, made, directory)]
-    return Ejected(tuple(files), frozenset({"start", "certificate"}))
+    files += [
+        _start(made, site),
+        _gateway_unit(made, there, directory, kind.alone),
+        _rotation(made, there),
+    ]
+    files.append(_readme(site, made, files))
+    filled = _Filling(made, directory, kind.alone)
+    return Ejected(tuple(map(filled.file, files)), frozenset({"start", "certificate"}))
+
+
+@dataclass(frozen=True)
+class _Filling:
+    """Fills in what each text has of the gateway and the directory."""
+
+    made: Plan
+    directory: str
+    alone: Alone
+
+    def file(self, one: File) -> File:
+        if one.path.startswith("conf/"):
+            return one
+        binary, *arguments = self.made.gateway.at(f"{self.directory}/conf")
+        values = {
+            "@gateway@": self.made.gateway.name,
+            "@directory@": self.directory,
+            "@binary@": shlex.quote(binary),
+            "@arguments@": shlex.join(arguments),
+            "@test@": shlex.join([binary, *arguments, *self.alone.only_test]),
+            "@pid@": self.alone.pid,
+            "@live@": shlex.quote(live_flag(self.directory)),
+            "@stop@": self.alone.stop,
+            "@reload@": self.alone.reload,
+            "@reopen@": self.alone.reopen,
+        }
+        lines = tuple(Line(_filled(line.text, values)) for line in one.lines)
+        return replace(one, path=_filled(one.path, values), lines=lines)
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text
 
 
 def _alone(site: Site) -> Site:
@@ -106,7 +146,7 @@ def lost(site: Site) -> Iterator[str]:
     yield "New code: restart the app. Requests that arrive meanwhile get 502; with Portico none does."
     yield "A request is not tried on another worker when its worker dies: it gets 502."
     yield "A streamed answer whose worker dies looks complete to the client."
-    yield "Static files have no precompressed copies: nginx compresses them while it sends them."
+    yield "Static files have no precompressed copies: the gateway compresses them while it sends them."
     yield "No metrics, dashboard, `trace`, `top` or notices; the log lines are the same, without the worker's numbers."
     yield "No WebSockets: uWSGI has none for an app that speaks them by Portico's worker."
     if site.has_https:
@@ -118,34 +158,30 @@ def lost(site: Site) -> Iterator[str]:
     if site.crawler_networks or site.options.crawlers.dns:
         yield "Names of crawlers are not verified by DNS (`crawlers.dns`)."
     if site.servers:
-        yield "Servers of the upstream are not checked: nginx leaves one alone after failed requests."
+        yield "Servers of the upstream are not checked: the gateway leaves one alone after failed requests."
 
 
 def _script(text: str) -> tuple[Line, ...]:
     return tuple(map(Line, text.splitlines()))
 
 
-def _start(made: Plan, site: Site, place: Place, directory: str) -> File:
-    makes = [
-        " ".join(
-            [
-                f"install -d -m {one.mode:o}",
-                *([f"-o {shlex.quote(one.owner)}"] if one.owner else []),
-                *([f"-g {shlex.quote(one.group)}"] if one.group else []),
-                shlex.quote(one.path),
-            ]
-        )
-        for one in made.directories
-    ]
+def _start(made: Plan, site: Site) -> File:
     app = f'"$python" -c {shlex.quote(_UWSGI)} --ini conf/uwsgi.ini &\npids=$!' if site.has_app else "pids="
-    text = texts.START
-    for name, value in {
-        "@directory@": shlex.quote(directory), "@nginx@": shlex.quote(place.gateway.path), "@makes@": "\n".join(makes),
-        "@app@": app, "@socket@": shlex.quote(made.socket if site.has_app else ""),
-        "@certificate@": _first_certificate(made), "@error_log@": shlex.quote(made.error_log),
-    }.items():  # fmt: skip
-        text = text.replace(name, value)
-    return File("start", _script(text), mode=0o755)
+    values = {
+        "@makes@": "\n".join(map(_makes, made.directories)),
+        "@app@": app,
+        "@socket@": shlex.quote(made.socket if site.has_app else ""),
+        "@certificate@": _first_certificate(made),
+    }
+    return File("start", _script(_filled(texts.START, values)), mode=0o755)
+
+
+def _makes(one: Directory) -> str:
+    """The command that makes a directory for those who use it."""
+    words = ["install", "-d", "-m", f"{one.mode:o}"]
+    words += ["-o", one.owner] if one.owner else []
+    words += ["-g", one.group] if one.group else []
+    return shlex.join([*words, one.path])
 
 
 def _first_certificate(made: Plan) -> str:
@@ -155,13 +191,10 @@ def _first_certificate(made: Plan) -> str:
     return " ".join(["./certificate", *(files or ["--if-missing"])])
 
 
-def _certificate(made: Plan, directory: str) -> File:
+def _certificate(made: Plan) -> File:
     names = made.tls.names if made.tls else ()
-    text = texts.CERTIFICATE.replace("@directory@", shlex.quote(directory))
-    text = text.replace("@file@", Tls.CERTIFICATE).replace(
-        "@name@", shlex.quote(names[0] if names else "localhost")
-    )
-    return File("certificate", _script(text), mode=0o755)
+    values = {"@file@": Tls.CERTIFICATE, "@name@": shlex.quote(names[0] if names else "localhost")}
+    return File("certificate", _script(_filled(texts.CERTIFICATE, values)), mode=0o755)
 
 
 def _folders(place: Place, directory: str) -> str:
@@ -174,11 +207,13 @@ def _app_unit(made: Plan, place: Place, directory: str) -> File:
     user = place.app_user or place.user
     return _unit(f"{made.name}-app.service", [
         ("Unit", [("Description", f"{plain(made.name)}: the app", "the first words of systemctl status"),
-                  ("Before", f"{made.name}-nginx.service", "nginx answers 502 until the app is there")]),
+                  ("Before", f"{made.name}-@gateway@.service", "@gateway@ answers 502 until the app is there")]),
         ("Service", [
             ("ExecStartPre", _folders(place, directory), "folders for sockets and logs"),
             ("ExecStart", f"{python} -c {command_word(_UWSGI)} --ini {command_word(f'{directory}/conf/uwsgi.ini')}",
              "the Python of a virtual environment beside these files: pip install pyuwsgi and your packages"),
+            ("ExecStartPost", "touch @live@", "the app is live: @gateway@ passes requests on"),
+            ("ExecStopPost", "rm -f @live@", "and no longer"),
             ("WorkingDirectory", plain(directory), "where these files are"),
             *([("User", user, "not root")] if user != "root" and not place.app_user else []),
             ("KillMode", "mixed", "only the first process gets the signal"),
@@ -190,22 +225,21 @@ def _app_unit(made: Plan, place: Place, directory: str) -> File:
     ])  # fmt: skip
 
 
-def _gateway_unit(made: Plan, place: Place, directory: str) -> File:
-    low = any(address.port < 1024 for address in made.listens)
-    conf = command_word(f"{directory}/conf/nginx.conf")
-    binary, log = command_word(place.gateway.path), command_word(made.error_log)
-    argv = f"{binary} -p {command_word(directory)} -c {conf} -e {log}"
+def _gateway_unit(made: Plan, place: Place, directory: str, alone: Alone) -> File:
+    low = any(address.port < RESERVED_PORTS for address in made.listens)
+    argv = " ".join(map(command_word, made.gateway.at(f"{directory}/conf")))
+    tests = " ".join([argv, *alone.only_test])
     needs_right = low and not place.is_root
-    return _unit(f"{made.name}-nginx.service", [
-        ("Unit", [("Description", f"{plain(made.name)}: nginx", "the first words of systemctl status"),
+    return _unit(f"{made.name}-@gateway@.service", [
+        ("Unit", [("Description", f"{plain(made.name)}: @gateway@", "the first words of systemctl status"),
                   ("After", "network.target", "addresses can be bound")]),
         ("Service", [
             ("ExecStartPre", _folders(place, directory), "folders for sockets and logs"),
-            ("ExecStartPre", f"{argv} -t -q", "a wrong file is refused before the old one is gone"),
+            ("ExecStartPre", tests, "a wrong file is refused before the old one is gone"),
             ("ExecStart", argv, "in the foreground"),
-            ("ExecReload", f"{argv} -s reload", "systemctl reload reads the files again and drops no connection"),
+            ("ExecReload", "kill -@reload@ $MAINPID", "systemctl reload reads the files again and drops no connection"),
             ("KillMode", "mixed", "only the master gets the signal"),
-            ("KillSignal", "SIGQUIT", "requests in hand are finished"),
+            ("KillSignal", "SIG@stop@", "requests in hand are finished"),
             ("TimeoutStopSec", f"{made.ladder.service_seconds:g}s", "and then it is ended"),
             *([] if place.is_root else [("User", place.user, "not root")]),
             *([("AmbientCapabilities", "CAP_NET_BIND_SERVICE", "a port below 1024")] if needs_right else []),
@@ -223,7 +257,7 @@ def _unit(name: str, sections: list[tuple[str, list[tuple[str, str, str]]]]) -> 
     return File(name, tuple(made))
 
 
-def _rotation(made: Plan, place: Place, directory: str) -> File:
+def _rotation(made: Plan, place: Place) -> File:
     logs = quote(f"{Paths.of(place).state}/*.log")
     return File("logrotate.conf", _script(f"""\
 # For /etc/logrotate.d/{made.name}: the logs of two weeks.
@@ -234,34 +268,39 @@ def _rotation(made: Plan, place: Place, directory: str) -> File:
     notifempty
     compress
     delaycompress
-    # nginx opens new files
+    # @gateway@ opens new files
     postrotate
-        test ! -f {shlex.quote(f"{directory}/nginx.pid")} || kill -USR1 "$(cat {shlex.quote(f"{directory}/nginx.pid")})"
+        test ! -f @directory@/@pid@ || kill -@reopen@ "$(cat @directory@/@pid@)"
     endscript
 }}
 """))  # fmt: skip
 
 
-def _readme(site: Site, made: Plan, directory: str) -> File:
+def _readme(site: Site, made: Plan, files: Sequence[File]) -> File:
     tls = made.tls
     statics = [f"* `{url}`: {folder}" for url, folder in made.statics.items()] or ["* none"]
     text = texts.README.replace("@https@", _about_https(tls))
     values = {
         "@name@": made.name,
-        "@directory@": directory,
         "@urls@": ", ".join(made.urls),
         "@app@": site.facts.app,
         "@code@": site.facts.directory,
         "@statics@": "\n".join(statics),
+        "@files@": _rows(files),
         "@names@": " ".join(f"-d {name}" for name in (tls.names if tls else ())),
         "@lost@": "\n".join(f"* {one}" for one in lost(site)),
         "@challenges@": _challenges(tls),
         "@cert@": tls.cert if tls else "",
         "@key@": tls.key if tls else "",
     }
-    for name, value in values.items():
-        text = text.replace(name, value)
-    return File("README.md", _script(text))
+    return File("README.md", _script(_filled(text, values)))
+
+
+def _rows(files: Sequence[File]) -> str:
+    """Each file of the gateway and the app server, by its own first line."""
+    own = [file for file in files if file.path.startswith("conf/") and file.path.count("/") == 1]
+    own = [file for file in own if file.lines and file.lines[0].text.startswith("# ")]
+    return "\n".join(f"| `{file.path}` | {file.lines[0].text[2:]} |" for file in own)
 
 
 def _challenges(tls: Tls | None) -> str:

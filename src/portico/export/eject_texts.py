@@ -4,25 +4,25 @@ from __future__ import annotations
 
 START = """\
 #!/bin/sh
-# Starts the app and nginx in the foreground, and ends both together. With systemd use the units instead.
-# PYTHON and NGINX name other programs; --prepare makes the folders and a first certificate, and ends.
+# Starts the app and @gateway@ in the foreground, and ends both together. With systemd use the units instead.
+# PYTHON and GATEWAY name other programs; --prepare makes the folders and a first certificate, and ends.
 set -eu
 cd @directory@
 umask 022
 
 # Folders for sockets, logs, and bodies in progress, each for those who use it.
 @makes@
-rm -f nginx.pid
+rm -f @pid@ @live@
 @certificate@
 [ "${1:-}" != --prepare ] || exit 0
 
-nginx=${NGINX:-@nginx@}
+program=${GATEWAY:-@binary@}
 python=${PYTHON:-}
 [ -n "$python" ] || { [ -x venv/bin/python ] && python=venv/bin/python || python=python3; }
 
 @app@
 
-# nginx waits for the app's socket: nobody gets 502 at the start.
+# @gateway@ waits for the app's socket: nobody gets 502 at the start.
 socket=@socket@
 waited=0
 while [ -n "$socket" ] && [ ! -S "$socket" ]; do
@@ -32,16 +32,20 @@ while [ -n "$socket" ] && [ ! -S "$socket" ]; do
     sleep 0.1
 done
 
-"$nginx" -p "$PWD" -c "$PWD/conf/nginx.conf" -e @error_log@ &
+# The app is live: @gateway@ passes requests on.
+[ -z "$socket" ] || touch @live@
+
+"$program" @arguments@ &
 gateway=$!
 
-# nginx finishes its requests first (QUIT), then the app (TERM).
+# @gateway@ finishes its requests first (@stop@), then the app (TERM).
 finish() {
     trap '' INT TERM
-    kill -QUIT $gateway 2>/dev/null || :
+    kill -@stop@ $gateway 2>/dev/null || :
     wait $gateway || :
     [ -z "$pids" ] || kill -TERM $pids 2>/dev/null || :
     wait
+    rm -f @live@
     exit "${1:-0}"
 }
 trap finish INT TERM
@@ -50,16 +54,16 @@ trap finish INT TERM
 while kill -0 $gateway 2>/dev/null && { [ -z "$pids" ] || kill -0 $pids 2>/dev/null; }; do
     sleep 1
 done
-echo "nginx or the app ended: see state/error.log" >&2
+echo "@gateway@ or the app ended: see state/error.log" >&2
 finish 1
 """
-"""Starts the app and nginx without systemd."""
+"""Starts the app and the gateway without systemd."""
 
 CERTIFICATE = """\
 #!/bin/sh
-# Puts a certificate and its key into conf/@file@, which nginx reads, and tells nginx.
+# Puts a certificate and its key into conf/@file@, which @gateway@ reads, and tells it.
 #   ./certificate FULLCHAIN PRIVKEY    certbot: --deploy-hook '@directory@/certificate'
-#   ./certificate --if-missing         one signed by itself, so that nginx starts before the first real one
+#   ./certificate --if-missing         one signed by itself, so that it starts before the first real one
 set -eu
 cd @directory@
 umask 077
@@ -75,7 +79,7 @@ else
     cat "${1:-$RENEWED_LINEAGE/fullchain.pem}" "${2:-${RENEWED_LINEAGE:-}/privkey.pem}" > "$new"
 fi
 mv "$new" conf/@file@
-[ ! -f nginx.pid ] || kill -HUP "$(cat nginx.pid)"
+[ ! -f @pid@ ] || kill -@reload@ "$(cat @pid@)"
 """
 """Puts a certificate in place."""
 
@@ -83,7 +87,7 @@ CERTBOT = """\
 
 ## The certificate
 
-nginx starts with one that is signed by itself. The real one, once nginx runs and the names lead here:
+@gateway@ starts with one that is signed by itself. The real one, once it runs and the names lead here:
 
     certbot certonly --webroot -w @challenges@ @names@ --deploy-hook @directory@/certificate
 
@@ -111,7 +115,7 @@ It is signed by itself: browsers warn of it. `./certificate FULLCHAIN PRIVKEY` p
 README = """\
 # @name@, without Portico
 
-These files serve @urls@ with nginx in front of uWSGI. They need nginx, Python, the app's packages and
+These files serve @urls@ with @gateway@ in front of uWSGI. They need @gateway@, Python, the app's packages and
 `pyuwsgi`, and not Portico. They belong in @directory@: their paths are absolute.
 
     cd @directory@
@@ -125,25 +129,22 @@ The app is @app@, its code is in @code@.
 
 | file | what it is |
 |---|---|
-| `start` | makes the folders, starts the app and nginx, ends both together |
-| `conf/nginx.conf` | nginx: processes, limits, the servers and their locations, with the reasons as comments |
-| `conf/types.conf`, `conf/maps.conf` | parts of it: the types of files, variables that follow from others |
-| `conf/log.conf`, `conf/app1.conf` | parts of it: the log line, what the app is told of each request |
+| `start` | makes the folders, starts the app and @gateway@, ends both together |
+@files@
 | `conf/errors/` | the error pages |
-| `conf/uwsgi.ini` | the app server: workers, threads, timeouts |
-| `@name@-app.service`, `@name@-nginx.service` | units for `/etc/systemd/system`, instead of `start` |
+| `@name@-app.service`, `@name@-@gateway@.service` | units for `/etc/systemd/system`, instead of `start` |
 | `logrotate.conf` | for `/etc/logrotate.d/@name@` |
 | `certificate`, `conf/hsts.conf` | with HTTPS: puts a new certificate in place; the HSTS header |
 | `state/` | logs and uploads in progress; made at the start |
 
-Static files that nginx sends:
+Static files that @gateway@ sends:
 
 @statics@
 @https@
 ## By hand
 
-* Other settings: change the file, test it (`nginx -p @directory@ -c @directory@/conf/nginx.conf -t`), then
-  `kill -HUP $(cat nginx.pid)`.
+* Other settings: change the file, test it (`@test@`), then
+  `kill -@reload@ $(cat @pid@)`.
 * Maintenance: `mkdir maintenance && touch maintenance/on` shows the page of maintenance; remove `on` to open again.
 * New code: restart the app.
 

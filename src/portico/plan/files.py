@@ -65,3 +65,13 @@ class Process(Struct, frozen=True):
     def at(self, conf: str) -> tuple[str, ...]:
         """The argv with the configuration directory filled in."""
         return tuple(word.replace(CONF, conf) for word in self.argv)
+
+
+_CLAUSE = 100
+"""Letters of a shortened reason."""
+
+
+def shortened(why: str) -> str:
+    """The first clause of a reason, on one line: a comment for people."""
+    clause = " ".join(why.split()).partition("; ")[0]
+    return clause if len(clause) <= _CLAUSE else f"{clause[:_CLAUSE].rpartition(' ')[0]} ..."

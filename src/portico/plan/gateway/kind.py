@@ -19,6 +19,21 @@ from portico.site.own.model import Own
 from portico.values import Duration, Size
 
 
+class Alone(Struct, frozen=True):
+    """How a gateway runs without Portico. `files` are for people: by subject, with the reasons as comments."""
+
+    files: Callable[[Web], Sequence[File]]
+    pid: str
+    """Its file below the runtime directory."""
+    only_test: tuple[str, ...]
+    """The arguments that make it read its files and end."""
+    stop: str
+    """The signal after which it finishes its requests."""
+    reload: str
+    reopen: str
+    """The signal after which it writes to new logs."""
+
+
 class GatewayKind(Struct, frozen=True):
     """Everything that Portico asks of a web server. Every function is pure."""
 
@@ -62,7 +77,5 @@ class GatewayKind(Struct, frozen=True):
     """Those of the user's own lines that end or refuse a request before `request_timeout` and `max_upload` do."""
     faults: Faults
     """Its published faults."""
-    plain: Callable[[Web], Sequence[File]] | None = None
-    """The files of a site for a program that nobody supervises and people edit: by subject, with comments; None if it
-    has no such form.
-    """
+    alone: Alone | None = None
+    """How it runs without Portico; None if it cannot."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from portico.errors import Problem, UsageError
-from portico.plan.files import Line
+from portico.plan.files import Line, shortened
 from portico.plan.gateway.httpd.reference import link
 from portico.plan.web.literal import CONTROL
 
@@ -117,6 +117,22 @@ def _render(item: Directive, depth: int, made: list[Line]) -> None:
     for child in item.block:
         _render(child, depth + 1, made)
     made.append(Line(f"{indent}</{item.name}>"))
+
+
+def render_commented(tree: Iterable[Directive], depth: int = 0, above: str = "") -> list[Line]:
+    """The tree as lines for people: each reason, shortened, is a comment above the first line that has it."""
+    made, said, indent = list[Line](), above, _INDENT * depth
+    for item in tree:
+        if item.why and item.why != said:
+            said = item.why
+            made.append(Line(f"{indent}# {shortened(item.why)}"))
+        if item.block is None or item.verbatim is not None:
+            made.extend(render([item], depth))
+            continue
+        made.append(Line(f"{indent}<{_head(item)}>"))
+        made.extend(render_commented(item.block, depth + 1, said))
+        made.append(Line(f"{indent}</{item.name}>"))
+    return made
 
 
 def _head(item: Directive) -> str:

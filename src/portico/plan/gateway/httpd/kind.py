@@ -17,11 +17,11 @@ from portico.plan.gateway.httpd.entry.health import NOTE, health_files
 from portico.plan.gateway.httpd.entry.trust import impossible as no_trust
 from portico.plan.gateway.httpd.guards import notes as guards_by_default
 from portico.plan.gateway.httpd.guards import undone
-from portico.plan.gateway.httpd.main import MAIN, httpd_conf
+from portico.plan.gateway.httpd.main import MAIN, PID_FILE, httpd_conf, plain_file
 from portico.plan.gateway.httpd.own import own_limits, own_risks
 from portico.plan.gateway.httpd.pages import error_page_files
 from portico.plan.gateway.httpd.undone import missing
-from portico.plan.gateway.kind import GatewayKind
+from portico.plan.gateway.kind import Alone, GatewayKind
 from portico.plan.web.model import Web
 
 _ALONE = Problem(
@@ -38,6 +38,10 @@ def _process(place: Place, why: str) -> Process:
 
 def _files(web: Web) -> Sequence[File]:
     return (httpd_conf(web), *health_files(web), *error_page_files(web))
+
+
+def _plain(web: Web) -> Sequence[File]:
+    return (plain_file(web), *health_files(web), *error_page_files(web))
 
 
 def _host_file(_bindings: Sequence[Bindings], _place: Place) -> File:
@@ -80,6 +84,7 @@ HTTPD = GatewayKind(
     notes=_notes,
     own_risks=own_risks,
     own_limits=own_limits,
+    alone=Alone(files=_plain, pid=PID_FILE, only_test=("-t",), stop="WINCH", reload="USR1", reopen="USR1"),
     faults=Faults(
         as_of="",
         chosen=lambda place, _: place,

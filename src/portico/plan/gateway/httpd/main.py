@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from portico.plan import decisions
-from portico.plan.files import File
+from portico.plan.files import File, Line
 from portico.plan.gateway.httpd.app.upstream import balancers
-from portico.plan.gateway.httpd.conf import Directive, directive, render, section
+from portico.plan.gateway.httpd.conf import Directive, directive, render, render_commented, section
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.transfer import client_times, heads
 from portico.plan.gateway.httpd.entry.trust import real_ip
@@ -29,6 +29,12 @@ _TOTAL = 20_000
 def httpd_conf(web: Web) -> File:
     """The whole configuration."""
     return File(MAIN, tuple(render(tree(web))), mode=0o600)
+
+
+def plain_file(web: Web) -> File:
+    """The same for people who run httpd without Portico, with the reasons as comments."""
+    heading = Line("# httpd: its processes, limits and virtual hosts"), Line("")
+    return File(MAIN, (*heading, *render_commented(tree(web))), mode=0o600)
 
 
 def tree(web: Web) -> list[Directive]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from portico.errors import Problem, UsageError
-from portico.plan.files import Line
+from portico.plan.files import Line, shortened
 from portico.plan.gateway.nginx.reference import link
 from portico.plan.web.literal import CONTROL
 
@@ -26,8 +26,6 @@ _MOST = 4095
 """Bytes of a word in nginx's buffer for its configuration, quotes included."""
 _SHORT = _MOST // 8
 _INDENT = "    "
-_CLAUSE = 100
-"""Letters of a shortened reason."""
 
 
 class Directive(Struct, frozen=True):
@@ -140,15 +138,9 @@ def _render(tree: Iterable[Directive], depth: int, made: list[Line]) -> None:
         made.append(Line(indent + "}"))
 
 
-def render_commented(tree: Iterable[Directive], depth: int = 0) -> list[Line]:
+def render_commented(tree: Iterable[Directive], depth: int = 0, above: str = "") -> list[Line]:
     """The tree as lines for people: each reason, shortened, is a comment above the first line that has it."""
-    made: list[Line] = []
-    _comment(tree, depth, made)
-    return made
-
-
-def _comment(tree: Iterable[Directive], depth: int, made: list[Line], above: str = "") -> None:
-    said, indent = above, _INDENT * depth
+    made, said, indent = list[Line](), above, _INDENT * depth
     for item in tree:
         if item.why and item.why != said:
             said = item.why
@@ -157,14 +149,9 @@ def _comment(tree: Iterable[Directive], depth: int, made: list[Line], above: str
             made.extend(render([item], depth))
             continue
         made.append(Line(f"{indent}{_head(item)} {{"))
-        _comment(item.block, depth + 1, made, said)
+        made.extend(render_commented(item.block, depth + 1, said))
         made.append(Line(f"{indent}}}"))
-
-
-def shortened(why: str) -> str:
-    """The first clause of a reason, on one line."""
-    clause = " ".join(why.split()).partition("; ")[0]
-    return clause if len(clause) <= _CLAUSE else f"{clause[:_CLAUSE].rpartition(' ')[0]} ..."
+    return made
 
 
 def _head(item: Directive) -> str:

@@ -9,7 +9,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.files import CONF, File, Process
 from portico.plan.gateway.faults import Faults
-from portico.plan.gateway.kind import GatewayKind
+from portico.plan.gateway.kind import Alone, GatewayKind
 from portico.plan.gateway.nginx.abilities import REMEDIES, abilities, impossible_version
 from portico.plan.gateway.nginx.app.challenge import challenge_files, solved_limits
 from portico.plan.gateway.nginx.app.upstream import beyond, planned
@@ -91,7 +91,6 @@ NGINX = GatewayKind(
     bodies=BODIES,
     process=_process,
     files=_files,
-    plain=_plain,
     set_for_all=set_for_all,
     shared=SHARED,
     host_file=host_conf,
@@ -105,6 +104,9 @@ NGINX = GatewayKind(
     notes=_notes,
     own_risks=own_risks,
     own_limits=own_limits,
+    alone=Alone(
+        files=_plain, pid="nginx.pid", only_test=("-t", "-q"), stop="QUIT", reload="HUP", reopen="USR1"
+    ),
     faults=Faults(
         as_of=AS_OF,
         chosen=chosen,
