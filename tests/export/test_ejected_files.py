@@ -51,6 +51,11 @@ def test_an_asgi_app_is_refused_with_what_to_do(tmp_path: Path) -> None:
         ejected(site(tmp_path, kind="asgi"), PLACE, WHERE)
 
 
+def test_a_path_that_uwsgi_would_replace_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="rename the directory"):
+        ejected(site(tmp_path), PLACE, "/srv/$(HOME)")
+
+
 def test_https_of_certbot_has_its_line_and_a_first_certificate(tmp_path: Path) -> None:
     made = site(tmp_path, 'domains = ["shop.example.com"]\nemail = "a@shop.example.com"\n')
     files = texts(ejected(made, PLACE, WHERE))

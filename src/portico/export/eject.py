@@ -20,7 +20,7 @@ from portico.export import eject_texts as texts
 from portico.export.systemd import RESERVED_PORTS, command_word, plain, quote
 from portico.place.model import Place
 from portico.plan.appserver.kind import app_server
-from portico.plan.appserver.uwsgi import plain_ini
+from portico.plan.appserver.uwsgi import is_writable, plain_ini
 from portico.plan.appserver.workers import capacity
 from portico.plan.build import plan
 from portico.plan.decide import decided
@@ -63,6 +63,11 @@ def ejected(site: Site, place: Place, directory: str) -> Ejected:
                 "export", what, "start it with the ASGI server of your choice, and say [upstream] servers"
             )
         )
+    for path in (directory, site.facts.directory) if site.has_app else ():
+        if not is_writable(path):
+            raise UsageError(
+                Problem("export", f"uwsgi.ini cannot hold the path {path!r}", "rename the directory")
+            )
     there = replace(place, runtime=directory, state=f"{directory}/state", real_state="", app_servers=_ASSUMED)
     alone = _alone(site)
     made = plan(alone, there)

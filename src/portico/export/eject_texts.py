@@ -12,7 +12,6 @@ umask 022
 
 # Folders for sockets, logs, and bodies in progress, each for those who use it.
 @makes@
-rm -f @pid@ @live@
 @certificate@
 [ "${1:-}" != --prepare ] || exit 0
 
@@ -20,10 +19,11 @@ program=${GATEWAY:-@binary@}
 python=${PYTHON:-}
 [ -n "$python" ] || { [ -x venv/bin/python ] && python=venv/bin/python || python=python3; }
 
+socket=@socket@
+rm -f @pid@ @live@ "$socket"
 @app@
 
 # @gateway@ waits for the app's socket: nobody gets 502 at the start.
-socket=@socket@
 waited=0
 while [ -n "$socket" ] && [ ! -S "$socket" ]; do
     kill -0 $pids 2>/dev/null || { echo "the app did not start" >&2; exit 1; }
