@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
-from msgspec.structs import replace as with_options
+from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.app_servers.kind import Feature
 from portico.app_servers.kinds import NAMES
@@ -43,8 +43,7 @@ _UWSGI = "import sys, pyuwsgi; pyuwsgi.run(sys.argv[1:])"
 """The package has no __main__."""
 
 
-@dataclass(frozen=True)
-class Ejected:
+class Ejected(Struct, frozen=True):
     """The files, by their path below the directory; `programs` are those to make executable."""
 
     files: tuple[File, ...]
@@ -90,8 +89,7 @@ def ejected(site: Site, place: Place, directory: str) -> Ejected:
     return Ejected(tuple(map(filled.file, files)), frozenset({"start", "certificate"}))
 
 
-@dataclass(frozen=True)
-class _Filling:
+class _Filling(Struct, frozen=True):
     """Fills in what each text has of the gateway and the directory."""
 
     made: Plan
@@ -129,10 +127,10 @@ def _alone(site: Site) -> Site:
     options, plain_guard = site.options, Guard()
     return replace(
         site,
-        options=with_options(
+        options=replace(
             options,
-            workers=with_options(options.workers, server=UWSGI.name, queue=None),
-            guard=with_options(options.guard, challenge=plain_guard.challenge, ban=plain_guard.ban),
+            workers=replace(options.workers, server=UWSGI.name, queue=None),
+            guard=replace(options.guard, challenge=plain_guard.challenge, ban=plain_guard.ban),
             metrics=Metrics(),
             dashboard=Dashboard(),
         ),
