@@ -45,6 +45,20 @@ BROWSER = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 )
 
+WHO = [
+    (BROWSER, "192.0.2.1", ""),
+    ("", "192.0.2.1", ""),
+    ("Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)", "192.0.2.1", "crawler"),
+    ("badbot", "192.0.2.1", "crawler"),
+    ("CCBot/2.0 (https://commoncrawl.org/faq/)", "192.0.2.1", ""),
+    (GOOGLE, "203.0.113.9", ""),
+    (GOOGLE, "2001:db8:1:2::3", ""),
+    (GOOGLE, "203.0.113.99", "forged"),
+    ("googlebot-image/1.0", "2001:db8:2::1", "forged"),
+    ("Mozilla/5.0 (compatible; bingbot/2.0)", "198.51.100.7", ""),
+    ("Mozilla/5.0 (compatible; bingbot/2.0)", "203.0.113.9", "forged"),
+]
+
 
 @pytest.fixture(scope="module", params=["embedded", "system"])
 def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
@@ -52,26 +66,21 @@ def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]
         yield run
 
 
+def test_apache_refuses_the_same_and_shows_them_robots_txt() -> None:
+    without_rate = FILES | {"portico.toml": TOML.replace('others = "2/minute"', "")}
+    with served(without_rate, "--gateway", "apache") as run:
+        for agent, client, verdict in WHO:
+            test_who_is_refused(run, agent, client, verdict)
+        lines = run.get("/robots.txt", headers=headers("GPTBot", "192.0.2.1")).text.splitlines()
+        assert "User-agent: GPTBot" in lines
+        assert lines[-2:] == ["User-agent: *", "Disallow:"]
+
+
 def headers(agent: str, client: str) -> dict[str, str]:
     return {"User-Agent": agent, "X-Forwarded-For": client}
 
 
-@pytest.mark.parametrize(
-    ("agent", "client", "verdict"),
-    [
-        (BROWSER, "192.0.2.1", ""),
-        ("", "192.0.2.1", ""),
-        ("Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)", "192.0.2.1", "crawler"),
-        ("badbot", "192.0.2.1", "crawler"),
-        ("CCBot/2.0 (https://commoncrawl.org/faq/)", "192.0.2.1", ""),
-        (GOOGLE, "203.0.113.9", ""),
-        (GOOGLE, "2001:db8:1:2::3", ""),
-        (GOOGLE, "203.0.113.99", "forged"),
-        ("googlebot-image/1.0", "2001:db8:2::1", "forged"),
-        ("Mozilla/5.0 (compatible; bingbot/2.0)", "198.51.100.7", ""),
-        ("Mozilla/5.0 (compatible; bingbot/2.0)", "203.0.113.9", "forged"),
-    ],
-)
+@pytest.mark.parametrize(("agent", "client", "verdict"), WHO)
 def test_who_is_refused(site: Served, agent: str, client: str, verdict: str) -> None:
     for path in ("/", "/static/a.txt", "/nothing"):
         answer = site.get(path, headers=headers(agent, client))

@@ -64,9 +64,14 @@ BEHIND = FILES | {"portico.toml": f'behind = ["127.0.0.1"]\n{TOML}'}
 ANNA, BERT, CARL = ("anna", "correct horse"), ("bert", "secret"), ("carl", "battery staple")
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
+WITHOUT_CACHE = {"shop.py": APP.replace('@edge.cache("60s")', "")}
+"""For Apache httpd, which keeps no answers."""
+
+
+@pytest.fixture(scope="module", params=["--nginx embedded", "--nginx system", "--gateway apache"])
 def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
-    with served(FILES, "--nginx", str(request.param)) as run:
+    words = str(request.param).split()
+    with served(FILES | (WITHOUT_CACHE if "apache" in words else {}), *words) as run:
         yield run
 
 
@@ -207,10 +212,10 @@ def test_a_file_of_users_keeps_its_owner_and_its_group(tmp_path: Path) -> None:
     assert file.read_text().startswith("old:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n# people\nanna:$6$")
 
 
-@pytest.mark.parametrize("nginx", ["embedded", "system"])
-def test_whoever_guesses_passwords_is_refused_for_a_while(nginx: str) -> None:
+@pytest.mark.parametrize("gateway", ["--nginx embedded", "--nginx system", "--gateway apache"])
+def test_whoever_guesses_passwords_is_refused_for_a_while(gateway: str) -> None:
     """Where a password is asked for, and nowhere else; others are not, nor whoever is only asked for one."""
-    with served(BEHIND, "--nginx", nginx) as run:
+    with served(BEHIND | (WITHOUT_CACHE if "apache" in gateway else {}), *gateway.split()) as run:
         guess(run)
         told = run.get("/staff/x", auth=ANNA, headers={"Remote-User": "carl"}).json()
         assert told == {"REMOTE_USER": "anna", "header": ""}  # the declared proxy's word does not count here

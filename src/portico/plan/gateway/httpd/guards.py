@@ -10,8 +10,17 @@ from typing import assert_never
 
 from portico.errors import Problem
 from portico.plan.gateway.httpd.access import access_choices, access_headers, said
+from portico.plan.gateway.httpd.bans import banned, client_choice, dry_run, dry_settings
 from portico.plan.gateway.httpd.conf import Directive
+from portico.plan.gateway.httpd.crawlers import crawler_choice, unwanted
 from portico.plan.gateway.httpd.pages import maintenance_rules
+from portico.plan.gateway.httpd.password import (
+    MODULES,
+    asks_password,
+    password_choice,
+    password_sections,
+    user_headers,
+)
 from portico.plan.web.guards import (
     Asked,
     Certificate,
@@ -38,13 +47,11 @@ from portico.plan.web.model import Web
 
 _NGINX = 'use nginx (gateway = "nginx"), or leave it out'
 _UNDONE: dict[type[Guard], tuple[str, str]] = {
+    NotBanned: ("guard.ban", "answers no scanners, for which clients are banned"),
     NotElsewhere: ("route", "has no rules"),
-    NotBanned: ("guard.ban", "bans no clients"),
-    WantedCrawler: ("crawlers", "refuses no crawlers"),
     Passed: ("guard.challenge", "asks nobody for a pass"),
     RequestRate: ("limits.rate", "counts no requests of a client"),
     InProgress: ("limits.in_progress", "counts no requests in progress"),
-    Password: ("access", "asks for no passwords yet"),
     Asked: ("access", "asks nobody else who may come"),
     Inspection: ("guard.waf", "inspects no requests yet"),
     Known: ("guard.routes", "refuses nothing by the app's routes"),
@@ -69,25 +76,51 @@ def guarded(web: Web, guards: Sequence[Guard]) -> list[Directive]:
 
 def choices(web: Web) -> list[Directive]:
     """In a virtual host, before the rules of every mount: what the guards compare."""
-    return access_choices(web)
+    return [
+        *(client_choice() if web.bans or web.guesses or web.crawlers else []),
+        *access_choices(web),
+        *password_choice(web),
+        *dry_run(web),
+        *crawler_choice(web),
+    ]
 
 
 def guard_headers(web: Web) -> list[Directive]:
     """In a virtual host: the headers of refusals."""
-    return access_headers(web)
+    return [*access_headers(web), *user_headers(web)]
+
+
+def guard_sections(web: Web) -> list[Directive]:
+    """In a virtual host: what asks a client after every rule."""
+    return password_sections(web)
+
+
+def guard_settings(web: Web) -> list[Directive]:
+    """In a virtual host: variables before every rule."""
+    return dry_settings() if any(one and one.is_dry_run for one in (web.bans, web.crawlers)) else []
+
+
+def guard_modules(web: Web) -> list[str]:
+    """The modules of guards."""
+    return [*MODULES] if web.access.users else []
 
 
 def _rules(web: Web, guard: Guard) -> list[Directive]:
-    del web
     match guard:
         case Open(directory):
             return maintenance_rules(directory)
         case PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate():
             return said(guard)
+        case NotBanned(bans):
+            return banned(bans)
+        case WantedCrawler(crawlers):
+            return unwanted(crawlers)
+        case Password():
+            return asks_password(web, guard)
         case (
-            NotElsewhere() | NotBanned() | WantedCrawler()
+            NotElsewhere()
             | HeadSize() | NoScanner() | Known() | Passed() | RequestRate() | InProgress() | FairShare() | Inspection()
-            | Password() | Asked()
+            | Asked()
         ):  # fmt: skip
             return []
         case _:

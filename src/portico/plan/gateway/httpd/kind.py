@@ -10,18 +10,22 @@ from portico.place.model import Place
 from portico.plan.bindings import Bindings
 from portico.plan.files import CONF, File, Process
 from portico.plan.gateway.faults import Faults
+from portico.plan.gateway.httpd import bans, crawlers
 from portico.plan.gateway.httpd.abilities import REMEDIES, abilities, impossible_version
 from portico.plan.gateway.httpd.app.link import limits_of_link
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.health import NOTE, health_files
 from portico.plan.gateway.httpd.entry.trust import impossible as no_trust
+from portico.plan.gateway.httpd.guards import guard_modules, undone
 from portico.plan.gateway.httpd.guards import notes as guards_by_default
-from portico.plan.gateway.httpd.guards import undone
 from portico.plan.gateway.httpd.main import MAIN, PID_FILE, httpd_conf, plain_file
+from portico.plan.gateway.httpd.modules import lacking
 from portico.plan.gateway.httpd.own import own_limits, own_risks
 from portico.plan.gateway.httpd.pages import error_page_files
+from portico.plan.gateway.httpd.robots import robots_files
 from portico.plan.gateway.httpd.undone import missing
 from portico.plan.gateway.kind import Alone, GatewayKind
+from portico.plan.gateway.user_files import users_files
 from portico.plan.web.model import Web
 
 _ALONE = Problem(
@@ -37,11 +41,23 @@ def _process(place: Place, why: str) -> Process:
 
 
 def _files(web: Web) -> Sequence[File]:
-    return (httpd_conf(web), *health_files(web), *error_page_files(web))
+    return (
+        httpd_conf(web),
+        *health_files(web),
+        *error_page_files(web),
+        *users_files(web),
+        *robots_files(web),
+    )
 
 
 def _plain(web: Web) -> Sequence[File]:
-    return (plain_file(web), *health_files(web), *error_page_files(web))
+    return (
+        plain_file(web),
+        *health_files(web),
+        *error_page_files(web),
+        *users_files(web),
+        *robots_files(web),
+    )
 
 
 def _host_file(_bindings: Sequence[Bindings], _place: Place) -> File:
@@ -55,6 +71,7 @@ def _problems(web: Web) -> list[Problem]:
         *impossible_version(web.place.gateway),
         *tls.impossible(web),
         *no_trust(web),
+        *lacking(web.place.gateway, guard_modules(web), "a password", "access"),
         *undone(web),
         *missing(web),
     ]
@@ -76,8 +93,8 @@ HTTPD = GatewayKind(
     host_file=_host_file,
     servers=lambda _: None,
     limits=lambda _: (),
-    bans=lambda _: None,
-    claims=lambda _: None,
+    bans=bans.planned,
+    claims=crawlers.planned,
     hsts=tls.hsts_file,
     names_line=re.compile(r"on line (?P<number>\d+) of (?P<path>/\S+?):?$", re.MULTILINE),
     problems=_problems,

@@ -10,6 +10,7 @@ from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.transfer import client_times, heads
 from portico.plan.gateway.httpd.entry.trust import real_ip
 from portico.plan.gateway.httpd.files.compression import compression
+from portico.plan.gateway.httpd.guards import guard_modules
 from portico.plan.gateway.httpd.log import error_log, log_formats
 from portico.plan.gateway.httpd.modules import ALWAYS, has, load_modules
 from portico.plan.gateway.httpd.own import in_main
@@ -67,6 +68,7 @@ def _modules(web: Web) -> list[str]:
         *(name for name in ("deflate", "brotli") if has(build, name)),
         *(["remoteip"] if web.trust.proxies else []),
         *(["ssl", "socache_shmcb"] if web.tls else []),
+        *guard_modules(web),
         *(["http2"] if tls.has_http2(web) else []),
     ]
 

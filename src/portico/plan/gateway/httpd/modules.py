@@ -38,6 +38,11 @@ _WHY = {
     "http2": "HTTP/2",
     "deflate": "gzip",
     "brotli": "brotli",
+    "authn_core": "which kind of password is asked for",
+    "authn_file": "users in a file",
+    "authz_user": "which users have access",
+    "auth_basic": "asks browsers for a name and a password",
+    "env": "what the log line says after a right password",
     "remoteip": "the client's address from a declared proxy",
 }
 

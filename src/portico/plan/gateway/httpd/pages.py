@@ -10,7 +10,9 @@ from portico.plan.gateway.page_files import Marks, page_files
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.plan.web.pages import (
+    BANNED,
     BUSY,
+    CRAWLER,
     FAILED,
     RETRY_BUSY_SECONDS,
     RETRY_LIMITED_SECONDS,
@@ -26,6 +28,8 @@ _NAMES = {500: FAILED}
 """The file of a status where it is not the status itself."""
 STATUSES = (400, 401, 403, 404, 405, 411, 413, 414, 416, 429, 431, 500, 502, 503, 504)
 _FILE = "PORTICO_503"
+FORBIDDEN = "PORTICO_403"
+"""The file of a 403: whoever is banned, and a crawler, learns why."""
 _EXPR = "https://httpd.apache.org/docs/2.4/mod/core.html#errordocument"
 
 
@@ -39,6 +43,7 @@ def page_settings() -> list[Directive]:
     """In a virtual host: the format of an error page."""
     why = "programs that ask for JSON get the error as JSON; browsers, which name text/html, get a page"
     return [
+        setting("true", f"{FORBIDDEN}=403", "the page of 403, unless a guard chooses another", "errors"),
         setting("true", f"{PAGE}=html", why, "errors"),
         setting(
             "req_novary('Accept') =~ m#[/+]json#i && req_novary('Accept') !~ m#text/html#i",
@@ -57,7 +62,9 @@ def error_pages(web: Web) -> list[Directive]:
     for status in STATUSES:
         name = _NAMES.get(status, str(status))
         file = f"%{{reqenv:{_FILE}}}" if status == 503 else name
-        if status == 503 or name in there:
+        if status == 403:
+            file = f"%{{reqenv:{FORBIDDEN}}}"
+        if status == 503 or name in there or (status == 403 and there & {BANNED, CRAWLER}):
             path = f"{PREFIX}{file}.%{{reqenv:{PAGE}}}"
             made.append(
                 directive("ErrorDocument", status, path, why=why.format(status), cause="errors", source=_EXPR)

@@ -13,7 +13,7 @@ from portico.plan.gateway.httpd.entry.transfer import largest_body
 from portico.plan.gateway.httpd.entry.trust import strangers, trust
 from portico.plan.gateway.httpd.files.compression import coding_settings
 from portico.plan.gateway.httpd.files.statics import file_headers, folders, unmarked
-from portico.plan.gateway.httpd.guards import choices, guard_headers
+from portico.plan.gateway.httpd.guards import choices, guard_headers, guard_sections, guard_settings
 from portico.plan.gateway.httpd.headers import common, of_site
 from portico.plan.gateway.httpd.locations import route_sections, rules
 from portico.plan.gateway.httpd.log import access_log, log_settings
@@ -27,6 +27,7 @@ from portico.plan.gateway.httpd.pages import (
     page_settings,
     unavailable_settings,
 )
+from portico.plan.gateway.httpd.robots import robots_folder, robots_rules
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.values import Address
@@ -39,7 +40,7 @@ def servers(web: Web) -> list[Directive]:
     """The folders that are read, and the site's virtual hosts; with declared domains, those that refuse every other
     Host come first.
     """
-    at, made = web.listeners, [*page_folder(web), _words(web), *folders(web)]
+    at, made = web.listeners, [*page_folder(web), *robots_folder(web), _words(web), *folders(web)]
     if web.tls and web.tls.challenge:
         made.append(_granted(Paths.of(web.place).challenges, "answers to the certificate authority"))
     if web.hosts.refuses_others:
@@ -94,11 +95,13 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             unmarked(),
             *coding_settings(),
             *unavailable_settings(),
+            *guard_settings(web),
             *_common(web, is_tls=is_tls),
             *largest_body(web),
             *_entry_rules(web, is_tls=is_tls),
             *redirect,
             *choices(web),
+            *robots_rules(web),
             *rules(web),
             *pass_to_app(web),
             *told_to_app(web),
@@ -108,6 +111,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *guard_headers(web),
             *(tls.hsts(web) if web.tls and (is_tls or web.trust.proxies) else []),
             *route_sections(web),
+            *guard_sections(web),
             *in_server(web),
         ],
         "the site",

@@ -30,12 +30,12 @@ from portico.plan.gateway.nginx.own import set_for_all
 from portico.plan.gateway.nginx.own_limits import own_limits
 from portico.plan.gateway.nginx.own_risks import own_risks
 from portico.plan.gateway.nginx.pages import error_page_files
-from portico.plan.gateway.nginx.password import users_files
 from portico.plan.gateway.nginx.plain.files import plain_files
 from portico.plan.gateway.nginx.security import exposure
 from portico.plan.gateway.nginx.security.advisories import AS_OF
 from portico.plan.gateway.nginx.security.choice import chosen
 from portico.plan.gateway.nginx.waf import no_waf
+from portico.plan.gateway.user_files import users_files
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 

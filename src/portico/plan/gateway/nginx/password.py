@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from portico.plan.files import File, Line
 from portico.plan.gateway.nginx.app.users import cause_of
 from portico.plan.gateway.nginx.bans import guessed, guesser_map
 from portico.plan.gateway.nginx.by_path import by_path
@@ -63,17 +62,3 @@ def together() -> Directive:
 def password_pages(web: Web) -> list[Directive]:
     """At server level, and in locations with error pages of their own."""
     return error_pages(401, 429) if web.access.users else []
-
-
-def users_files(web: Web) -> list[File]:
-    """Files that only nginx's workers can read, not even the app's user."""
-    group = web.place.gateway_group
-    return [
-        File(
-            users_file(number),
-            tuple(Line(f"{name}:{hashed}", "a user, and the hash of the password", "", one.cause)
-                  for name, hashed in one.entries),
-            0o640 if group else 0o600, group, is_secret=True,
-        )
-        for number, one in enumerate(web.access.users.values if web.access.users else ())
-    ]  # fmt: skip
