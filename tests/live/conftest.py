@@ -108,9 +108,18 @@ def _needs_nginx() -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every gateway is asked, but where a test is about what nginx alone does (`of_nginx`)."""
+    others = [] if metafunc.definition.get_closest_marker("of_nginx") else ["apache"]
+    names = ["embedded", "system", *others]
     if "mirror" in metafunc.fixturenames:
-        others = [] if metafunc.definition.get_closest_marker("of_nginx") else ["apache"]
-        metafunc.parametrize("mirror", ["embedded", "system", *others], indirect=True, scope="module")
+        metafunc.parametrize("mirror", names, indirect=True, scope="module")
+    if "front" in metafunc.fixturenames:
+        metafunc.parametrize("front", names, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def front(request: pytest.FixtureRequest, _needs_nginx: None) -> tuple[str, str]:
+    """The words that choose it."""
+    return ("--gateway", "apache") if request.param == "apache" else ("--nginx", request.param)
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,9 @@ class Site(NamedTuple):
         return answer.headers["Location"]
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
-def shop(request: pytest.FixtureRequest) -> Iterator[Site]:
-    words = ["--domain", "shop.example", "--domain", "*.wild.example", "--nginx", request.param]
+@pytest.fixture(scope="module")
+def shop(front: tuple[str, str]) -> Iterator[Site]:
+    words = ["--domain", "shop.example", "--domain", "*.wild.example", *front]
     with served({"app.py": MIRROR}, *words) as run:
         yield Site(run, 0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.gateway.httpd.conf import Directive, directive, value
-from portico.plan.gateway.httpd.names import ID
+from portico.plan.gateway.httpd.names import ID, OWN, PRIVATE, ROUTE
 from portico.plan.web.headers import Header
 from portico.plan.web.model import Web
 from portico.site.model import Routed
@@ -31,38 +31,51 @@ def common(_web: Web) -> list[Directive]:
 
 
 def of_site(web: Web) -> list[Directive]:
-    """In a virtual host: those of the site."""
-    return [made for one in web.headers.every for made in _said(one)]
+    """In a virtual host: those of the site, and those of each route that has others."""
+    numbers = routes(web)
+    condition = f"-z reqenv('{ROUTE}')" if numbers else ""
+    made = [made for one in web.headers.every for made in _said(one, condition)]
+    for number, routed in enumerate(numbers):
+        condition = f"reqenv('{ROUTE}') == '{number}'"
+        made += [made for one in web.headers.of(routed) for made in _said(one, condition)]
+    if any(routed.edge.private for routed in web.routed):
+        why, said = (
+            "no cache stores the answer of such a route, unless the app says otherwise",
+            "private, no-store",
+        )
+        made.append(directive("Header", "setifempty", "Cache-Control", said, f"env={PRIVATE}", why=why))
+    return made + of_own(web)
 
 
-def of_route(web: Web, routed: Routed) -> list[Directive]:
-    """In the section of a route: those that differ from the site's."""
-    site = set(web.headers.every)
-    return [made for one in web.headers.of(routed) if one not in site for made in _said(one)]
+def routes(web: Web) -> list[Routed]:
+    """The routes whose answers have other headers than the site's."""
+    return [routed for routed in web.routed if web.headers.of(routed) != web.headers.every]
 
 
-def _said(one: Header) -> list[Directive]:
+def of_own(web: Web) -> list[Directive]:
+    """In a virtual host: the same on httpd's own answers without a page, such as redirects."""
+    why = "httpd's own answers without a page have it, too"
+    return [
+        directive("Header", "always", "set", one.name, value(one.value), f"expr={OWN}", why=why, cause=one.cause,
+                  source=_MDN + one.name)
+        for one in web.headers.every
+    ]  # fmt: skip
+
+
+def _said(one: Header, where: str) -> list[Directive]:
+    """One header, where this condition is true; an empty one is always."""
     why = "a header of yours" if one.name.lower().startswith("x-portico") else "a header of every answer"
     name, text = one.name, value(one.value)
+
+    def said(action: str, text: str, why: str, *conditions: str) -> Directive:
+        both = " && ".join(each for each in (*conditions, where) if each)
+        words = [f"expr={both}"] if both else []
+        return directive("Header", action, name, text, *words, why=why, cause=one.cause, source=_MDN + name)
+
     if one.is_only:
-        return [directive("Header", "set", name, text, why=why, cause=one.cause, source=_MDN + name)]
+        return [said("set", text, why)]
     if one.framed == one.value:
-        made = directive(
-            "Header", "setifempty", name, text, why=why + _UNLESS, cause=one.cause, source=_MDN + name
-        )
-        return [made]
-    condition = "expr=-z resp('X-Frame-Options')"
-    beside = "expr=-n resp('X-Frame-Options')"
+        return [said("setifempty", text, why + _UNLESS)]
     why = "without what the policy says of frames where the app has X-Frame-Options: browsers obey the policy"
-    found = [
-        directive("Header", "setifempty", name, text, condition, why=why, cause=one.cause, source=_MDN + name)
-    ]
-    if one.framed:
-        framed = value(one.framed)
-        found.insert(
-            0,
-            directive(
-                "Header", "setifempty", name, framed, beside, why=why, cause=one.cause, source=_MDN + name
-            ),
-        )
-    return found
+    beside = [said("setifempty", value(one.framed), why, "-n resp('X-Frame-Options')")] if one.framed else []
+    return [*beside, said("setifempty", text, why, "-z resp('X-Frame-Options')")]

@@ -14,8 +14,8 @@ from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, suffix_of
 from portico.plan.gateway.httpd.conf import Directive, directive, regex, section
 from portico.plan.gateway.httpd.files.statics import file_rules
 from portico.plan.gateway.httpd.guards import guarded
-from portico.plan.gateway.httpd.headers import of_route
-from portico.plan.gateway.httpd.names import PATH, balancer
+from portico.plan.gateway.httpd.headers import routes
+from portico.plan.gateway.httpd.names import PATH, PRIVATE, ROUTE, balancer
 from portico.plan.gateway.httpd.pages import unavailable_rules
 from portico.plan.subjects import Ladder
 from portico.plan.web.model import Web
@@ -32,8 +32,6 @@ from portico.plan.web.mount import (
     Redirect,
 )
 from portico.site.model import Routed
-
-_PRIVATE = "private, no-store"
 
 
 def rules(web: Web) -> list[Directive]:
@@ -95,7 +93,7 @@ def _app(web: Web, mount: Mount) -> list[Directive]:
     routed, path, cause = mount.action.routed, pattern(mount.match), mount.cause
     if web.is_waiting:
         return [directive("RewriteRule", path, "-", "[R=502,L]", why="the app is not known yet", cause=cause)]
-    flags = _facts(web, routed)
+    flags = _facts(web, routed) + _headers(web, routed)
     suffix = suffix_of(web, routed)
     if not suffix:
         return [directive("RewriteRule", path, "-", f"[L{flags}]", why=mount.why, cause=cause)]
@@ -103,6 +101,12 @@ def _app(web: Web, mount: Mount) -> list[Directive]:
     why = f"{mount.why}; the app may be silent for another time"
     words = f"[P,L{flags}{',NE' if is_http(web) else ''}]"
     return [directive("RewriteRule", path, f"{balancer(suffix)}{target}", words, why=why, cause=cause)]
+
+
+def _headers(web: Web, routed: Routed | None) -> str:
+    """Which route it is, if its answers have headers of their own, and whether caches may store them."""
+    of, private = routes(web), f",E={PRIVATE}:1" if routed and routed.edge.private else ""
+    return f"{private},E={ROUTE}:{of.index(routed)}" if routed in of else private
 
 
 def _facts(web: Web, routed: Routed | None) -> str:
@@ -120,30 +124,25 @@ def _facts(web: Web, routed: Routed | None) -> str:
 
 
 def route_sections(web: Web) -> list[Directive]:
-    """In a virtual host: the settings of routes that are not rules."""
-    made, seen = list[Directive](), set[str]()
-    for mount in (*web.mounts, *(one for each in web.mounts for one in each.inside)):
-        routed = mount.action.routed if isinstance(mount.action, App) else None
-        path = pattern(mount.match)
-        if routed is None or path in seen or not (of := _settings(web, routed)):
-            continue
-        seen.add(path)
-        made.append(section("LocationMatch", path, of=of, why=mount.why, cause=decisions.ROUTES))
-    return made
+    """In a virtual host: the largest upload of each route. Of the sections for a path the last counts, so the rules'
+    order is reversed, and where one route says a size, every other says its own.
+    """
+    if not any(routed.edge.max_upload is not None for routed in web.routed):
+        return []
+    made = dict[str, Directive]()
+    for mount in (one for each in _ordered(web.mounts) for one in (*each.inside, each)):
+        if isinstance(mount.action, App) and pattern(mount.match) not in made:
+            path, of = pattern(mount.match), [_largest(web, mount.action.routed)]
+            made[path] = section("LocationMatch", path, of=of, why=mount.why, cause=decisions.ROUTES)
+    return list(reversed(made.values()))
 
 
-def _settings(web: Web, routed: Routed) -> list[Directive]:
-    made = of_route(web, routed)
-    if routed.edge.max_upload is not None:
-        why, cause = "the largest upload of this route; more is 413", routed.causes.get("max_upload", "")
-        made.append(directive("LimitRequestBody", int(routed.edge.max_upload), why=why, cause=cause))
-    if routed.edge.private:
-        why, cause = (
-            "no cache stores the answer, unless the app says otherwise",
-            routed.causes.get("private", ""),
-        )
-        made.append(directive("Header", "setifempty", "Cache-Control", _PRIVATE, why=why, cause=cause))
-    return made
+def _largest(web: Web, routed: Routed | None) -> Directive:
+    size, cause = web.transfer.largest_body, web.transfer.body_cause
+    if routed and routed.edge.max_upload is not None:
+        size, cause = routed.edge.max_upload, routed.causes.get("max_upload", "")
+    why = "the largest upload of these paths; more is 413"
+    return directive("LimitRequestBody", int(size), why=why, cause=cause)
 
 
 def pattern(match: Match) -> str:

@@ -7,6 +7,7 @@ from portico.plan.files import File, Line
 from portico.plan.gateway.httpd.app.upstream import balancers
 from portico.plan.gateway.httpd.conf import Directive, directive, render, render_commented, section
 from portico.plan.gateway.httpd.entry import tls
+from portico.plan.gateway.httpd.entry.observer_endpoints import endpoint_servers, has_endpoints
 from portico.plan.gateway.httpd.entry.transfer import client_times, heads
 from portico.plan.gateway.httpd.entry.trust import real_ip
 from portico.plan.gateway.httpd.files.compression import compression
@@ -56,6 +57,7 @@ def tree(web: Web) -> list[Directive]:
         *balancers(web),
         *in_main(web),
         *servers(web),
+        *endpoint_servers(web),
     ]
 
 
@@ -65,6 +67,7 @@ def _modules(web: Web) -> list[str]:
     return [
         *ALWAYS,
         link,
+        *(["proxy_http"] if has_endpoints(web) and link != "proxy_http" else []),
         *(name for name in ("deflate", "brotli") if has(build, name)),
         *(["remoteip"] if web.trust.proxies else []),
         *(["ssl", "socache_shmcb"] if web.tls else []),

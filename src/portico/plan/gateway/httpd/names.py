@@ -44,3 +44,14 @@ UNLOGGED: Final = "PORTICO_UNLOGGED"
 def balancer(suffix: str = "") -> str:
     """The URL of the app's balancer, or of the one with other times."""
     return f"balancer://portico{'-' if suffix else ''}{suffix}"
+
+
+OWN: Final = (
+    f"-z reqenv('{UPSTREAM}') && -z reqenv('REDIRECT_STATUS') && "
+    "(%{REQUEST_STATUS} -in {'204','308'} || %{REQUEST_STATUS} -ge 400)"
+)
+"""The condition of httpd's own answers without a page of Portico's: only `Header always` reaches them."""
+PRIVATE: Final = "PORTICO_PRIVATE"
+"""1 for a route whose answers no cache may store."""
+ROUTE: Final = "PORTICO_ROUTE"
+"""The number of the route, where its answers have other headers than the site's."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from portico.plan.gateway.httpd.app.link import answered, first_settings, pass_to_app, told_to_app
 from portico.plan.gateway.httpd.conf import Directive, directive, section
+from portico.plan.gateway.httpd.cors import cors_headers, cors_settings, preflight_rules
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.health import health_folder, health_rules
 from portico.plan.gateway.httpd.entry.host_header import host_settings, refuse_odd_hosts, same_port
@@ -14,7 +15,7 @@ from portico.plan.gateway.httpd.entry.trust import strangers, trust
 from portico.plan.gateway.httpd.files.compression import coding_settings
 from portico.plan.gateway.httpd.files.statics import file_headers, folders, unmarked
 from portico.plan.gateway.httpd.guards import choices, guard_headers, guard_sections, guard_settings
-from portico.plan.gateway.httpd.headers import common, of_site
+from portico.plan.gateway.httpd.headers import common, of_own, of_site
 from portico.plan.gateway.httpd.locations import route_sections, rules
 from portico.plan.gateway.httpd.log import access_log, log_settings
 from portico.plan.gateway.httpd.names import PATH
@@ -92,6 +93,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *secured,
             *_settings(web, is_tls=is_tls),
             *host_settings(web),
+            *cors_settings(web),
             unmarked(),
             *coding_settings(),
             *unavailable_settings(),
@@ -100,6 +102,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *largest_body(web),
             *_entry_rules(web, is_tls=is_tls),
             *redirect,
+            *preflight_rules(web),
             *choices(web),
             *robots_rules(web),
             *rules(web),
@@ -107,6 +110,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *told_to_app(web),
             *answered(web),
             *of_site(web),
+            *cors_headers(web),
             *file_headers(web),
             *guard_headers(web),
             *(tls.hsts(web) if web.tls and (is_tls or web.trust.proxies) else []),
@@ -122,9 +126,12 @@ def _plain(web: Web) -> Directive:
     assert web.tls is not None
     of = [
         *_settings(web, is_tls=False),
+        *cors_settings(web),
         *_common(web, is_tls=False),
         *_entry_rules(web, is_tls=False),
         *tls.to_https(web, web.tls),
+        *of_own(web),
+        *cors_headers(web),
     ]
     return _host(
         web, web.listeners.plain, web.hosts.declared or ("localhost",), of, "plain HTTP, which leads to HTTPS"
@@ -143,8 +150,11 @@ def _redirected(web: Web, addresses: Sequence[Address]) -> list[Directive]:
         *(tls.certified(web.tls) if web.tls else []),
         *_settings(web, is_tls=is_tls),
         *settings,
+        *cors_settings(web),
         *_common(web, is_tls=is_tls),
         *_entry_rules(web, is_tls=is_tls),
+        *of_own(web),
+        *cors_headers(web),
         *(tls.hsts(web) if is_tls else []),
         directive("RewriteRule", "^", target, "[R=308,NE,L]", why="308 keeps a POST a POST", cause=cause),
     ]

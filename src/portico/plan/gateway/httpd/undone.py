@@ -27,13 +27,10 @@ def _missing(web: Web) -> Iterator[tuple[str, str]]:
     options, causes = web.site.options, web.site.causes
     of_site = {
         ("upstream.servers", "requests go to the app of this site alone"): web.upstream.is_shared,
-        ("cors.origins", "preflights are not answered"): web.headers.cors is not None,
         ("spa", "a single-page app has no page"): web.spa is not None,
         ("limits.bandwidth", "answers have no bandwidth"): bool(options.limits.bandwidth),
         ("limits.held", "requests in progress are not counted"): "limits.held" in causes,
         ("cache.size", "no answer is cached"): "cache.size" in causes and bool(options.cache.size),
-        ("metrics.listen", "the metrics have no address: portico metrics"): web.observers.metrics is not None,
-        ("dashboard.listen", "the dashboard has no address"): web.observers.dashboard is not None,
         ("downloads.roots", "the app sends its files itself"): bool(options.downloads.roots),
     }
     yield from (what for what, is_wanted in of_site.items() if is_wanted)

@@ -54,7 +54,10 @@ def told_to_app(web: Web) -> list[Directive]:
     }
     why = "replaces what the client sent, so that an app with its own ProxyFix sees the same answer"
     made = [_set(name, value, words or why) for name, (value, words) in replaced.items()]
-    made += [_set("Host", f"%{{{HOST}}}e", "the host of redirects and links")] if web.host.from_proxy else []
+    made.append(_set("Host", f"%{{{HOST}}}e", "the host of redirects and links"))
+    if not is_http(web):
+        why = "no WebSocket passes this link: the app answers the request as one without, which it may refuse"
+        made.append(_unset("Upgrade", why))
     made += _prefix(web, why)
     made += [_unset(name, f"a client's {name} header never reaches the app") for name in web.trust.removed]
     return [*made, *_of_proxy(web), *_trace(web), *_last(web)]
@@ -131,6 +134,7 @@ def answered(web: Web) -> list[Directive]:
     return [
         directive("Header", "note", "X-Portico", WORKER, why="the worker's numbers, for the log line"),
         directive("Header", "unset", "X-Portico", why="and for nobody else", cause=decisions.LOG_LINE),
+        directive("Header", "unset", "Server", why="the app's is nobody's business; httpd sends its own", cause=cause),
         *(directive("Header", "unset", name, why=hidden, cause=cause) for name in web.headers.removed),
         directive("Header", "unset", "X-Accel-Redirect", why="means nothing here", cause=decisions.DOWNLOADS),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from portico.plan.web.model import Web
 
 HOST = "PORTICO_HOST"
 _NAME = r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+(?::[0-9]{1,5})?"
+_ASKED = r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+\.?(?::[0-9]{1,5})?"
 _PORT = "PORTICO_PORT"
 _ODD = "evil.example#.shop.example ends like a name of this site, and frameworks take it for evil.example"
 
@@ -18,9 +19,9 @@ def host_settings(web: Web) -> list[Directive]:
     """In a virtual host: the variables of the host and the prefix for the app."""
     made = [
         setting(
-            "req_novary('Host') =~ /^(.*)$/",
-            f"{HOST}=$1",
-            "the host that the client asked for",
+            "tolower(req_novary('Host')) =~ /^(.*?)[.]?((?::[0-9]+)?)$/",
+            f"{HOST}=$1$2",
+            "the host that the client asked for, in lower case and without a dot at its end: apps compare names",
             web.hosts.cause,
         )
     ]
@@ -51,7 +52,7 @@ def refuse_odd_hosts(web: Web) -> list[Directive]:
         return []
     cause = web.hosts.cause
     return [
-        directive("RewriteCond", "%{HTTP_HOST}", f"!^{_NAME}$", "[NC]", why=_ODD, cause=cause),
+        directive("RewriteCond", "%{HTTP_HOST}", f"!^{_ASKED}$", "[NC]", why=_ODD, cause=cause),
         directive("RewriteRule", "^", "-", "[R=421,L]", why="as any Host that is not declared", cause=cause),
     ]
 

@@ -36,7 +36,9 @@ def compression(build: Build) -> list[Directive]:
             directive("BrotliCompressionQuality", 4, why="about the time of gzip 5, and smaller"),
             directive("BrotliAlterETag", "AddSuffix", why="another form has another version"),
         ]
-    return made
+    why = "a browser asks with the version of its form: the file and the app know the one without a suffix"
+    pattern, versions = r'"(([^"]*)-(?:gzip|br))"', '"$1", "$2"'
+    return [*made, directive("RequestHeader", "edit*", "If-None-Match", pattern, versions, why=why)]
 
 
 def coding_settings() -> list[Directive]:
