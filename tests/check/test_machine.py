@@ -110,6 +110,17 @@ def test_an_nginx_that_drops_kept_connections_at_a_reload_is_named(home: Path) -
     assert "--nginx embedded" not in old["hint"]
 
 
+def test_of_apache_it_says_what_is_known(home: Path) -> None:
+    """There is no list of httpd's published faults, and its processes hold requests, not connections."""
+    found = checked(home, "--gateway", "apache")
+    assert found["apache security"]["level"] == "warning"
+    assert "Portico has no list of apache's published faults" in found["apache security"]["what"]
+    assert found["open files"]["what"].endswith("requests in each apache process")
+    assert not any(
+        "nginx" in word for one in found.values() for word in one.values() if isinstance(word, str)
+    )
+
+
 @pytest.mark.parametrize("name", ["nosuch.toml", "./nosuch.toml"])
 def test_a_file_that_is_not_there_is_named_once(home: Path, name: str) -> None:
     done = portico("check", name, "portico.toml", cwd=home)

@@ -125,6 +125,13 @@ def test_a_rule_that_needs_the_disk_is_not_guessed(tmp_path: Path) -> None:
     assert "depends on more than the request line" in answer.notes[0]
 
 
+def test_a_rule_that_names_a_file_needs_no_document_root(tmp_path: Path) -> None:
+    text = "<VirtualHost *:80>\nRewriteEngine On\nRewriteRule ^/static/(.*)$ /srv/static/$1 [L]\n</VirtualHost>\n"
+    assert found(text, tmp_path, "/static/a.css").location_why == (
+        "it makes /srv/static/a.css of /static/a.css, and without [PT] no other line maps it"
+    )
+
+
 def test_rules_of_a_folder_send_the_path_on(tmp_path: Path) -> None:
     text = "DocumentRoot /srv\nProxyPass /app http://c\n<Directory /srv>\nRewriteEngine On\n"
     answer = found(f"{text}RewriteRule ^go/(.*)$ app/$1\n</Directory>\n", tmp_path, "/go/x")

@@ -78,6 +78,7 @@ RELAY = GatewayKind(
     notes=lambda _: ["relay is small"],
     own_risks=lambda _: [],
     own_limits=lambda *_: [],
+    room=lambda _: "a client",
     faults=Faults(
         as_of="never",
         chosen=lambda place, _: place,

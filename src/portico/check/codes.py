@@ -64,6 +64,7 @@ CODES = {
     "worker-memory": Code("slow", "`max_memory` is less than the app needs to start"),
     "backlog": Code("slow", "the kernel lets few connections wait (`somaxconn`)"),
     "open-files": Code("slow", "the limit of open files allows few connections"),
+    "gateway-unjudged": Code("hint", "Portico has no list of the published faults of this gateway (Apache httpd)"),
     "testing": Code("hint", "a setting for tests or development is on"),
     "www": Code("hint", "the name with (or without) www leads here, and `domains` does not have it"),
     "limit-order": Code("hint", "a limit that never refuses a request, because another one does so first"),

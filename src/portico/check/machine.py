@@ -157,7 +157,7 @@ def _files(place: Place) -> Finding:
     if held >= 1024:
         return ok(
             "open files",
-            f"a limit of {place.file_limit} allows {held} connections in each {place.gateway.program} worker",
+            f"a limit of {place.file_limit} allows {gateway_of(place).room(place)}",
             "open-files",
         )
     need = 4096 * FILES_PER_CONNECTION

@@ -17,6 +17,9 @@ def security_findings(site: Site, place: Place) -> Iterator[Finding]:
     faults = gateway_of(place).faults
     found = faults.found(site, place)
     program = place.gateway.program
+    if not faults.as_of:
+        yield _unjudged(place)
+        return
     used = [one for one in found if one.is_used]
     build, judged = place.gateway.described, faults.judged_by(place)
     if not used:
@@ -27,6 +30,15 @@ def security_findings(site: Site, place: Place) -> Iterator[Finding]:
     if unused := [one.advisory.id for one in found if not one.is_used]:
         what = f"open in {program} {build}, but your configuration does not use what they need: {', '.join(unused)}"
         yield ok(f"{program}, unused", what, "gateway-fault")
+
+
+def _unjudged(place: Place) -> Finding:
+    program = place.gateway.program
+    what = (
+        f"Portico has no list of {program}'s published faults, so it does not know whether "
+        f"{place.gateway.described} has one; your distribution mends them"
+    )
+    return warning(f"{program} security", what, gateway_of(place).faults.mend(place), "gateway-unjudged")
 
 
 def _open(one: Hole, site: Site, place: Place) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-LINK: Final = "the link from nginx to the app, docs/decisions/01-the-link-is-uwsgi.md"
+LINK: Final = "the link from the gateway to the app, docs/decisions/01-the-link-is-uwsgi.md"
 WORKER: Final = "Portico's own Gunicorn worker, docs/decisions/02-portico-brings-its-own-worker.md"
 RENAME: Final = "releases that switch by a rename, docs/decisions/03-releases-switch-by-rename.md"
 TRANSFERS: Final = (
@@ -15,7 +15,7 @@ ROUTES: Final = (
     "settings that stand beside a route, docs/decisions/06a-route-settings-stand-beside-the-route.md"
 )
 DOWNLOADS: Final = (
-    "downloads that nginx carries, docs/decisions/06b-nginx-carries-files-that-the-app-opened.md"
+    "downloads that the gateway carries, docs/decisions/06b-nginx-carries-files-that-the-app-opened.md"
 )
 TIMES: Final = "one number for time, docs/decisions/09-one-number-for-time.md"
 QUEUE: Final = (

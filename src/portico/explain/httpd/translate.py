@@ -136,9 +136,9 @@ def _file(servers: list[Node], uri: str, node: Node | None, why: str) -> Answer:
     root = sources.document_root(servers)
     folder = root.args[0].rstrip("/") if root and root.args else ""
     path = uri if folder and uri.startswith(f"{folder}/") else folder + uri
-    return Answer(
-        node or root, why if root else "there is no DocumentRoot: the program's own is used", path=path
-    )
+    if node is None and root is None:
+        why = "there is no DocumentRoot: the program's own is used"
+    return Answer(node or root, why, path=path)
 
 
 def _merged(servers: list[Node], made: Answer, uri: str, known: Known) -> list[Node]:

@@ -51,7 +51,7 @@ class Faults(Struct, frozen=True):
     """The facts about one kind of gateway, and judgements from them. Every function is pure."""
 
     as_of: str
-    """The day on which they were collected."""
+    """The day on which they were collected; empty if Portico has no list of them."""
     chosen: Callable[[Place, Sequence[Site]], Place]
     """Chooses the build for the place: the one with the fewest open faults that these sites, on one gateway, would
     use.

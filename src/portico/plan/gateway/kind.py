@@ -75,6 +75,8 @@ class GatewayKind(Struct, frozen=True):
     """What the user's own lines in its language take away from Portico's, or let through."""
     own_limits: Callable[[Sequence[Own], Duration, Size], list[Problem]]
     """Those of the user's own lines that end or refuse a request before `request_timeout` and `max_upload` do."""
+    room: Callable[[Place], str]
+    """What one of its worker processes holds at once, in words."""
     faults: Faults
     """Its published faults."""
     alone: Alone | None = None

@@ -62,7 +62,7 @@ def command(
     if is_json:
         output.result(output.as_json(output.safe(found)))
     else:
-        output.results(_lines(output.safe(found)))
+        output.results(_lines(output.safe(found), is_running=status is not None))
 
 
 def _lift(runtime: str, client_name: str, *, is_json: bool) -> None:
@@ -92,13 +92,14 @@ def _banned(state: Path) -> tuple[Ban, ...]:
     return tuple(sorted((one for one in kept.banned if one.until > now), key=lambda one: -one.since))
 
 
-def _lines(found: LimitsReport) -> list[str]:
+def _lines(found: LimitsReport, *, is_running: bool) -> list[str]:
     lines = [line for one in found.limits for line in _limit(one)]
     head = ["dry run: nothing is refused but what one client holds"] if found.is_dry_run else []
-    if not any(one.limit for one in found.limits):
+    if not is_running and not any(one.limit for one in found.limits):
         head = ["the site does not run, so its limits are known by their zones alone"]
     if not found.limits:
-        head = ["the site does not run, and no limit has refused anybody"]
+        off = "the site has no limits" if is_running else "the site does not run"
+        head = [f"{off}, and no limit has refused anybody"]
     return [*head, *lines, *_passes(found.challenge), *_bans(found)]
 
 

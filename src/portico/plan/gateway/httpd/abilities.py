@@ -11,7 +11,7 @@ OLDEST = (2, 4, 47)
 """The first that passes WebSockets on by mod_proxy_http (`upgrade=websocket`)."""
 REMEDIES = {
     Ability.CACHE: 'with Apache httpd, Portico keeps no answers of the app; nginx does (gateway = "nginx")',
-    Ability.KEEPS_IDLE: "httpd closes idle connections when it reads its configuration anew",
+    Ability.KEEPS_IDLE: "change portico.toml while few clients are there",
     Ability.HEALTH: 'nginx can (gateway = "nginx")',
     Ability.SIGNED: 'nginx can (gateway = "nginx")',
     Ability.CLEARS_HEADERS: "no option of httpd leaves its name out",

@@ -18,7 +18,7 @@ from portico.plan.gateway.httpd.entry.health import NOTE, health_files
 from portico.plan.gateway.httpd.entry.trust import impossible as no_trust
 from portico.plan.gateway.httpd.guards import guard_modules, undone
 from portico.plan.gateway.httpd.guards import notes as guards_by_default
-from portico.plan.gateway.httpd.main import MAIN, PID_FILE, httpd_conf, plain_file
+from portico.plan.gateway.httpd.main import MAIN, PID_FILE, httpd_conf, plain_file, threads
 from portico.plan.gateway.httpd.modules import lacking
 from portico.plan.gateway.httpd.own import own_limits, own_risks
 from portico.plan.gateway.httpd.pages import error_page_files
@@ -27,6 +27,7 @@ from portico.plan.gateway.httpd.undone import missing
 from portico.plan.gateway.kind import Alone, GatewayKind
 from portico.plan.gateway.user_files import users_files
 from portico.plan.web.model import Web
+from portico.plan.web.sizes import connections
 
 _ALONE = Problem(
     "gateway",
@@ -102,11 +103,12 @@ HTTPD = GatewayKind(
     own_risks=own_risks,
     own_limits=own_limits,
     alone=Alone(files=_plain, pid=PID_FILE, only_test=("-t",), stop="WINCH", reload="USR1", reopen="USR1"),
+    room=lambda place: f"{threads(connections(place))} requests in each apache process",
     faults=Faults(
         as_of="",
         chosen=lambda place, _: place,
         found=lambda *_: (),
-        judged_by=lambda _: "Portico has no list of httpd's published faults: your distribution has",
+        judged_by=lambda _: "your distribution: Portico has no list of httpd's published faults",
         mend=lambda _: "apt install --only-upgrade apache2-bin",
         alarms=lambda *_: (),
     ),

@@ -61,6 +61,11 @@ def tree(web: Web) -> list[Directive]:
     ]
 
 
+def threads(connections: int) -> int:
+    """Threads of one process, where a worker of nginx could hold so many connections."""
+    return min(THREADS, max(16, connections))
+
+
 def _modules(web: Web) -> list[str]:
     build = web.place.gateway
     link = "proxy_uwsgi" if web.upstream.protocol == "uwsgi" else "proxy_http"
@@ -78,8 +83,8 @@ def _modules(web: Web) -> list[str]:
 
 def _process(web: Web) -> list[Directive]:
     of, runtime = web.processes, web.place.runtime
-    threads = min(THREADS, max(16, of.connections))
-    slots = min(of.workers + old_workers(web.place).most, _TOTAL // threads)
+    each = threads(of.connections)
+    slots = min(of.workers + old_workers(web.place).most, _TOTAL // each)
     made = [
         directive("DefaultRuntimeDir", runtime, why="private, so that two sites never meet"),
         directive("PidFile", f"{runtime}/{PID_FILE}", why="private, so that two sites never meet"),
@@ -90,12 +95,12 @@ def _process(web: Web) -> list[Directive]:
             directive("User", of.user, why=why, cause=of.user_cause),
             directive("Group", of.group, why=why, cause=of.user_cause),
         ]
-    whole, cause = of.workers * threads, of.workers_cause
+    whole, cause = of.workers * each, of.workers_cause
     return [
         *made,
         directive("StartServers", of.workers, why="one process a CPU that this machine really gives", cause=cause),
-        directive("ThreadLimit", threads, why="of a process, below"),
-        directive("ThreadsPerChild", threads, why="requests that a process works on at once; the event MPM waits for "
+        directive("ThreadLimit", each, why="of a process, below"),
+        directive("ThreadsPerChild", each, why="requests that a process works on at once; the event MPM waits for "
                   "idle connections with one thread more"),
         directive("ServerLimit", slots, why="after a reload, processes with the configuration before finish their "
                   "transfers; Portico bounds them", cause=decisions.TRANSFERS),

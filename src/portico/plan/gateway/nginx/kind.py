@@ -38,6 +38,7 @@ from portico.plan.gateway.nginx.waf import no_waf
 from portico.plan.gateway.user_files import users_files
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
+from portico.plan.web.sizes import connections
 
 
 def _process(place: Place, why: str) -> Process:
@@ -107,6 +108,7 @@ NGINX = GatewayKind(
     alone=Alone(
         files=_plain, pid="nginx.pid", only_test=("-t", "-q"), stop="QUIT", reload="HUP", reopen="USR1"
     ),
+    room=lambda place: f"{connections(place)} connections in each nginx worker",
     faults=Faults(
         as_of=AS_OF,
         chosen=chosen,
