@@ -15,10 +15,11 @@ from click.testing import CliRunner, Result
 
 from portico.cli import portico
 from portico.errors import PorticoError
+from portico.explain.languages import language_of
 from portico.explain.nginx.effect import in_force, notes
 from portico.explain.nginx.read import read
 from portico.explain.nginx.words import words
-from portico.plan.gateway.nginx.entry.tls import hsts_file
+from portico.plan.gateway.kinds import gateway_named
 from tests.plan.test_golden import GOLDEN, case
 from tests.support import RULE
 
@@ -96,17 +97,19 @@ def test_every_generated_directive_has_words(path: Path, tmp_path: Path) -> None
         made = case(path.read_text().partition(RULE)[0], tmp_path)
     except PorticoError:
         pytest.skip("a case of an error")
-    (tmp_path / "nginx.conf").write_text(made.file("nginx.conf").content)
+    language = language_of(made)
+    main = made.file(language.main)
+    (tmp_path / language.main).write_text(main.content)
     if made.upstream:
         (tmp_path / "servers.conf").write_text(made.upstream.file().content)
     if made.tls:
-        (tmp_path / made.tls.HSTS).write_text(hsts_file(made.tls).content)
+        (tmp_path / made.tls.HSTS).write_text(gateway_named(made.gateway.name).hsts(made.tls, 300).content)
     if made.guards.challenge:
         (tmp_path / made.guards.challenge.FILE).write_text(made.file(made.guards.challenge.FILE).content)
-    users = {line.text.strip() for line in made.file("nginx.conf").lines if line.is_users}
-    for node, above in read(tmp_path / "nginx.conf").walk():
+    users = {line.text.strip() for line in main.lines if line.is_users}
+    for node, above in language.read(tmp_path / language.main).walk():
         if not any(node.text in text for text in users):
-            assert words(node.name, above[-1].name), node.text
+            assert language.words(node.name, above[-1].name), node.text
 
 
 def explained(*args: str) -> Result:

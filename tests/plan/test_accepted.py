@@ -1,4 +1,4 @@
-"""Every case of the golden plans, read by the nginx it is written for: what we write is what nginx takes."""
+"""Every case of the golden plans, read by the program it is written for: what we write is what nginx and httpd take."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from portico.check.accepted import write_placeholder
 from portico.errors import PorticoError
 from portico.log.nginx import HASH
+from portico.place.gateway.httpd import found as find_httpd
 from portico.place.gateway.nginx import find_nginx
 from portico.place.model import Build
 from portico.plan.model import Plan
@@ -27,11 +28,14 @@ _MORE = re.compile(r"^\s*(?:load_module \S*headers_more\S*|more_clear_headers .*
 """Likewise: the module of Debian's package, where nginx has it to load."""
 _OLD_HTTP2 = 'the "listen ... http2" directive is deprecated'
 _USER = re.compile(r"^user .*;\n", re.MULTILINE)
-_CAS = re.compile(r"/srv/shop/[\w-]*\.pem")
+_CAS = re.compile(r"/(?:srv/shop|etc)/[\w-]*\.pem")
 _HOSTS = re.compile(r"\bapp-[ab]\b")
 
 
-_CASES = pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
+_OF_HTTPD = sorted(GOLDEN.glob("apache*.txt"))
+_CASES = pytest.mark.parametrize(
+    "path", sorted({*GOLDEN.glob("*.txt")} - {*_OF_HTTPD}), ids=lambda path: path.stem
+)
 
 
 @_CASES
@@ -50,6 +54,21 @@ def test_the_installed_nginx_accepts_what_is_written_for_it(path: Path, tmp_path
     """Whichever version the system has: 1.22 on Debian 12, 1.26 on Debian 13."""
     nginx = find_nginx("system")
     assert "[warn]" not in warnings(_case(path, tmp_path, nginx), nginx)
+
+
+@pytest.mark.parametrize("path", _OF_HTTPD, ids=lambda path: path.stem)
+def test_httpd_accepts_every_golden_plan(path: Path, tmp_path: Path) -> None:
+    made = _case(path, tmp_path)
+    with private_directory() as directory:
+        write_files(directory, {f"conf/{file.path}": _in(directory, file.content) for file in made.files})
+        write_placeholder(made, directory / "conf")
+        for needed in made.directories:
+            Path(_in(directory, needed.path)).mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [find_httpd("auto").first.path, "-d", f"{directory}/conf", "-f", f"{directory}/conf/httpd.conf", "-t"],
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "Syntax OK\n")
 
 
 def _case(path: Path, tmp_path: Path, installed: Build | None = None) -> Plan:
@@ -87,11 +106,16 @@ def _private(made: Plan, directory: Path) -> dict[str, str]:
     return {f"conf/{file.path}": _moved(file.content, directory) for file in made.files}
 
 
+def _in(directory: Path, text: str) -> str:
+    """The same text below a directory of the test's."""
+    text = _CAS.sub(certifi.where(), text)
+    return text.replace("/run/shop", str(directory)).replace("/var/shop", f"{directory}/state")
+
+
 def _moved(text: str, directory: Path) -> str:
-    text = _CAS.sub(certifi.where(), _HTTP3.sub("", _HOSTS.sub("127.0.0.1", text)))
+    text = _in(directory, _HTTP3.sub("", _HOSTS.sub("127.0.0.1", text)))
     text = _MORE.sub("", text) if "headers_more" in text else text
     text = text if os.geteuid() == 0 else _USER.sub("", text)  # nginx warns of it when it is not root
-    text = text.replace("/run/shop", str(directory)).replace("/var/shop", f"{directory}/state")
 
     def listen(found: re.Match[str]) -> str:
         name = re.sub(r"\W", "_", found[1])

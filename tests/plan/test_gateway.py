@@ -186,7 +186,8 @@ def test_one_domain_for_two_sites_is_one_clear_error(tmp_path: Path) -> None:
     assert left.bindings.name == "b"
     assert str(problem).splitlines() == [
         'b.toml: answers "y.example" on 127.0.0.1:8000, and so does a.toml',
-        "  a domain belongs to one site: take it out of one of the two",
+        "  a domain belongs to one site: take it out of one of the two; to share it by paths, one of them has a",
+        '  [[route]] to the other, and that one has routed_by instead of domains, such as ["a"]',
     ]
 
 
