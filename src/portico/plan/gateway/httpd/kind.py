@@ -16,6 +16,8 @@ from portico.plan.gateway.httpd.app.link import limits_of_link
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.health import NOTE, health_files
 from portico.plan.gateway.httpd.entry.trust import impossible as no_trust
+from portico.plan.gateway.httpd.files.spa import impossible as no_page
+from portico.plan.gateway.httpd.files.spa import spa_files
 from portico.plan.gateway.httpd.guards import guard_modules, undone
 from portico.plan.gateway.httpd.guards import notes as guards_by_default
 from portico.plan.gateway.httpd.main import MAIN, PID_FILE, httpd_conf, plain_file, threads
@@ -46,6 +48,7 @@ def _files(web: Web) -> Sequence[File]:
         httpd_conf(web),
         *health_files(web),
         *error_page_files(web),
+        *spa_files(web),
         *users_files(web),
         *robots_files(web),
     )
@@ -56,6 +59,7 @@ def _plain(web: Web) -> Sequence[File]:
         plain_file(web),
         *health_files(web),
         *error_page_files(web),
+        *spa_files(web),
         *users_files(web),
         *robots_files(web),
     )
@@ -72,6 +76,7 @@ def _problems(web: Web) -> list[Problem]:
         *impossible_version(web.place.gateway),
         *tls.impossible(web),
         *no_trust(web),
+        *no_page(web),
         *lacking(web.place.gateway, guard_modules(web), "a password", "access"),
         *undone(web),
         *missing(web),

@@ -12,6 +12,7 @@ from portico.plan import decisions
 from portico.plan.gateway.httpd.app.link import is_http
 from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, suffix_of
 from portico.plan.gateway.httpd.conf import Directive, directive, regex, section
+from portico.plan.gateway.httpd.files.spa import may_be_page
 from portico.plan.gateway.httpd.files.statics import file_rules
 from portico.plan.gateway.httpd.guards import guarded
 from portico.plan.gateway.httpd.headers import routes
@@ -62,7 +63,12 @@ def _one(web: Web, mount: Mount) -> list[Directive]:
     """The guards and the action of one mount."""
     made = _for(mount.match, guarded(web, mount.guards))
     if isinstance(mount.action, App):
-        return [*made, *_for(mount.match, unavailable_rules(web)), *_app(web, mount)]
+        return [
+            *made,
+            *_for(mount.match, unavailable_rules(web)),
+            *may_be_page(web, pattern(mount.match)),
+            *_app(web, mount),
+        ]
     if isinstance(mount.action, Files | OneFile):
         return [*made, *file_rules(web, mount)]
     path, cause = pattern(mount.match), mount.cause

@@ -75,6 +75,7 @@ def _modules(web: Web) -> list[str]:
         *(["proxy_http"] if has_endpoints(web) and link != "proxy_http" else []),
         *(name for name in ("deflate", "brotli") if has(build, name)),
         *(["remoteip"] if web.trust.proxies else []),
+        *(["asis"] if web.spa else []),
         *(["ssl", "socache_shmcb"] if web.tls else []),
         *guard_modules(web),
         *(["http2"] if tls.has_http2(web) else []),

@@ -36,6 +36,7 @@ _WHY = {
     "ssl": "HTTPS",
     "socache_shmcb": "the cache of TLS sessions, in shared memory",
     "http2": "HTTP/2",
+    "asis": "the status of a single-page app's page",
     "deflate": "gzip",
     "brotli": "brotli",
     "authn_core": "which kind of password is asked for",

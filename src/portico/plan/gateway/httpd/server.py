@@ -13,6 +13,7 @@ from portico.plan.gateway.httpd.entry.host_header import host_settings, refuse_o
 from portico.plan.gateway.httpd.entry.transfer import largest_body
 from portico.plan.gateway.httpd.entry.trust import strangers, trust
 from portico.plan.gateway.httpd.files.compression import coding_settings
+from portico.plan.gateway.httpd.files.spa import navigation_rules, spa_folder, spa_page_rules, spa_section
 from portico.plan.gateway.httpd.files.statics import file_headers, folders, unmarked
 from portico.plan.gateway.httpd.guards import choices, guard_headers, guard_sections, guard_settings
 from portico.plan.gateway.httpd.headers import common, of_own, of_site
@@ -41,7 +42,10 @@ def servers(web: Web) -> list[Directive]:
     """The folders that are read, and the site's virtual hosts; with declared domains, those that refuse every other
     Host come first.
     """
-    at, made = web.listeners, [*page_folder(web), *robots_folder(web), _words(web), *folders(web)]
+    at, made = (
+        web.listeners,
+        [*page_folder(web), *robots_folder(web), _words(web), *folders(web), *spa_folder(web)],
+    )
     if web.tls and web.tls.challenge:
         made.append(_granted(Paths.of(web.place).challenges, "answers to the certificate authority"))
     if web.hosts.refuses_others:
@@ -105,6 +109,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *preflight_rules(web),
             *choices(web),
             *robots_rules(web),
+            *navigation_rules(web),
             *rules(web),
             *pass_to_app(web),
             *told_to_app(web),
@@ -112,6 +117,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *of_site(web),
             *cors_headers(web),
             *file_headers(web),
+            *spa_section(web),
             *guard_headers(web),
             *(tls.hsts(web) if web.tls and (is_tls or web.trust.proxies) else []),
             *route_sections(web),
@@ -200,6 +206,7 @@ def _entry_rules(web: Web, *, is_tls: bool) -> list[Directive]:
     return [
         directive("RewriteEngine", "On", why="the rules below: the first that ends the search counts"),
         *page_rules(web),
+        *spa_page_rules(web),
         *strangers(web),
         *refuse_odd_hosts(web),
         *([] if is_tls else tls.challenge(web)),

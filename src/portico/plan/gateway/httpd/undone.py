@@ -27,7 +27,6 @@ def _missing(web: Web) -> Iterator[tuple[str, str]]:
     options, causes = web.site.options, web.site.causes
     of_site = {
         ("upstream.servers", "requests go to the app of this site alone"): web.upstream.is_shared,
-        ("spa", "a single-page app has no page"): web.spa is not None,
         ("limits.bandwidth", "answers have no bandwidth"): bool(options.limits.bandwidth),
         ("limits.held", "requests in progress are not counted"): "limits.held" in causes,
         ("cache.size", "no answer is cached"): "cache.size" in causes and bool(options.cache.size),
