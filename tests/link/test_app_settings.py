@@ -1,4 +1,7 @@
-"""What an app believes of what is in front of it is read from its objects, whatever they hold."""
+"""What an app believes of what is in front of it is read from its objects, whatever they hold.
+
+What takes long to import is imported by the test that needs it: each process collects every file.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,6 @@ from typing import Any
 import msgspec
 import pytest
 from flask import Flask
-from flask_talisman import Talisman  # type: ignore[import-untyped]
-from hypercorn.middleware import ProxyFixMiddleware
-from pyramid.authentication import AuthTktAuthenticationPolicy
-from pyramid.authorization import ACLAuthorizationPolicy
-from pyramid.config import Configurator
-from sqlalchemy import create_engine
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -55,6 +52,8 @@ def test_cookies_of_flask_and_of_its_extensions() -> None:
 
 
 def test_talisman_makes_cookies_secure_and_redirects() -> None:
+    from flask_talisman import Talisman  # type: ignore[import-untyped]
+
     app = flask(SECRET_KEY="x")
     Talisman(app)
     found = asked("flask", app)
@@ -64,6 +63,8 @@ def test_talisman_makes_cookies_secure_and_redirects() -> None:
 
 
 def test_middleware_of_proxies() -> None:
+    from hypercorn.middleware import ProxyFixMiddleware
+
     app = flask()
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=3, x_prefix=1)  # type: ignore[method-assign]
     (layer,) = asked("flask", app).layers
@@ -75,6 +76,10 @@ def test_middleware_of_proxies() -> None:
 
 
 def test_a_ticket_of_pyramid() -> None:
+    from pyramid.authentication import AuthTktAuthenticationPolicy
+    from pyramid.authorization import ACLAuthorizationPolicy
+    from pyramid.config import Configurator
+
     policy = AuthTktAuthenticationPolicy("x" * 20, secure=True)
     config = Configurator(authentication_policy=policy, authorization_policy=ACLAuthorizationPolicy())
     (ticket,) = asked("pyramid", config.make_wsgi_app()).cookies
@@ -90,6 +95,8 @@ def test_times_are_numbers_whatever_an_app_says(said: Any, found: float) -> None
 
 
 def test_pools() -> None:
+    from sqlalchemy import create_engine
+
     engine = create_engine("sqlite:////nowhere/a.db", pool_size=4, max_overflow=2, pool_timeout=7)
     assert _of_engine(("app.engine", engine)) == {
         "name": "SQLAlchemy (app.engine)",
