@@ -43,6 +43,7 @@ def test_what_only_portico_can_do_is_left_out_and_said(tmp_path: Path) -> None:
     files = texts(ejected(made, PLACE, WHERE))
     assert "challenge.sock" not in files["conf/nginx.conf"]
     assert "guard.challenge" in files["README.md"]
+    assert "hsts.conf" not in files["README.md"]
     assert [one for one in lost(made) if "guard.ban" in one]
 
 
@@ -60,6 +61,7 @@ def test_https_of_certbot_has_its_line_and_a_first_certificate(tmp_path: Path) -
     made = site(tmp_path, 'domains = ["shop.example.com"]\nemail = "a@shop.example.com"\n')
     files = texts(ejected(made, PLACE, WHERE))
     assert "certbot certonly --webroot" in files["README.md"]
+    assert "| `certificate`, `conf/hsts.conf` |" in files["README.md"]
     assert "./certificate --if-missing" in files["start"]
     assert "conf/hsts.conf" in files
 

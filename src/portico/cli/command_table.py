@@ -9,10 +9,10 @@ from typing import Final
 
 GROUPS: Final = {
     "Run": {
-        "run": "Serve an app behind nginx, in the foreground.",
+        "run": "Serve an app behind nginx or Apache httpd, in the foreground.",
         "stop": "Finish the requests in progress, then stop.",
-        "check": "Look for what would break: app, nginx, ports, paths, limits.",
-        "export": "Write a hardened systemd unit for the site.",
+        "check": "Look for what would break: app, gateway, ports, paths, limits.",
+        "export": "Write a systemd unit, or files that serve the site without Portico.",
     },
     "Release": {
         "reload": "Release new code and configuration without losing a request.",
@@ -35,8 +35,8 @@ GROUPS: Final = {
     },
     "Understand": {
         "plan": "Show processes, files and reasons, without starting anything.",
-        "explain": "Say why a line of nginx's configuration is there.",
-        "adopt": "Make a portico.toml from an nginx configuration that is there.",
+        "explain": "Say why a line is there, or what any nginx or Apache file means.",
+        "adopt": "Make a portico.toml from a configuration of nginx or Apache.",
         "what-if": "Compare a request before and after a line is changed.",
         "options": "List every option and its default.",
     },

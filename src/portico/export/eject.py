@@ -282,7 +282,9 @@ def _rotation(made: Plan, place: Place) -> File:
 def _readme(site: Site, made: Plan, files: Sequence[File]) -> File:
     tls = made.tls
     statics = [f"* `{url}`: {folder}" for url, folder in made.statics.items()] or ["* none"]
-    text = texts.README.replace("@https@", _about_https(tls))
+    text = texts.README.replace("@https@", _about_https(tls)).replace(
+        "@certificates@", texts.CERTIFICATES if tls else ""
+    )
     values = {
         "@name@": made.name,
         "@urls@": ", ".join(made.urls),

@@ -112,6 +112,9 @@ It is signed by itself: browsers warn of it. `./certificate FULLCHAIN PRIVKEY` p
 """
 """The same for a site in development."""
 
+CERTIFICATES = "| `certificate`, `conf/hsts.conf` | puts a new certificate in place; the HSTS header |\n"
+"""Rows of the README of a site with HTTPS."""
+
 README = """\
 # @name@, without Portico
 
@@ -134,8 +137,7 @@ The app is @app@, its code is in @code@.
 | `conf/errors/` | the error pages |
 | `@name@-app.service`, `@name@-@gateway@.service` | units for `/etc/systemd/system`, instead of `start` |
 | `logrotate.conf` | for `/etc/logrotate.d/@name@` |
-| `certificate`, `conf/hsts.conf` | with HTTPS: puts a new certificate in place; the HSTS header |
-| `state/` | logs and uploads in progress; made at the start |
+@certificates@| `state/` | logs and uploads in progress; made at the start |
 
 Static files that @gateway@ sends:
 

@@ -143,4 +143,7 @@ def _problem(error: dict[str, Any]) -> Problem:
     what = str(error["error"]).removesuffix(f" in {error['file']}{line}")
     if "recursion depth" in what:
         what = "is nested too deeply"
-    return Problem(f"{error['file']}{line}", what or "ends within a directive", "nginx -t says more")
+    place = f"{error['file']}{line}"
+    if not what:
+        return Problem(place, "ends within a directive", "expected a configuration of nginx or Apache httpd")
+    return Problem(place, what, "nginx -t says more")

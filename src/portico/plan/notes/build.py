@@ -15,6 +15,7 @@ from portico.plan.notes.guarded import guarded_notes
 from portico.plan.notes.headers import named_server
 from portico.plan.notes.linked import linked_notes
 from portico.plan.notes.machine import exposed, few_connections, left_out, other_python, short_lived
+from portico.plan.notes.own import of_another_gateway
 from portico.plan.notes.pages import unused_pages
 from portico.plan.notes.passwords import dear_passwords
 from portico.plan.notes.reachable import reachable
@@ -35,7 +36,7 @@ NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     lambda web: waf_notes(web.site),
     lambda web: challenge_notes(web.site, web.routed, is_waiting=web.is_waiting),
     lambda web: routing_notes(web.site, web.routing),
-    app_user, exposed, few_connections, dear_passwords,
+    app_user, exposed, few_connections, dear_passwords, of_another_gateway,
 )  # fmt: skip
 
 

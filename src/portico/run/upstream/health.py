@@ -152,7 +152,8 @@ async def _ask_http(
     name: str = "",
 ) -> Answer:
     reader, writer = connection
-    headers = [("Host", health.host), ("Connection", "close"), *([("X-Request-ID", name)] if name else [])]
+    headers = [("Host", health.host), ("User-Agent", "Portico"), ("Connection", "close")]
+    headers += [("X-Request-ID", name)] if name else []
     try:
         writer.write(request_head(method, path, headers))
         answer = status_of(await reader.readline())

@@ -123,7 +123,10 @@ def adopt_certificates(work: Work) -> None:
         if node.args == ("TLSv1.3",):
             work.option(("https", "profile"), "modern", node)
         elif old:
-            work.improved(node, f"{', '.join(old)} is broken or withdrawn (RFC 8996): TLS 1.2 and 1.3")
+            work.improved(
+                node,
+                f"{', '.join(old)} {'are' if len(old) > 1 else 'is'} broken or withdrawn (RFC 8996): TLS 1.2 and 1.3",
+            )
         else:
             work.built_in(node, "Mozilla's intermediate profile: TLS 1.2 and 1.3")
 
