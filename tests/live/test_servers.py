@@ -128,6 +128,36 @@ def test_an_asgi_app_learns_who_the_client_is_from_nginx_alone(starlette: Served
     assert "x-portico-msec" not in told["headers"]
 
 
+def test_no_client_has_httpd_take_away_what_it_tells_an_asgi_app() -> None:
+    names = [
+        "X-Real-IP",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Host",
+        "X-Request-ID",
+        "X-Portico-Proxy",
+    ]
+    with served({"app.py": STARLETTE}, "--gateway", "apache") as run:
+        plain = run.get("/").json()["headers"]
+        assert {*map(str.lower, names[:5])} <= plain.keys()
+        for said in (
+            f"close, {', '.join(names)}", f"{','.join(names)} ,close", f"close; {';'.join(names)}", "\t,, X-Real-IP",
+            f"close\r\nConnection: {', '.join(names)}", f"keep-alive,{','.join(names)},close", '"X-Real-IP"', ",",
+        ):  # fmt: skip
+            head = f"GET / HTTP/1.0\r\nHost: 127.0.0.1:{run.port}\r\nConnection: {said}\r\n\r\n"
+            told = json.loads(run.raw(head.encode()).partition(b"\r\n\r\n")[2])
+            assert told["client"] == "127.0.0.1", said
+            assert {name for name in plain if name.startswith("x-")} == {
+                name for name in told["headers"] if name.startswith("x-")
+            }, said
+        with talk(run.port, "/echo") as channel:
+            channel.send("hello")
+            assert channel.recv() == "hello"
+        assert run.raw(b"CONNECT 127.0.0.1:80 HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n").startswith(
+            b"HTTP/1.1 405 "
+        )
+
+
 @pytest.mark.parametrize("to", ["/-/errors/404.html", "@portico_down", "/a", " /-/health/app"])
 def test_an_app_that_is_not_portico_s_worker_leads_nowhere(starlette: Served, uwsgi: Served, to: str) -> None:
     assert starlette.get("/accel", params={"to": to}).json() == {"by": "the app"}

@@ -10,7 +10,7 @@ from portico.plan.gateway.httpd.cors import cors_headers, cors_settings, preflig
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.health import health_folder, health_rules
 from portico.plan.gateway.httpd.entry.host_header import host_settings, refuse_odd_hosts, same_port
-from portico.plan.gateway.httpd.entry.transfer import largest_body
+from portico.plan.gateway.httpd.entry.transfer import largest_body, no_tunnels
 from portico.plan.gateway.httpd.entry.trust import strangers, trust
 from portico.plan.gateway.httpd.files.compression import coding_settings
 from portico.plan.gateway.httpd.files.spa import navigation_rules, spa_folder, spa_page_rules, spa_section
@@ -207,6 +207,7 @@ def _entry_rules(web: Web, *, is_tls: bool) -> list[Directive]:
         directive("RewriteEngine", "On", why="the rules below: the first that ends the search counts"),
         *page_rules(web),
         *spa_page_rules(web),
+        *no_tunnels(),
         *strangers(web),
         *refuse_odd_hosts(web),
         *([] if is_tls else tls.challenge(web)),

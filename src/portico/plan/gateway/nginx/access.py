@@ -29,6 +29,7 @@ from portico.plan.web.guards import (
 )
 from portico.plan.web.model import Web
 from portico.plan.web.refusals import CERTIFICATE, INTERNAL, METHOD, NETWORK, PATH
+from portico.plan.web.routing.build import every_guard
 
 Said = PlainPath | NotDenied | FromNetworks | Methods | Certificate
 """The guards that nginx decides by the head of a request alone."""
@@ -58,7 +59,7 @@ def access_maps(web: Web) -> list[Directive]:
         made += _methods(web, access.methods)
     if access.certificates:
         made += _certificates(web, access.certificates)
-    if access.refuses_dots:
+    if _refuses_dots(web):
         made.append(
             entries(
                 "map", "$request_uri", variable(web, "dotted"), table=[("default", ""), (_DOTS, "1")],
@@ -105,7 +106,7 @@ def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
 
 def refused_location(web: Web) -> list[Directive]:
     """Answers refused requests, by guard."""
-    if not any(isinstance(guard, Said) for guard in web.chains.files):
+    if not any(isinstance(guard, Said) for guard in every_guard(web.routing, web.chains)):
         return []
     answers = [(PATH, 400), (INTERNAL, 404), (METHOD, 405)]
     return [
@@ -132,10 +133,14 @@ def page_headers(web: Web) -> list[Directive]:
 def _guards(web: Web) -> set[str]:
     access = web.access
     made = {METHOD} if access.methods else set()
-    made |= {PATH} if access.refuses_dots else set()
+    made |= {PATH} if _refuses_dots(web) else set()
     return made | (
         {INTERNAL} if access.allowed and any(one.is_hidden for one in access.allowed.values) else set()
     )
+
+
+def _refuses_dots(web: Web) -> bool:
+    return any(isinstance(guard, PlainPath) for guard in every_guard(web.routing, web.chains))
 
 
 def _if_by(guard: str, status: int) -> Directive:

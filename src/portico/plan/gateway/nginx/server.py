@@ -30,6 +30,7 @@ from portico.plan.gateway.nginx.pages import closing, failures, not_elsewhere
 from portico.plan.gateway.nginx.waf import refused_by_waf
 from portico.plan.web.entry.tls import Tls
 from portico.plan.web.model import Web
+from portico.plan.web.routing.build import every_guard
 from portico.values import Address
 
 _WORDS = {Spoken.TLS: "ssl", Spoken.HTTP2: "http2", Spoken.PROXY_PROTOCOL: "proxy_protocol"}
@@ -92,7 +93,7 @@ def _content(web: Web) -> list[Directive]:
         *tls.alternative(web),
         *preflight(web),
         *failures(web),
-        *refusal(web, web.chains.site),
+        *refusal(web, every_guard(web.routing, web.chains)),
         *refused_by_waf(web),
         tunnel(web),
         closing(web, way(web)),

@@ -15,7 +15,7 @@ from portico.plan.web.app import upstream as web_upstream
 from portico.plan.web.app.link import link
 from portico.plan.web.app.upstream import upstream
 from portico.plan.web.entry.trust import trust
-from portico.plan.web.guards import Chains, Guard, Known, NoScanner, NotElsewhere, Passed
+from portico.plan.web.guards import Chains, Guard, Known, NoScanner, NotElsewhere, Passed, PlainPath
 from portico.plan.web.mount import Below, Elsewhere, Exact, Files, Matching, Mount, OneFile, Redirect
 from portico.plan.web.mounts import meeting
 from portico.plan.web.routing.model import Passage, Route, Routing
@@ -76,13 +76,20 @@ def routed_mounts(mounts: Iterable[Mount], routing: Routing, chains: Chains) -> 
 
 def route_guards(one: Route, chains: Chains) -> tuple[Guard, ...]:
     """The guards of a rule's way. A site counts its requests itself; who may come to this name is decided here in any
-    case.
+    case. A target that gets the path as it came may read another one than the gateway: such a path is refused.
     """
     is_server = isinstance(one.rule.target, ToServer)
     not_here = (NotElsewhere, *(_OF_THE_APP if is_server else ()))
-    return tuple(
+    kept = tuple(
         guard for guard in (chains.site if is_server else chains.files) if not isinstance(guard, not_here)
     )
+    return (PlainPath(), *kept) if one.is_raw and PlainPath() not in kept else kept
+
+
+def every_guard(routing: Routing, chains: Chains) -> list[Guard]:
+    """The guards of the ways to the site's app, and of those to the targets of its rules; some more than once."""
+    ways = [chains.site, *(route_guards(one, chains) for one in routing.routes)]
+    return [guard for way in ways for guard in way]
 
 
 def _mounts(one: Route, routing: Routing, chains: Chains) -> Iterator[Mount]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from portico.plan.web.app.link import Link
 from portico.plan.web.app.upstream import Upstream
 from portico.plan.web.entry.trust import Trust
-from portico.site.routing import RouteRule, is_below
+from portico.site.routing import RouteRule, ToServer, ToSite, is_below
 
 
 class Passage(Struct, frozen=True):
@@ -28,6 +28,16 @@ class Route(Struct, frozen=True):
     def prefix(self) -> str:
         """What the gateway takes off the path."""
         return self.rule.path if self.rule.strips and self.rule.path != "/" else ""
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the target gets the path as the client sent it, with its dots. A uwsgi server is told the resolved
+        path as well.
+        """
+        target = self.rule.target
+        return isinstance(target, ToSite) or (
+            isinstance(target, ToServer) and target.server.protocol != "uwsgi"
+        )
 
 
 class Choice(Struct, frozen=True):

@@ -19,6 +19,11 @@ from portico.plan.web.model import Web
 _FORWARDED = "https://werkzeug.palletsprojects.com/en/stable/middleware/proxy_fix/"
 _TRACE = "https://www.w3.org/TR/trace-context/"
 WHO_SENT = "X-Portico-Proxy"
+_HOP = "https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1"
+_NAMED = r"(?i)(?:^|,)[ \t]*+(?!(?:close|keep-alive|upgrade)[ \t]*+(?:,|$))[^,]+"
+"""What a client names in Connection beside the words that httpd itself needs. It never matches nothing: httpd would
+search for ever.
+"""
 
 
 def is_http(web: Web) -> bool:
@@ -107,6 +112,12 @@ def _last(web: Web) -> list[Directive]:
     """Without X-Portico-Msec: it would stand behind the client's headers, and the worker checks those after it."""
     made = [_unset("X-Portico-Msec", "the worker has it under another name")]
     if is_http(web):
+        why = "a client names no header that httpd then takes away, such as X-Forwarded-For"
+        made.append(
+            directive(
+                "RequestHeader", "edit*", "Connection", _NAMED, "", why=why, cause=decisions.LINK, source=_HOP
+            )
+        )
         why = "when the request came: tells the time in the queue"
         made.append(_set("X-Portico-Began", f"%{{{MSEC}}}e", why, decisions.LOG_LINE))
     return made

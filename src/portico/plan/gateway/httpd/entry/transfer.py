@@ -36,6 +36,15 @@ def heads() -> list[Directive]:
     ]  # fmt: skip
 
 
+def no_tunnels() -> list[Directive]:
+    """The first rules of a virtual host: a method that asks a proxy for a connection, which the app would get else."""
+    why = "the path of a CONNECT is no path of the site"
+    return [
+        directive("RewriteCond", "%{REQUEST_METHOD}", "=CONNECT", why=why),
+        directive("RewriteRule", "^", "-", "[R=405,L]", why="this is no proxy for clients"),
+    ]
+
+
 def largest_body(web: Web) -> list[Directive]:
     """In a virtual host: the largest request body."""
     return [
