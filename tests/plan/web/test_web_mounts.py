@@ -20,6 +20,7 @@ from portico.plan.web.guards import (
     Inspection,
     Methods,
     NotDenied,
+    NotElsewhere,
     Open,
     Passed,
     PlainPath,
@@ -119,6 +120,7 @@ def test_whatever_the_app_answers_has_all_guards(site: Site) -> None:
 def test_each_kind_of_guard_is_written_for_nginx(site: Site) -> None:
     web = decided(site, PLACE)
     assert {type(guard) for guard in web.chains.site} == set(get_args(Guard)) - {
+        NotElsewhere,
         PlainPath,
         Inspection,
         Passed,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from portico.plan.decide import decided
 from portico.plan.web.guards import NotElsewhere, RequestRate
@@ -117,7 +115,7 @@ def test_two_rules_for_the_same_requests_are_an_error() -> None:
 
 
 def test_what_the_app_has_below_a_rule_gives_way_and_the_rest_stays() -> None:
-    facts = msgspec.structs.replace(FACTS, static=[StaticFolder("/api/static/", "/srv/x", ""), *FACTS.static])
+    facts = replace(FACTS, static=[StaticFolder("/api/static/", "/srv/x", ""), *FACTS.static])
     web = decided(replace(site(Route(path="/api/", to="api")), facts=facts), PLACE)
     assert [one.match.path for one in web.mounts if isinstance(one.match, Exact | Below)] == [
         "/api", "/api/", "/static/", "//", "/",
