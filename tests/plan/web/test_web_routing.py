@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from portico.plan.decide import decided
+from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.web.guards import NotElsewhere, RequestRate
 from portico.plan.web.mount import App, Below, Elsewhere, Exact, Files, Redirect
 from portico.plan.web.routing.told import told
@@ -182,3 +183,9 @@ def test_each_rule_says_why_it_takes_a_request_or_not() -> None:
         told(rules, "GET", "shop.example", "/x")[-1].what
         == "this site itself takes the request if none of them does"
     )
+
+
+def test_requests_with_a_rule_s_conditions_leave_the_app_s_mounts() -> None:
+    web = decided(site(Route(path="/", to="api", header={"X-New": "1"}), Route(path="/a", to="b")), PLACE)
+    (guard,) = (one for one in web.chains.site if isinstance(one, NotElsewhere))
+    assert guarded(web, [guard])
