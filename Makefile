@@ -10,7 +10,7 @@ TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 4)
 # Where it is set every process would compile, and pytest rewrite, every file anew: 4 s each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test collect as-user debian13 test-debian13 check golden docs bench faults attack smuggling certificates cache-tests screenshots soak clean
+.PHONY: help setup run test collect as-user debian13 test-debian13 check golden docs bench faults attack smuggling certificates cache-tests adopt-corpus screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -25,6 +25,7 @@ help:
 	@echo "make smuggling  requests hidden in requests: client, nginx and app compared by id (ARGS='--seed 7 --mutations 2000')"
 	@echo "make certificates  what sslyze and testssl.sh say; certificates where nonces are rejected, swaps under load (ten minutes)"
 	@echo "make cache-tests  npm's http-cache-tests through the default cache (Node.js and npm needed)"
+	@echo "make adopt-corpus  every hand-written configuration of the corpus beside what it became (15 minutes; ARGS='--only certbot.conf')"
 	@echo "make screenshots  pictures of top and the dashboard, for the README; look at them"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
 
@@ -89,6 +90,10 @@ certificates: setup
 
 cache-tests: setup
 	@$(BIN)/python -m tests.http_cache $(CACHE_TESTS_ARGS)
+
+adopt-corpus: setup
+	@scripts/apt $(TEST_PACKAGES) libapache2-mod-wsgi-py3
+	@$(BIN)/python -m tests.adopt.verify_corpus $(ARGS)
 
 soak: setup
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q -s tests/link/test_soak.py

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
@@ -15,12 +15,14 @@ Exists = Callable[[str], bool]
 
 
 class Files(Struct, frozen=True):
-    """The sandbox's own files, absolute; `folders` is where folders are made that are not there."""
+    """The sandbox's own files, absolute; `folders` is where folders are made that are not there,
+    `app` the stand-in as a WSGI file."""
 
     certificate: str
     key: str
     users: str
     folders: str
+    app: str
 
 
 class Sandbox(Struct, frozen=True):
@@ -28,11 +30,16 @@ class Sandbox(Struct, frozen=True):
 
     relocated: Callable[[Node, StandIn, Files, Exists], Node]
     """The configuration with stand-ins, the sandbox's files, and one address for each port."""
-    lines: Callable[[Node, str], list[str]]
-    """The whole of it as lines, with what is written in that directory. Raises ValueError for a word that cannot be."""
+    lines: Callable[[Node, str, Mapping[str, str]], list[str]]
+    """The whole of it as lines, with what is written in that directory, and with modules by their names.
+
+    Raises ValueError for a word that cannot be.
+    """
     paths: Callable[[Node], list[str]]
     """Paths of the URL map of a server: each fixed one, and one below it."""
     passed: Callable[[Node], list[str]]
     """The prefixes whose requests are passed on."""
     folders: Callable[[Node], list[str]]
     """The folders of files that it names."""
+    pages: Callable[[Node], list[str]]
+    """The files that it names for one path each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote
@@ -57,7 +58,7 @@ def compare(question: Question, before: Answer, after: Answer) -> Row:
 
 
 def _short(answer: Answer) -> str:
-    place = answer.header("Location")
+    place = _place(answer)
     return f"{answer.status or 'closed'}{f' {place}' if place else ''}"
 
 
@@ -76,20 +77,77 @@ def _of_status(question: Question, before: Answer, after: Answer) -> tuple[Judge
         if _place(before) == _place(after):
             return Judgement.BETTER, "308 keeps the method and the body"
         return Judgement.DIFFERS, "another target"
-    if why := _stricter(question, before, after):
+    if why := _stricter(question, before, after) or _more_accepted(question, before, after):
         return Judgement.BETTER, why
-    if (
-        before.status == 413
-        and after.status == 200
-        and _seen(after) is not None
-        and question.path == "/upload"
-    ):
-        return Judgement.BETTER, "nginx accepts 1 MiB by default; max_upload is 16 MiB"
-    if before.status == 301 and _place(before).endswith(f"{question.path}/"):
-        return Judgement.DIFFERS, "a folder's path without its slash is the app's"
-    if question.method == "POST" and before.status in (405, 413):
-        return Judgement.DIFFERS, "the app answers, where nginx had only files"
-    return Judgement.DIFFERS, "another status"
+    reasons = (why for is_so, why in _reasons(question, before, after) if is_so)
+    return Judgement.DIFFERS, next(reasons, "another status")
+
+
+def _more_accepted(question: Question, before: Answer, after: Answer) -> str:
+    """Why the second answer is to a body that the first server did not take; empty if it is not."""
+    if before.status != 413 or question.path != "/upload":
+        return ""
+    if after.status == 502:
+        return "max_upload is 16 MiB instead of 1 MiB; no stand-in speaks FastCGI: 502"
+    is_taken = after.status == 200 and _seen(after) is not None
+    return "nginx accepts 1 MiB by default; max_upload is 16 MiB" if is_taken else ""
+
+
+def _reasons(question: Question, before: Answer, after: Answer) -> Iterator[tuple[bool, str]]:
+    """What differs by design, each with its condition."""
+    asked, old, new = question.path, before.status, after.status
+    yield (
+        old == 301 and _place(before).endswith(f"{asked}/"),
+        "a folder's path without its slash is the app's",
+    )
+    yield (
+        new == 308 and _place(after) == f"{asked}/",
+        "an app below a prefix begins at the slash: the path without it leads there",
+    )
+    yield (
+        new == 400 and "/./" in asked,
+        "where paths have settings of their own, one with dots is refused",
+    )
+    yield (
+        new == 401,
+        "[access] holds for all paths below, where the original asked for no password",
+    )
+    yield (
+        new == 403 and "/./" in asked,
+        "the firewall refuses a path with dots",
+    )
+    yield (
+        old in (502, 503) and new in (502, 503),
+        "nobody answers behind either: each says so in its own way",
+    )
+    yield (
+        old in (500, 502) and new == 200,
+        "the original fails there",
+    )
+    yield (
+        old == 200 and new == 404 and _seen(before) is None,
+        "a file answered there, where Portico has only the app",
+    )
+    yield (
+        old == 0 and new == 400,
+        "without a certificate nginx answers 400, where httpd ends the connection",
+    )
+    yield (
+        old == 413 and new == 404,
+        "nothing is there, whatever the size of the body",
+    )
+    yield (
+        question.method == "POST" and old in (405, 413),
+        "the app answers, where nginx had only files",
+    )
+    yield (
+        old == 404 and "%2F" in asked,
+        "httpd answers 404 to %2F unless AllowEncodedSlashes is set: the app gets the path",
+    )
+    yield (
+        old in (403, 404) and _seen(after) is not None,
+        "the app answers, where there was no file",
+    )
 
 
 def _stricter(question: Question, before: Answer, after: Answer) -> str:
@@ -157,7 +215,7 @@ def _of_path(old: dict[str, Any], new: dict[str, Any]) -> tuple[Judgement, str] 
         if old[name] != new[name]:
             return Judgement.DIFFERS, f"the app sees {name} {new[name]!r} instead of {old[name]!r}"
     before, after = old["SCRIPT_NAME"] + old["PATH_INFO"], new["SCRIPT_NAME"] + new["PATH_INFO"]
-    if before == after:
+    if before == after or _encoded_twice(before) == after:
         return None
     if posixpath.normpath(before) == after:
         return Judgement.BETTER, "dots of a path are resolved before the app sees it"
@@ -165,6 +223,14 @@ def _of_path(old: dict[str, Any], new: dict[str, Any]) -> tuple[Judgement, str] 
     if plain == before or unquote(new["uri"]).partition("?")[0] == unquote(after):
         return Judgement.BETTER, "the path reaches the app as the client sent it"
     return Judgement.DIFFERS, f"the app sees the path {after!r} instead of {before!r}"
+
+
+def _encoded_twice(path: str) -> str:
+    """The path as it was sent: the stand-in's Gunicorn encodes what it gets by uwsgi once more."""
+    try:
+        return path.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return path
 
 
 def _of_client(question: Question, old: dict[str, Any], new: dict[str, Any]) -> list[tuple[Judgement, str]]:

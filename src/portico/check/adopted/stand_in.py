@@ -35,3 +35,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
     )
     start_response("200 OK", [("Content-Type", "application/json"), ("X-Stand-In", "1")])
     return [json.dumps(seen).encode()]
+
+
+application = app
+"""mod_wsgi's name for it."""

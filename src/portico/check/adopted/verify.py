@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from portico.check.adopted import stand_in
 from portico.check.adopted.certificate import write_certificate
 from portico.check.adopted.compare import Row, compare
+from portico.check.adopted.folders import make_folders
 from portico.check.adopted.questions import Question, questions
 from portico.check.outside.client import Answer, Client
 from portico.check.outside.target import Target, UnreachableError
@@ -81,9 +82,7 @@ def verify(result: Result) -> list[Verified]:
         ports = _original(stack, box, root)
         _stand_ins(stack, box, _prefixes(box, served, root))
         sites = result.language.adopted(root).sites
-        for one in sites:
-            _with_files(one, files.folders)
-        _with_roots(box, root, files.folders)
+        make_folders(sandbox, root, sites, files.folders)
         return [_site(box, root, ports, made, sites[result.sites.index(made)]) for made in served]
 
 
@@ -103,8 +102,9 @@ def _files(box: _Box, served: Sequence[Made]) -> Files:
     users = box.directory / "users"
     users.write_text(f"nobody:{hashed(secrets.token_hex(16))}\n")
     (box.directory / "app").mkdir()
-    shutil.copy(stand_in.__file__, box.directory / "app" / "stand_in.py")
-    return Files(str(certificate), str(key), str(users), str(box.directory / "files"))
+    stand = box.directory / "app" / "stand_in.py"
+    shutil.copy(stand_in.__file__, stand)
+    return Files(str(certificate), str(key), str(users), str(box.directory / "files"), str(stand))
 
 
 def _original(stack: ExitStack, box: _Box, root: Node) -> dict[int, int]:
@@ -112,13 +112,14 @@ def _original(stack: ExitStack, box: _Box, root: Node) -> dict[int, int]:
     home = box.directory / "original"
     for name in ("conf", "logs"):
         (home / name).mkdir(parents=True)
-    lines, addresses = box.language.moved(box.sandbox.lines(root, str(home)), str(home), free_port)
+    modules = finder_named(box.language.name).found("auto").first.loadable
+    lines, addresses = box.language.moved(box.sandbox.lines(root, str(home), modules), str(home), free_port)
     (home / "conf" / box.language.main).write_text("\n".join([*lines, ""]))
     argv = _that_reads(box, str(home))
-    stack.enter_context(_process(argv, home))
+    process = stack.enter_context(_process(argv, home))
     ports = dict(_ports(addresses))
     for port in ports.values():
-        _until_listens(port, home / "error.log")
+        _until_listens(process, port, home / "error.log")
     return ports
 
 
@@ -167,11 +168,10 @@ def _stand_ins(stack: ExitStack, box: _Box, prefixes: str) -> None:
             *binds,
             "stand_in:app",
         ]
-        stack.enter_context(
-            _process(argv, box.directory / "app", {**os.environ, "STAND_IN_PREFIXES": prefixes})
-        )
+        env = {**os.environ, "STAND_IN_PREFIXES": prefixes}
+        process = stack.enter_context(_process(argv, box.directory / "app", env))
         for port in ports.values():
-            _until_listens(port, box.directory / "app" / "said.txt")
+            _until_listens(process, port, box.directory / "app" / "said.txt")
 
 
 @contextmanager
@@ -193,9 +193,9 @@ def _process(
             process.wait()
 
 
-def _until_listens(port: int, log: Path) -> None:
+def _until_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     give_up = time.monotonic() + _START_SECONDS
-    while time.monotonic() < give_up:
+    while time.monotonic() < give_up and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(_POLL_SECONDS)
@@ -235,21 +235,6 @@ def _site(box: _Box, root: Node, ports: dict[int, int], made: Made, adopted: Ado
 def _environment(directory: Path) -> dict[str, str]:
     own = {"PORTICO_RUNTIME_DIR": str(directory / "run"), "PORTICO_STATE_DIR": str(directory / "state")}
     return {name: value for name, value in os.environ.items() if name != "PORT"} | own
-
-
-def _with_files(site: AdoptedSite, folders: str) -> None:
-    """Makes the folders of the sandbox, each with a file."""
-    for one in site.options:
-        if one.key[0] in ("static", "spa") and str(one.value).startswith(folders):
-            Path(str(one.value)).mkdir(parents=True, exist_ok=True)
-            Path(str(one.value), "index.html" if one.key[0] == "spa" else "sample.css").write_text("sample\n")
-
-
-def _with_roots(box: _Box, root: Node, folders: str) -> None:
-    """Makes the other folders of the sandbox, empty."""
-    for name in box.sandbox.folders(root):
-        if name.startswith(folders):
-            (Path(name).parent if Path(name).suffix else Path(name)).mkdir(parents=True, exist_ok=True)
 
 
 def _is_ready(process: subprocess.Popen[bytes], said: Path) -> bool:

@@ -13,6 +13,7 @@ from portico.explain.httpd.findings import findings
 from portico.explain.httpd.match import ends, hides, levels, page, verdict
 from portico.explain.httpd.names import MODULE_OF
 from portico.explain.httpd.read import read, read_partly
+from portico.explain.httpd.sandbox import SANDBOX
 from portico.explain.httpd.servers import names_of, ports, title
 from portico.explain.httpd.sources import PROXIES, REDIRECTS, WSGI
 from portico.explain.httpd.words import words
@@ -76,4 +77,5 @@ HTTPD = Language(
     moved=moved,
     argv=argv,
     only_reads=("-t",),
+    sandbox=SANDBOX,
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -38,6 +38,8 @@ def _relocated(node: Node, stand_in: StandIn, files: Files, exists: Exists, sche
     made, listens = list[Node](), set[tuple[str, ...]]()
     for child in node.children or ():
         if child.name in _LEFT_OUT and child.children is None:
+            continue
+        if child.name in ("stream", "mail"):
             continue
         new = _one(child, node, stand_in, files, exists, schemes)
         if child.name == "listen":
@@ -103,7 +105,7 @@ def _http(text: str, stand_in: StandIn, schemes: dict[str, str]) -> str:
     return f"http://{address if is_upstream else stand_in('http', address)}{slash}{uri}" if scheme else text
 
 
-def lines(root: Node, directory: str) -> list[str]:
+def lines(root: Node, directory: str, _modules: Mapping[str, str]) -> list[str]:
     """Temporary files are in that directory; a fragment gets the types that nginx.conf around it would have."""
     made = alone(root)
     at = next(n for n, line in enumerate(made) if line.startswith("http"))
@@ -139,4 +141,14 @@ def folders(root: Node) -> list[str]:
     return [one for one in found if "$" not in one]
 
 
-SANDBOX = Sandbox(relocated, lines, paths, passed, folders)
+def pages(root: Node) -> list[str]:
+    """The files of locations for one path."""
+    found = list[str]()
+    for node, _ in root.walk():
+        source = node.first("alias", "root") if node.name == "location" and node.args[:1] == ("=",) else None
+        if source is not None and source.args:
+            found.append(source.args[0] if source.name == "alias" else f"{source.args[0]}{node.args[1]}")
+    return [one for one in found if "$" not in one and not one.endswith("/")]
+
+
+SANDBOX = Sandbox(relocated, lines, paths, passed, folders, pages)

@@ -122,11 +122,23 @@ def _asked(work: Work, level: Node, path: str) -> None:
     url = _service(work, node)
     if url is not None:
         work.option(("access", path, "auth"), url, node)
-    for location in work.view.locations:
-        if location.args in (("=", node.args[0]), (node.args[0],)) and location.first("internal"):
-            work.seen.add(location)
     for page in level.all("error_page"):
         if page.args[:1] == ("401",) and page.args[-1].startswith(("/", "http")) and "$" not in page.args[-1]:
-            work.option(("access", path, "sign_in"), page.args[-1], page)
+            _signed_in(work, path, page)
     for one in level.all("auth_request_set"):
         work.built_in(one, "the app gets the headers of auth_headers")
+
+
+def _signed_in(work: Work, path: str, page: Node) -> None:
+    """The page for those who are not signed in, which everybody must be able to open."""
+    target = page.args[-1]
+    inside = target.startswith("/") and f"{target}/".startswith(f"{path.rstrip('/')}/")
+    others = [one for one in ("allow", "deny", "auth_basic") if work.view.first(one, work.view.main)]
+    if inside and others:
+        why = f"[access] would open {target} to everybody: {', '.join(others)} hold there, too"
+        work.lost(page, why, "name a page elsewhere in sign_in")
+        return
+    differs = "browsers are sent to the page (302), instead of getting it in the place of the answer"
+    work.option(("access", path, "sign_in"), target, page, differs if target.startswith("/") else "")
+    if inside:
+        work.option(("access", target.partition("?")[0], "anybody"), True, page)

@@ -32,14 +32,33 @@ def adopt_location(work: Work, location: Node) -> None:
         _challenge(work, location)
     elif is_folder(work, location):
         adopt_folder(work, location)
+        _beside_rules(work, location)
     elif _goes_to_app(work, location):
         _routed(work, location)
+        _beside_rules(work, location)
     elif _says_nothing(work, location):
         work.improved(
             location, "no root is set, so that it sends files of nginx's own folder: the app answers"
         )
     else:
         keep_location(work, location)
+
+
+def _beside_rules(work: Work, location: Node) -> None:
+    """Rules that stand in `location /` are for what no other location answers; those of [access] are for all below."""
+    main = work.view.main
+    if main is None or location in main.all("location") or not access.has_rules(main):
+        return
+    if not any(key[:2] == ("access", "/") for key in work.draft.options) and main.first("satisfy") is None:
+        return
+    path = rule(location).pattern.rstrip("/")
+    if ("access", path, "anybody") in work.draft.options:
+        return
+    if access.has_rules(location):
+        work.lost(location, "the rules of location / hold there, too, beside its own")
+    else:
+        why = "location / had rules for itself alone: here they hold for what is below, too"
+        work.lost(location, why, f'[access."{path}"] anybody = true opens this path and all below it')
 
 
 def is_same(work: Work, target: Target | None, pattern: str) -> bool:
