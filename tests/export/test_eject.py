@@ -196,6 +196,16 @@ def test_maintenance_is_a_file_by_hand(served: Served) -> None:
     until(lambda: served.ask("/", host="shop.example").status_code == 200)
 
 
+def test_a_second_start_takes_nothing_away_from_the_first(served: Served) -> None:
+    again = subprocess.run(
+        [str(served.directory / "start")], env=served.environment, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert again.returncode == 1
+    assert again.stderr == f"{served.directory}/start runs already: end it first, with Ctrl-C or SIGTERM\n"
+    assert served.ask("/", host="shop.example").status_code == 200
+
+
 def test_the_files_say_what_they_are(served: Served) -> None:
     text = (served.directory / "README.md").read_text()
     assert "@" not in text.replace("@app", "")

@@ -15,6 +15,12 @@ umask 022
 @certificate@
 [ "${1:-}" != --prepare ] || exit 0
 
+# Two of them would take each other's socket away. All that this one starts holds the lock.
+if command -v flock >/dev/null; then
+    exec 9>state/lock
+    flock -n 9 || { echo "@directory@/start runs already: end it first, with Ctrl-C or SIGTERM" >&2; exit 1; }
+fi
+
 program=${GATEWAY:-@binary@}
 python=${PYTHON:-}
 [ -n "$python" ] || { [ -x venv/bin/python ] && python=venv/bin/python || python=python3; }

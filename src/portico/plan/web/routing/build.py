@@ -46,8 +46,10 @@ def impossible(
     """What the gateway, or the servers of the rules on this machine, cannot do."""
     if Ability.ROUTES not in abilities and (routing.routes or site.is_routed):
         cause = routing.routes[0].rule.cause if routing.routes else site.cause("routed_by")
-        what = f"{place.gateway.program} {place.gateway.number} has no rules here"
-        yield Problem(cause, what, remedies.get(Ability.ROUTES, 'nginx has them (gateway = "nginx")'))
+        what = f"Portico writes no [[route]] and no routed_by for {place.gateway.program}"
+        yield Problem(
+            cause, what, remedies.get(Ability.ROUTES, 'use nginx (gateway = "nginx"), or leave it out')
+        )
         return
     for one in routing.routes:
         if one.passage:
