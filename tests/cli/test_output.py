@@ -64,6 +64,7 @@ def test_json_stays_as_it_is() -> None:
         notices.ServerOut(EVIL, EVIL),
         notices.Stuck(EVIL, EVIL),
         notices.GatewaySaid(EVIL),
+        notices.GatewaySaid(EVIL, "apache"),
         notices.ServerSaid(EVIL),
         notices.WatcherFailed(EVIL, EVIL, None),
     ],

@@ -186,6 +186,7 @@ def _ask(port: int, count: int) -> int:
 def test_escape_sequences_are_spelled_out() -> None:
     assert visible("a\x1b[31m\tb\x9b\u202e") == "a\\x1b[31m    b\\x9b\\u202e"
     assert "\x1b]0;" not in sentence(notices.GatewaySaid('referrer: "\x1b]0;owned\x07"'))
+    assert "apache: AH00072" in sentence(notices.GatewaySaid("AH00072", "apache"))
     hostile = msgspec.structs.replace(LINE, method="G\x1bT", uri="/\x1b", client="\x1b", time="T\x1b")
     assert "\x1b" not in readable(hostile)
 

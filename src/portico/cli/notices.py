@@ -146,7 +146,7 @@ def _no_server(item: notices.NoServer) -> str:
 
 
 def _old_worker_ended(item: notices.OldWorkerEnded) -> str:
-    held = f"{item.count} of nginx's old workers are still there with {short_size(item.memory)}"
+    held = f"{item.count} of the gateway's old workers are still there with {short_size(item.memory)}"
     return warned(f"{held}: the oldest, pid {item.pid}, was ended, and its transfers were cut")
 
 
@@ -258,7 +258,7 @@ ROWS: Mapping[type[Notice], Row] = {
     ),
     notices.NoServer: Row(_no_server, _ERROR),
     notices.OldWorkerEnded: Row(_old_worker_ended, _WARNING),
-    notices.GatewaySaid: Row(lambda it: warned(f"nginx: {it.line}"), _WARNING),
+    notices.GatewaySaid: Row(lambda it: warned(f"{it.program}: {it.line}"), _WARNING),
     notices.ServerSaid: Row(lambda it: str(it.line)),
     notices.Stopping: Row(
         lambda it: faint(

@@ -15,6 +15,8 @@ class Complaint(msgspec.Struct, frozen=True):
     connection: int
     text: str
     request: str
+    program: str = "nginx"
+    """Whose it is, as in a plan: nginx or apache."""
 
     def is_about(self, request: Request) -> bool:
         """No id of the request is written there: the connection's number and the request line tell."""

@@ -30,6 +30,7 @@ def complaint(line: str) -> Complaint | None:
         int(client["port"]) if client else 0,
         _CLIENT.sub("", found["text"]),
         "",
+        "apache",
     )
 
 

@@ -167,9 +167,10 @@ class Hurrying(Notice, frozen=True):
 
 
 class GatewaySaid(Notice, frozen=True):
-    """A line the gateway wrote to its standard error."""
+    """A line the gateway wrote to its standard error; `program` is what it is called (nginx, apache)."""
 
     line: str
+    program: str = "nginx"
 
 
 class ServerSaid(Notice, frozen=True):

@@ -49,7 +49,9 @@ class OwnGateway:
         self._processes, self._listening, self._tell = processes, listening, tell
         self._say = say
         self._child: Child | None = None
-        self._words = Lines(lambda line: None if program.is_noise(line) else say(notices.GatewaySaid(line)))
+        self._words = Lines(
+            lambda line: None if program.is_noise(line) else say(notices.GatewaySaid(line, program.name))
+        )
         self._work: set[asyncio.Task[None]] = set()
         self._replaced: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None

@@ -257,5 +257,5 @@ def coloured(request: Request, *, is_dated: bool = False) -> str:
 def _indented(item: Entry | Complaint) -> list[str]:
     lines = [visible(line) for line in item.text.split("\n")]
     if isinstance(item, Complaint):
-        return [output.warned(f"          nginx: {line}") for line in lines]
+        return [output.warned(f"          {item.program}: {line}") for line in lines]
     return [f"          {output.faint('|')} {line}" for line in lines]
