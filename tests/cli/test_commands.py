@@ -96,6 +96,22 @@ def test_explain_of_what_is_not_there_names_the_nearest(home: Path) -> None:
     assert "did you mean client_max_body_size" in done.stderr
 
 
+@pytest.mark.parametrize("what", ["nosuch.conf", "nosuch.conf:7", "/nosuch/shop.conf"])
+def test_explain_of_a_file_that_is_not_there_says_so(home: Path, what: str) -> None:
+    done = portico("explain", what, cwd=home)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{what.removesuffix(':7')}: there is no such file\n"), done.stderr
+    assert ("of this site: nginx.conf" in done.stderr) == (not what.startswith("/"))
+
+
+def test_explain_of_a_directory_without_a_main_file_says_so(home: Path) -> None:
+    (home / "sites").mkdir()
+    done = portico("explain", f"{home}/sites", cwd=home)
+    assert (done.returncode, done.stderr.partition("\n")[0]) == (
+        2, f"{home}/sites: no web server's main file is in this directory",
+    )  # fmt: skip
+
+
 def test_explain_marks_what_is_the_user_s(home: Path) -> None:
     (home / "portico.toml").write_text('[nginx]\nserver = ["more.conf"]\n')
     (home / "more.conf").write_text("location = /ping {\n    return 204;\n}\n")

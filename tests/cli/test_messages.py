@@ -243,3 +243,9 @@ def test_the_reference_states_every_default() -> None:
     anchors = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
     assert targets <= anchors, targets - anchors
     assert os.sep not in "".join(targets)
+
+
+def test_the_help_of_run_names_no_gateway_where_both_can_stand() -> None:
+    said = " ".join(CliRunner().invoke(portico, ["run", "--help"]).output.split())
+    assert "behind a web server (nginx, or Apache httpd)" in said
+    assert "Address that the web server listens on" in said

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from portico.cli import portico
 from portico.errors import UsageError
@@ -123,6 +124,18 @@ def test_a_rule_that_needs_the_disk_is_not_guessed(tmp_path: Path) -> None:
     assert answer.location is not None
     assert answer.location.name == "DocumentRoot"
     assert "depends on more than the request line" in answer.notes[0]
+
+
+def test_what_rules_make_of_the_state_of_a_site_of_portico_is_no_note(tmp_path: Path) -> None:
+    rules = "RewriteEngine On\nRewriteCond /run/shop/maintenance/on -f\nRewriteRule ^ - [R=503,L]\n"
+    rules += "RewriteCond /srv/closed -f\nRewriteRule ^ - [R=404,L]\n"
+    (tmp_path / "httpd.conf").write_text(f"Listen 80\n{rules}")
+    root = read(tmp_path / "httpd.conf")
+    asked = Asked("GET", "http", "localhost", 80, "/x", state="/run/shop")
+    (note,) = verdict(root, asked).notes
+    assert note.startswith("RewriteRule ^ - [R=404,L] (")
+    (note,) = verdict(root, replace(asked, state="")).notes
+    assert "[R=503,L]" in note
 
 
 def test_a_rule_that_names_a_file_needs_no_document_root(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import socket
@@ -528,3 +529,28 @@ def until_seen(path: Path, provoke: Any, count: int, what: Any = packets) -> Non
         assert time.monotonic() < give_up, "tshark saw nothing"
         provoke()
         time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def over_apache(_needs_nginx: None) -> Iterator[Served]:
+    app = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello ' * 1000\n"
+    with served({"app.py": app}, "--gateway", "apache") as run:
+        yield run
+
+
+def test_over_apache_the_rules_of_portico_are_not_worth_knowing_and_a_long_line_is_meant_by_its_number(
+    over_apache: Served,
+) -> None:
+    found = traced(over_apache, "/", "-H", "Accept-Encoding: gzip")
+    assert "RewriteRule" not in sentences(found)
+    (moment,) = [moment for moment in found["moments"] if "compressed it" in moment["text"]]
+    assert re.fullmatch(r"portico explain httpd\.conf:\d+", moment["see"])
+    words = [*moment["see"].split()[1:], "--gateway", "apache"]
+    assert "AddOutputFilterByType" in portico(*words, cwd=over_apache.directory).stdout
+
+
+def test_over_apache_a_purge_says_that_nothing_is_cached(over_apache: Served) -> None:
+    done = portico("purge", "/*", cwd=over_apache.directory)
+    assert done.stdout.startswith("nothing was deleted, because nothing is cached: with Apache httpd, "), done
+    said = json.loads(portico("purge", "/*", "--json", cwd=over_apache.directory).stdout)
+    assert (said["purged"], "nginx does" in said["no_cache"]) == (0, True)

@@ -16,6 +16,9 @@ class Asked(Struct, frozen=True):
     port: int
     target: str
     address: str = ""
+    state: str = ""
+    """The directory in which Portico keeps the state of the site, if it is one of Portico's: what rules make of its
+    files is no note."""
 
 
 class Lost(Struct, frozen=True):

@@ -43,9 +43,10 @@ class Lifted(Struct, frozen=True):
 
 
 class Purged(Struct, frozen=True):
-    """How many answers were deleted from the gateway's cache."""
+    """How many answers were deleted from the cache; `no_cache` says why the site has none, empty if it has one."""
 
     purged: int
+    no_cache: str = ""
 
 
 class MaintenanceEnded(Struct, frozen=True):

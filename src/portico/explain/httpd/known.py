@@ -22,6 +22,8 @@ class Known(Struct, frozen=True):
 
     values: Mapping[str, str]
     backs: tuple[str, ...] = field(default=())
+    state: str = ""
+    """As in `Asked`."""
 
     @classmethod
     def of(cls, asked: Asked, uri: str) -> Known:
@@ -35,7 +37,7 @@ class Known(Struct, frozen=True):
             "HTTPS": "on" if asked.scheme == "https" else "off", "REQUEST_SCHEME": asked.scheme,
             "THE_REQUEST": f"{asked.method} {asked.target} HTTP/1.1", "SERVER_PROTOCOL": "HTTP/1.1",
             "IS_SUBREQ": "false", "PATH_AS_SENT": path,
-        })  # fmt: skip
+        }, state=asked.state)  # fmt: skip
 
     def with_(self, **values: str) -> Known:
         return replace(self, values={**self.values, **values})

@@ -151,12 +151,18 @@ def _applies(rule: Rule, state: Rewritten, known: Known) -> _Match | None:
     own = tuple(groups(one)) if one and not is_negated else ()
     answer, backs, why = _conditions(rule, state, known, own)
     if answer is None:
-        if rule.node not in state.undecided:
+        if rule.node not in state.undecided and not _asks_for_state(rule, known):
             state.undecided.append(rule.node)
         state.failed.setdefault(rule.node, f"whether {why} holds is not known: taken as if it did not")
     elif not answer:
         state.failed.setdefault(rule.node, f"{why} does not hold")
     return _Match(own, backs) if answer else None
+
+
+def _asks_for_state(rule: Rule, known: Known) -> bool:
+    """Whether the state of a site of Portico's decides: closed, starting, down."""
+    tested = (word for condition in rule.conditions for word in condition.args[:1])
+    return bool(known.state) and any(word.startswith(f"{known.state}/") for word in tested)
 
 
 def _conditions(

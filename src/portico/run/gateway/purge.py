@@ -11,7 +11,9 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
+from portico.plan.gateway.kinds import gateway_named
 from portico.plan.model import Plan
+from portico.plan.web.ability import Ability
 from portico.protocol import commands
 from portico.protocol.answers import Purged
 from portico.run.background import in_background
@@ -38,7 +40,8 @@ class Purge:
         wanted = [meant(what) for what in asked.what.split("\n") if what]
         now = time.time()
         self._recent += [(now, each) for each in wanted]
-        yield Purged(await in_background(lambda: self._drop_all(wanted)))
+        count = await in_background(lambda: self._drop_all(wanted))
+        yield Purged(count, _no_cache(self._in_force()))
 
     async def watch(self) -> Rounds:
         """Drop answers that were in progress at a purge, as soon as they are in the cache."""
@@ -68,6 +71,15 @@ class Purge:
                 except Exception as error:  # noqa: BLE001  one file that is none of the cache's does not save the others
                     wrong[str(path)] = error
         return wrong
+
+
+def _no_cache(plan: Plan) -> str:
+    """Why the site has no cache, as a clause; empty if it has one."""
+    if plan.cache:
+        return ""
+    name = plan.gateway.name
+    of_no_site = gateway_named(name).remedies.get(Ability.CACHE)
+    return of_no_site or f"cache.size is 0B, or this {name} cannot keep answers safely (portico plan says so)"
 
 
 def _drop_if_meant(cache: CacheFiles, path: Path, recent: list[tuple[float, Meant]]) -> None:

@@ -77,7 +77,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: Annotated[
         Address | None,
         option(
-            "Address nginx listens on; `:8080` is every address of the machine. Default: `:PORT` if the "
+            "Address that the web server listens on; `:8080` is every address of the machine. Default: `:PORT` if the "
             "environment has PORT (as platforms set it) and HTTPS is off, else 127.0.0.1:8080 without domains, "
             ":80 with them.",
             example="127.0.0.1:8080",

@@ -150,7 +150,7 @@ def follow(site: TracedSite, wish: Wish) -> Evidence:
     logs = [Follower(site.access_log), Follower(site.error_log), Follower(site.app_log, is_untrusted=True)]
     with _invitation(site) as (token, directory):
         sent = send(wish, token)
-        found, why = _verdict(language, root, sent, wish)
+        found, why = _verdict(language, root, sent, wish, str(site.runtime))
         is_closed = (site.runtime / "maintenance" / "on").exists()
         made = Evidence(sent, language, root, found, why, is_closed=is_closed, mask=Tracer(None, site.masked))
         if sent.status or sent.moments.get("sent"):
@@ -195,10 +195,12 @@ def _made(below: int, name: str, mode: int, owner: int) -> Iterator[int]:
         yield own
 
 
-def _verdict(language: Language, root: Node, sent: Sent, wish: Wish) -> tuple[Verdict | None, str]:
-    asked = Asked(sent.method, sent.scheme, sent.host, connection_port(sent, wish), sent.target, sent.address)
+def _verdict(
+    language: Language, root: Node, sent: Sent, wish: Wish, state: str
+) -> tuple[Verdict | None, str]:
     host = next((value for name, value in sent.headers if name.lower() == "host"), sent.host)
-    asked = Asked(asked.method, asked.scheme, _bare(host), asked.port, asked.target, asked.address)
+    port = connection_port(sent, wish)
+    asked = Asked(sent.method, sent.scheme, _bare(host), port, sent.target, sent.address, state)
     try:
         return language.verdict(root, asked), ""
     except (NoServerError, ValueError) as error:

@@ -23,6 +23,7 @@ _CACHED = {
 }
 _SLOW_QUEUE_US = 20_000
 _NEAR = 0.5
+_LONG = 80
 _NO_HEADERS = {
     "connection", "body size", "method", "scheme", "client address", "path as sent", "query", "path_info",
     "script_name",
@@ -44,8 +45,12 @@ def _see(evidence: Evidence, *settings: Setting) -> str:
 
 
 def _explain(evidence: Evidence, node: Node) -> str:
-    """The command that explains a line of the configuration, by its words: they stay when its number changes."""
-    return f"portico explain {shlex.quote(evidence.language.quoted(node))}"
+    """The command that explains a line of the configuration, by its words, which stay when its number changes. A long
+    line is meant by its file and number.
+    """
+    words = evidence.language.quoted(node)
+    what = words if len(words) <= _LONG else node.place.rpartition("/conf/")[2]
+    return f"portico explain {shlex.quote(what)}"
 
 
 def _in_general(evidence: Evidence, setting: Setting) -> str:

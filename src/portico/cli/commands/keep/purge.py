@@ -30,5 +30,8 @@ def command(what: tuple[str, ...], config: str | None, name: str, is_json: bool)
     if is_json:
         output.result(output.as_json(msgspec.to_builtins(answer)))
         return
+    if answer.no_cache:
+        output.result(f"nothing was deleted, because nothing is cached: {answer.no_cache}")
+        return
     count = answer.purged
     output.result(f"{count} kept {'answer is' if count == 1 else 'answers are'} gone")

@@ -62,11 +62,11 @@ _MOST_LINES = 10
 @site_flags
 @click.option("--shared-gateway", "shared", default="", hidden=True)
 def command(apps: tuple[str, ...], config: str | None, shared: str, **flags: Any) -> None:
-    """Serve APP behind nginx, in the foreground.
+    """Serve APP behind a web server (nginx, or Apache httpd), in the foreground.
 
     APP is module:attribute, module:factory(), module, a .py file, a directory or a portico.toml; Portico
     finds one when it is left out. Several files or directories, or a directory that holds them, are several
-    sites on one nginx. From a hand-written nginx.conf, a portico.toml is made first (portico adopt).
+    sites on one web server. From a hand-written nginx.conf, a portico.toml is made first (portico adopt).
     """
     apps = adopted_first(apps, config)
     if is_several(apps):

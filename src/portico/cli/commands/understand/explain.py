@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,6 +26,9 @@ from portico.plan.web.routing.told import told
 from portico.plan.web.unwanted.bans import unbanned
 from portico.project.gather import gather
 from portico.project.sites import one_of
+
+_OF_A_FILE = re.compile(r"\S+\.(?:conf|py|ini|toml|vhost)(?::\d+)?")
+"""How WHAT looks if it means a file, or a line of one."""
 
 
 class Explained(Struct, frozen=True):
@@ -68,6 +73,8 @@ def command(
         else:
             explain_file.explain_file(*elsewhere, is_json=is_json)
         return
+    if what and Path(what).is_absolute() and (missing := _no_file(what)):
+        raise UsageError(missing)
     app = one_of("explain --app", [app] if app else [])
     gathered = gather(app, config, given(flags), looks=True)
     plan, site = gathered.plan, gathered.site
@@ -167,7 +174,24 @@ def _nothing(plan: Plan, everything: list[Explained], what: str) -> Problem:
         if near
         else f"expected a directive, a line number or a file: {files}"
     )
+    if missing := _no_file(what):
+        return Problem(missing.where, missing.what, f"{missing.hint}, or a file of this site: {files}")
     return Problem("", f'nothing in this configuration is named "{what}"', hint)
+
+
+def _no_file(what: str) -> Problem | None:
+    """The problem if `what` means a file that is not there, or a directory that no web server starts from."""
+    if "/conf/" in what:
+        return None  # of a site: it names the others
+    hint = "expected the path of a file of nginx or Apache httpd"
+    if "/" in what and Path(what).is_dir():
+        return Problem(what, "no web server's main file is in this directory", hint)
+    name = re.sub(r":\d+$", "", what)
+    return (
+        Problem(name, "there is no such file", hint)
+        if _OF_A_FILE.fullmatch(what) and not Path(name).exists()
+        else None
+    )
 
 
 def _lines(item: Explained) -> list[str]:
