@@ -112,6 +112,32 @@ def test_explain_of_a_directory_without_a_main_file_says_so(home: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "rest", "broken"),
+    [
+        (
+            "include nosuch/x.conf;\nevents {\n}\nhttp {\n    server_tokens on;\n}\n",
+            "server_tokens on",
+            "server {",
+        ),
+        ("Include /nosuch/x.conf\nListen 80\nServerTokens Full\n", "ServerTokens Full", "<Directory />"),
+    ],
+    ids=["nginx", "apache"],
+)
+def test_explain_of_a_file_with_an_include_that_is_not_there_explains_the_rest(
+    text: str, rest: str, broken: str, tmp_path: Path
+) -> None:
+    (tmp_path / "web.conf").write_text(text)
+    done = portico("explain", "web.conf", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert rest in done.stdout
+    assert "breaks  include-unread  web.conf:1" in done.stdout
+    found = json.loads(portico("explain", "web.conf:1", "--json", cwd=tmp_path).stdout)["findings"]
+    assert [(one["code"], one["line"]) for one in found] == [("include-unread", 1)]
+    (tmp_path / "web.conf").write_text(f"{text}{broken}\n")
+    assert portico("explain", "web.conf", cwd=tmp_path).returncode == 1
+
+
 def test_explain_marks_what_is_the_user_s(home: Path) -> None:
     (home / "portico.toml").write_text('[nginx]\nserver = ["more.conf"]\n')
     (home / "more.conf").write_text("location = /ping {\n    return 204;\n}\n")

@@ -63,7 +63,8 @@ def _is_generated(file: Path) -> bool:
 def explain_file(file: Path, line: int, *, is_json: bool) -> None:
     """Print the file, or one line of it with the directives in force there. Raises PorticoError."""
     language = language_of_file(file)
-    root = language.read(file.absolute())
+    root, problems = language.read_partly(file.absolute())
+    unread = findings.unread(root, problems)
     everything = list(root.walk())
     if line:
         here = [
@@ -90,7 +91,7 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
     else:
         rows = [pair for pair in everything if pair[1][-1].name not in language.tables]
         found, inherited = [explained(language, node, above) for node, above in rows], []
-    wrong = [one for one in findings.found(language, root) if not line or _is_at(one, file, line)]
+    wrong = [one for one in (*unread, *findings.found(language, root)) if not line or _is_at(one, file, line)]
     if is_json:
         force = [
             {

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from portico.cli import output
-from portico.errors import UsageError
-from portico.explain.finding import HARMS, Finding
+from portico.errors import PorticoError, Problem, UsageError
+from portico.explain.finding import HARMS, Finding, Fix
 from portico.explain.language import Language
 from portico.explain.node import Node
 from portico.place.gateway.finders import FINDERS
 from portico.place.model import Build
 
 _WIDTH = 96
+_INCLUDES = ("include", "includeoptional")
 
 
 def found(language: Language, root: Node) -> list[Finding]:
     """The findings, by the version of the program that this machine has, if it has one."""
     return language.findings(root, _installed(language.name))
+
+
+def unread(root: Node, problems: Sequence[Problem]) -> list[Finding]:
+    """A finding for each include that was not read. Raises PorticoError if anything else is wrong with the files."""
+    includes = {node.place: node for node, _ in root.walk() if node.name.lower() in _INCLUDES}
+    if others := [problem for problem in problems if problem.where not in includes]:
+        raise PorticoError(*others)
+    return [
+        Finding(
+            "include-unread", "breaks", includes[problem.where].file, includes[problem.where].line, "", problem.what,
+            "a web server that cannot read it either refuses the whole configuration; what it says is unknown here, "
+            "so other findings may be wrong",
+            Fix("put a file there that can be read, or take the line out"),
+        )
+        for problem in problems
+    ]  # fmt: skip
 
 
 def _installed(program: str) -> Build | None:
