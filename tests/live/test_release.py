@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support import Served, environment, portico, private_directory, served, write_files
-from tests.support.clients import Clients
+from tests.support.clients import Asked, Clients
 from tests.support.until import until
 
 APP = """
@@ -25,6 +27,13 @@ def index():
 def fail():
     return NAME, (500 if NAME == "bad" else 200)
 """
+
+
+@pytest.fixture(params=[(), ("--gateway", "apache")], ids=["nginx", "apache"])
+def gateway(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The words that choose it."""
+    chosen: tuple[str, ...] = request.param
+    return chosen
 
 
 def _release(home: Path, name: str) -> Path:
@@ -60,13 +69,20 @@ def test_release_from_another_directory_and_back() -> None:
     assert set(load.answers) == {"one", "two", "two again"}
 
 
-def test_a_link_that_is_switched_before_a_reload() -> None:
+def _lost(run: Served, load: Clients) -> list[Asked]:
+    """httpd closes kept connections while it reads its files again (docs/apache.md): those are not counted."""
+    if not run.is_apache:
+        return load.failed
+    return [one for one in load.failed if one.is_first or one.status]
+
+
+def test_a_link_that_is_switched_before_a_reload(gateway: tuple[str, ...]) -> None:
     with private_directory() as home:
         one, two = _release(home, "one"), _release(home, "two")
         write_files(one, {"static/app.1a.css": "old"})
         write_files(two, {"static/app.2b.css": "new"})
         (home / "current").symlink_to(one)
-        with served({}, "current", directory=home) as run, Clients(run.port) as load:
+        with served({}, "current", *gateway, directory=home) as run, Clients(run.port) as load:
             (home / "next").symlink_to(two)
             (home / "next").rename(home / "current")
             time.sleep(0.3)
@@ -79,11 +95,12 @@ def test_a_link_that_is_switched_before_a_reload() -> None:
             )
             _do(run, "rollback", "current")
             assert run.get("/").text == "one"
-        assert load.failed == []
+        assert _lost(run, load) == []
 
 
-def test_rollback_after_a_release_that_changed_nginx_too() -> None:
-    with served({"app.py": APP, "name.txt": "one", "portico.toml": 'max_upload = "1MiB"\n'}) as run:
+def test_rollback_after_a_release_that_changed_the_gateway_too(gateway: tuple[str, ...]) -> None:
+    files = {"app.py": APP, "name.txt": "one", "portico.toml": 'max_upload = "1MiB"\n'}
+    with served(files, *gateway) as run:
         with Clients(run.port) as load:
             body = b"x" * (2 << 20)
             assert run.client.post(run.url, content=body).status_code == 413
@@ -92,7 +109,7 @@ def test_rollback_after_a_release_that_changed_nginx_too() -> None:
             until(lambda: run.client.post(run.url, content=body).status_code == 200, "the new limit")
             _do(run, "rollback")
             until(lambda: run.client.post(run.url, content=body).status_code == 413, "the old limit")
-        assert load.failed == []
+        assert _lost(run, load) == []
 
 
 def test_files_of_the_release_before_are_still_there() -> None:

@@ -184,8 +184,21 @@ class OwnGateway:
 
     def _ended(self, group: Child) -> None:
         assert group.code is not None
-        if group is self._child:
-            self._tell(was.GatewayExited(group.code, self._words.last()))
+        if group is not self._child:
+            return
+        event = was.GatewayExited(group.code, self._words.last())
+        left = frozenset() if self._program.inherits else accepting(self._program, group.pid)
+        if left:
+            self._beside(self._tell_when_closed(group, left, event))
+        else:
+            self._tell(event)
+
+    async def _tell_when_closed(self, group: Child, left: frozenset[int], event: was.GatewayExited) -> None:
+        """The orphans of a program that opens its sockets itself keep the port: no other one can start meanwhile."""
+        await until_replaced(self._program, left)
+        if any(map(self._program.accepts, left)):
+            group.end(StopMode.KILL)
+        self._tell(event)
 
     def when_used(self, say: Callable[[notices.Notice], None]) -> Callable[[notices.Notice], None]:
         """Reports that a release serves only after no worker with the old files accepts connections."""

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO
 
 from msgspec import Struct
@@ -32,6 +32,8 @@ class Signals(Struct, frozen=True):
 
     drain: signal.Signals
     hurry: signal.Signals
+    orphan: Callable[[int], None] | None = None
+    """Asks a member of the group, by its pid, to finish and exit when the leader is dead; None: `drain` does."""
 
 
 APP_SERVER = Signals(drain=signal.SIGTERM, hurry=signal.SIGQUIT)
@@ -59,7 +61,7 @@ class Child(Struct):
         if mode is StopMode.KILL:
             self._signal_group(signal.SIGKILL)
         elif self.code is not None:
-            self._signal_group(self.signals.drain)
+            self._end_orphans()
         else:
             number = self.signals.hurry if mode is StopMode.HURRY else self.signals.drain
             os.kill(self.pid, number)  # not reaped yet, so the pid is still ours
@@ -68,6 +70,13 @@ class Child(Struct):
         """Send it a signal, unless it has exited."""
         if self.code is None:
             os.kill(self.pid, number)
+
+    def _end_orphans(self) -> None:
+        if self.signals.orphan is None:
+            self._signal_group(self.signals.drain)
+        elif not self.group_is_gone:
+            for member in proc.group_of(self.pid):  # not reaped yet, so the pids are still theirs
+                self.signals.orphan(member.pid)
 
     def _signal_group(self, number: signal.Signals) -> None:
         if self.group_is_gone:

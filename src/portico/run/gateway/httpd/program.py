@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from portico.protocol.status import Bodies, BodyFiles
-from portico.run.gateway.httpd import workers
+from portico.run.gateway.httpd import orphan, workers
 from portico.run.gateway.httpd.objections import objections
 from portico.run.gateway.program import CacheFiles, Program
 from portico.run.processes.child import Signals
@@ -14,7 +14,7 @@ _NONE = BodyFiles(0, 0)
 
 HTTPD = Program(
     name="apache",
-    ends=Signals(drain=signal.SIGWINCH, hurry=signal.SIGTERM),
+    ends=Signals(drain=signal.SIGWINCH, hurry=signal.SIGTERM, orphan=orphan.end),
     reload=signal.SIGUSR1,
     reopen=signal.SIGUSR1,
     inherits=None,

@@ -1,0 +1,56 @@
+"""kill -9 of the gateway's master while a request is in progress."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+
+from tests.support import Served, served
+from tests.support.until import until
+
+APP = """
+import pathlib, time
+
+def app(environ, start):
+    if environ["PATH_INFO"] == "/slow":
+        pathlib.Path("begun").touch()
+        while not pathlib.Path("go").exists():
+            time.sleep(0.05)
+    start("200 OK", [("Content-Type", "text/plain")])
+    return [b"from the app"]
+"""
+
+
+def _master(run: Served) -> int:
+    return int((run.runtime / "httpd.pid").read_text())
+
+
+def test_a_killed_httpd_is_back_while_its_orphans_finish_their_requests() -> None:
+    with (
+        served({"app.py": APP}, "--gateway", "apache", "--request-timeout", "120s", "--workers", "2") as run,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        old = psutil.Process(_master(run))
+        orphans = old.children()
+        assert orphans
+        answer = pool.submit(run.get, "/slow")
+        until((run.directory / "begun").exists, "the app was asked")
+        try:
+            os.kill(old.pid, signal.SIGKILL)
+            run.until_said("apache is back")
+            assert _master(run) != old.pid
+            assert run.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").endswith(
+                b"from the app"
+            )
+            assert not answer.done()
+        finally:
+            (run.directory / "go").touch()
+        assert answer.result(60).text == "from the app"
+        until(lambda: not any(orphan.is_running() for orphan in orphans), "an orphan stays")
+        time.sleep(0.5)
+        assert "Address already in use" not in run.stderr()
+        assert run.stderr().count("apache is back") == 1, run.stderr()
