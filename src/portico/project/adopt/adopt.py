@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem, UsageError
 from portico.explain.adopted import Adopted, AdoptedSite, Fate, Remark
-from portico.explain.finding import Finding
+from portico.explain.finding import Backend, Finding
 from portico.explain.language import Language
 from portico.explain.languages import LANGUAGES, first_file, language_of_file
 from portico.explain.node import Node
@@ -67,9 +67,15 @@ def adopt(path: Path, app: str | None = None, *, system: Sequence[Path] = SYSTEM
     servers = beside([here, Path.cwd(), *system], reader)
     sites = _once(_sites(adopted, servers, app))
     made = [_made(site, str(path), server.directory if server else site.directory) for site, server in sites]
-    return Result(
-        path, language, root, tuple(made), adopted.remarks, problems, tuple(language.findings(root))
-    )
+    found = language.findings(root, backends=_backends(sites))
+    return Result(path, language, root, tuple(made), adopted.remarks, problems, tuple(found))
+
+
+def _backends(sites: Sequence[tuple[AdoptedSite, AppServer | None]]) -> tuple[Backend, ...]:
+    """The app server, if it is the one of every site: findings compare it with every line that passes requests."""
+    servers = [server for _, server in sites]
+    first = servers[0] if servers else None
+    return first.limits if first is not None and all(one == first for one in servers) else ()
 
 
 def author_of(path: Path) -> str:

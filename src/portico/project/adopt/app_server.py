@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from portico.explain.adopted import Fate, Option, Remark
+from portico.explain.finding import Backend
 
 
 class Found(Struct, frozen=True):
@@ -34,6 +35,19 @@ class AppServer(Struct, frozen=True):
     has_asgi: bool = False
     timeout: Option | None = None
     """The longest request, if it ends longer ones."""
+    largest_body: Found | None = None
+    """The largest request body, in digits, if it refuses larger ones."""
+
+    @property
+    def limits(self) -> tuple[Backend, ...]:
+        """What findings compare with the web server's own limits, each with its place."""
+        made, body = list[Backend](), self.largest_body
+        if self.timeout:
+            seconds = float(str(self.timeout.value).removesuffix("s"))
+            made.append(Backend(self.timeout.cause or self.where, timeout=seconds))
+        if body:
+            made.append(Backend(body.cause or self.where, largest_body=int(str(body.value))))
+        return tuple(made)
 
 
 def remark(fate: Fate, found: Found, why: str, do: str = "") -> Remark:

@@ -143,6 +143,7 @@ def server_of(settings: dict[str, list[Found]], directory: str, where: str) -> A
         tuple(options),
         tuple(remarks),
         timeout=_harakiri(settings),
+        largest_body=_largest_body(settings),
     )
 
 
@@ -221,6 +222,13 @@ def _harakiri(settings: dict[str, list[Found]]) -> Option | None:
         ):
             return Option(("request_timeout",), f"{found.value}s", found.cause, found.text)
     return None
+
+
+def _largest_body(settings: dict[str, list[Found]]) -> Found | None:
+    limits = (
+        found for found in settings.get("limit-post", []) if re.fullmatch(r"[0-9]{1,15}", str(found.value))
+    )
+    return next((found for found in limits if int(str(found.value))), None)
 
 
 def _remarks(settings: dict[str, list[Found]]) -> Iterator[Remark]:
