@@ -1,4 +1,4 @@
-"""kill -9 of the gateway's master while a request is in progress."""
+"""Processes of httpd that are ended while they have a request: after a kill -9 of their master, and old ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from tests.support import Served, served
+from portico.run.gateway.httpd.program import HTTPD
+from portico.run.gateway.workers import leaving
+from tests.support import Served, environment, portico, served
 from tests.support.until import until
 
 APP = """
@@ -54,3 +56,22 @@ def test_a_killed_httpd_is_back_while_its_orphans_finish_their_requests() -> Non
         time.sleep(0.5)
         assert "Address already in use" not in run.stderr()
         assert run.stderr().count("apache is back") == 1, run.stderr()
+
+
+def test_an_old_worker_of_httpd_ends_at_once() -> None:
+    """What ends those that are too many (`run.gateway.old`)."""
+    files = {"app.py": APP, "portico.toml": 'max_upload = "1MiB"\n'}
+    with served(files, "--gateway", "apache", "--workers", "2") as run, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(run.raw, b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        try:
+            until((run.directory / "begun").exists, "the app was asked")
+            (run.directory / "portico.toml").write_text('max_upload = "2MiB"\n')
+            done = portico("reload", cwd=run.directory, env=environment(run.directory))
+            assert done.returncode == 0, done.stdout + done.stderr
+            (old,) = until(lambda: leaving(HTTPD, _master(run)), "the old worker")
+            os.kill(old, HTTPD.ends_worker)
+            until(lambda: not psutil.pid_exists(old), "it stays")
+            assert answer.result(60) == b""
+        finally:
+            (run.directory / "go").touch()
+        assert run.get("/").text == "from the app"

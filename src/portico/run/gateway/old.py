@@ -76,7 +76,7 @@ async def _end(program: Program, pid: int, plan: Plan) -> None:
     if await in_background(lambda: close_clients(pid, ports)):
         await _until_gone(entry, LEAVE_SECONDS)
     if _is_there(entry):
-        os.kill(pid, program.ends.hurry)
+        os.kill(pid, program.ends_worker)
 
 
 async def _until_gone(entry: proc.Entry, seconds: float) -> None:

@@ -32,6 +32,8 @@ class Program(Struct, frozen=True):
     name: str
     """The name of its process in a plan (`plan.gateway.kind`)."""
     ends: Signals
+    ends_worker: signal.Signals
+    """The signal that ends a worker at once, with its requests."""
     reload: signal.Signals
     """The signal to reload its files."""
     reopen: signal.Signals

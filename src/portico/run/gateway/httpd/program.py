@@ -15,6 +15,7 @@ _NONE = BodyFiles(0, 0)
 HTTPD = Program(
     name="apache",
     ends=Signals(drain=signal.SIGWINCH, hurry=signal.SIGTERM, orphan=orphan.end),
+    ends_worker=signal.SIGKILL,  # SIGTERM only wakes it
     reload=signal.SIGUSR1,
     reopen=signal.SIGUSR1,
     inherits=None,

@@ -15,6 +15,7 @@ from portico.run.processes.child import Signals
 NGINX = Program(
     name="nginx",
     ends=Signals(drain=signal.SIGQUIT, hurry=signal.SIGTERM),
+    ends_worker=signal.SIGTERM,
     reload=signal.SIGHUP,
     reopen=signal.SIGUSR1,
     inherits=lambda descriptors: {VARIABLE: "".join(f"{fd};" for fd in descriptors)},
