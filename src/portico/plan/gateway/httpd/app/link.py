@@ -59,7 +59,10 @@ def told_to_app(web: Web) -> list[Directive]:
     }
     why = "replaces what the client sent, so that an app with its own ProxyFix sees the same answer"
     made = [_set(name, value, words or why) for name, (value, words) in replaced.items()]
-    made.append(_set("Host", f"%{{{HOST}}}e", "the host of redirects and links"))
+    made.append(
+        directive("RequestHeader", "set", "Host", f"%{{{HOST}}}e", f"expr=-n reqenv('{HOST}')", cause=decisions.LINK,
+                  why="the host of redirects and links; for a client that names none the app server names its own")
+    )  # fmt: skip
     if not is_http(web):
         why = "no WebSocket passes this link: the app answers the request as one without, which it may refuse"
         made.append(_unset("Upgrade", why))
