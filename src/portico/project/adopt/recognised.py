@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from portico.errors import UsageError
-from portico.explain.languages import LANGUAGES
 from portico.reading import ordinary
 
 _OTHERS = (".toml", ".py", ".ini")
@@ -22,4 +21,6 @@ def is_configuration(word: str) -> bool:
         text = ordinary(path).decode("utf-8", "replace")
     except (OSError, ValueError, UsageError):
         return False
+    from portico.explain.languages import LANGUAGES  # 100 modules, which a site that runs has no need of
+
     return any(language.recognised.search(text) for language in LANGUAGES)
