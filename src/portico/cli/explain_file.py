@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from portico.cli import findings, output
 from portico.errors import Problem, UsageError
 from portico.explain.finding import Finding
-from portico.explain.language import Language, Left
+from portico.explain.language import InForce, Language, Left
 from portico.explain.languages import first_file, language_of, language_of_file
 from portico.explain.node import Node
 from portico.explain.verdict import Asked, Lost, NoServerError, Verdict
@@ -65,23 +65,8 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
     language = language_of_file(file)
     root, problems = language.read_partly(file.absolute())
     unread = findings.unread(root, problems)
-    everything = list(root.walk())
     if line:
-        here = [
-            (node, above)
-            for node, above in everything
-            if (Path(node.file).name, node.line) == (file.name, line)
-        ]
-        if not here:
-            near = ", ".join(
-                str(n.line)
-                for n, _ in everything
-                if abs(n.line - line) <= 2 and Path(n.file).name == file.name
-            )
-            raise UsageError(
-                Problem(f"{file}:{line}", "no directive begins here", f"near it: {near}" if near else "")
-            )
-        found = [explained(language, node, above) for node, above in here]
+        here = _beginning_at(file, line, root)
         inherited = [
             item
             for node, above in here
@@ -89,16 +74,12 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
             for item in language.in_force((*above, node))
         ]
     else:
-        rows = [pair for pair in everything if pair[1][-1].name not in language.tables]
-        found, inherited = [explained(language, node, above) for node, above in rows], []
+        here, inherited = [pair for pair in root.walk() if pair[1][-1].name not in language.tables], []
+    found = [explained(language, node, above) for node, above in here]
     wrong = [one for one in (*unread, *findings.found(language, root)) if not line or _is_at(one, file, line)]
     if is_json:
         force = [
-            {
-                "text": language.shown(item.node),
-                "place": item.node.place,
-                "from": item.level.name or language.title(item.level),
-            }
+            {"text": language.shown(item.node), "place": item.node.place, "from": _level(language, item)}
             for item in inherited
         ]
         said = {"directives": found, "findings": wrong}
@@ -110,12 +91,29 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
         output.results(
             [
                 f"  {language.shown(item.node)}  "
-                f"{output.faint(f'{item.level.name or language.title(item.level)}, {item.node.place}')}"
+                f"{output.faint(f'{_level(language, item)}, {item.node.place}')}"
                 for item in inherited
             ]
         )
     if wrong or not line:
         output.results(["", *findings.lines(wrong)])
+
+
+def _beginning_at(file: Path, line: int, root: Node) -> list[tuple[Node, tuple[Node, ...]]]:
+    """The directives that begin at that line, each with its ancestors. Raises UsageError for none."""
+    of_file = [pair for pair in root.walk() if Path(pair[0].file).name == file.name]
+    here = [pair for pair in of_file if pair[0].line == line]
+    if not here:
+        near = ", ".join(str(node.line) for node, _ in of_file if abs(node.line - line) <= 2)
+        raise UsageError(
+            Problem(f"{file}:{line}", "no directive begins here", f"near it: {near}" if near else "")
+        )
+    return here
+
+
+def _level(language: Language, item: InForce) -> str:
+    """The name of the level where it is set."""
+    return item.level.name or language.title(item.level)
 
 
 def _is_at(one: Finding, file: Path, line: int) -> bool:

@@ -96,6 +96,7 @@ def _more_accepted(question: Question, before: Answer, after: Answer) -> str:
 def _reasons(question: Question, before: Answer, after: Answer) -> Iterator[tuple[bool, str]]:
     """What differs by design, each with its condition."""
     asked, old, new = question.path, before.status, after.status
+    has_dots, is_of_app = "/./" in asked, _seen(after) is not None
     yield (
         old == 301 and _place(before).endswith(f"{asked}/"),
         "a folder's path without its slash is the app's",
@@ -104,26 +105,14 @@ def _reasons(question: Question, before: Answer, after: Answer) -> Iterator[tupl
         new == 308 and _place(after) == f"{asked}/",
         "an app below a prefix begins at the slash: the path without it leads there",
     )
-    yield (
-        new == 400 and "/./" in asked,
-        "where paths have settings of their own, one with dots is refused",
-    )
-    yield (
-        new == 401,
-        "[access] holds for all paths below, where the original asked for no password",
-    )
-    yield (
-        new == 403 and "/./" in asked,
-        "the firewall refuses a path with dots",
-    )
+    yield new == 400 and has_dots, "where paths have settings of their own, one with dots is refused"
+    yield new == 401, "[access] holds for all paths below, where the original asked for no password"
+    yield new == 403 and has_dots, "the firewall refuses a path with dots"
     yield (
         old in (502, 503) and new in (502, 503),
         "nobody answers behind either: each says so in its own way",
     )
-    yield (
-        old in (500, 502) and new == 200,
-        "the original fails there",
-    )
+    yield old in (500, 502) and new == 200, "the original fails there"
     yield (
         old == 200 and new == 404 and _seen(before) is None,
         "a file answered there, where Portico has only the app",
@@ -132,22 +121,13 @@ def _reasons(question: Question, before: Answer, after: Answer) -> Iterator[tupl
         old == 0 and new == 400,
         "without a certificate nginx answers 400, where httpd ends the connection",
     )
-    yield (
-        old == 413 and new == 404,
-        "nothing is there, whatever the size of the body",
-    )
-    yield (
-        question.method == "POST" and old in (405, 413),
-        "the app answers, where nginx had only files",
-    )
+    yield old == 413 and new == 404, "nothing is there, whatever the size of the body"
+    yield question.method == "POST" and old in (405, 413), "the app answers, where nginx had only files"
     yield (
         old == 404 and "%2F" in asked,
         "httpd answers 404 to %2F unless AllowEncodedSlashes is set: the app gets the path",
     )
-    yield (
-        old in (403, 404) and _seen(after) is not None,
-        "the app answers, where there was no file",
-    )
+    yield old in (403, 404) and is_of_app, "the app answers, where there was no file"
 
 
 def _stricter(question: Question, before: Answer, after: Answer) -> str:
