@@ -26,15 +26,29 @@ def end(pid: int) -> None:
     Root needs CAP_SYS_PTRACE to open the pipe of another user's process; containers often lack it.
     """
     try:
-        for writer in _own_pipes(proc.PROC / str(pid)):
-            _write(writer)
+        for name, writer in _own_pipes(proc.PROC / str(pid)).items():
+            write(writer, name)
     except OSError:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
-def _own_pipes(process: Path) -> list[Path]:
-    """The writing ends of the pipes that it holds both ends of. Raises OSError."""
+def write(descriptor: Path, pipe: str) -> None:
+    """Write the byte through that entry of /proc/PID/fd. Raises OSError, also if it is not that pipe (any more).
+
+    The process may put a file there that it can only read: root would open it for writing.
+    """
+    writer = os.open(descriptor, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if str(Path(f"/proc/self/fd/{writer}").readlink()) != pipe:
+            raise PermissionError(f"{descriptor} is not {pipe}")
+        os.write(writer, _GRACEFUL)
+    finally:
+        os.close(writer)
+
+
+def _own_pipes(process: Path) -> dict[str, Path]:
+    """The writing ends of the pipes that it holds both ends of, by the pipe's name. Raises OSError."""
     ends = dict[str, dict[int, Path]]()
     for descriptor in (process / "fd").iterdir():
         try:
@@ -43,18 +57,12 @@ def _own_pipes(process: Path) -> list[Path]:
                 ends.setdefault(name, {})[_access(process / "fdinfo" / descriptor.name)] = descriptor
         except FileNotFoundError:
             continue  # closed just now
-    return [both[os.O_WRONLY] for both in ends.values() if both.keys() >= {os.O_RDONLY, os.O_WRONLY}]
+    return {
+        name: both[os.O_WRONLY] for name, both in ends.items() if both.keys() >= {os.O_RDONLY, os.O_WRONLY}
+    }
 
 
 def _access(info: Path) -> int:
     """Whether that descriptor reads or writes: `flags`, an octal number (proc_pid_fdinfo(5))."""
     fields = dict(line.split(":", 1) for line in info.read_text("ascii").splitlines() if ":" in line)
     return int(fields["flags"], 8) & os.O_ACCMODE
-
-
-def _write(pipe: Path) -> None:
-    writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        os.write(writer, _GRACEFUL)
-    finally:
-        os.close(writer)
