@@ -62,7 +62,8 @@ class Harmless:
 _IN_LOCATION = r"server(?: > location \S.*)+"
 HARMLESS = [
     Harmless(
-        "if_is_evil", r"set \$portico_\w+ (?:\w+|\$portico_crawler);", _IN_LOCATION + r" > if \(.+\) \(returns\)",
+        "if_is_evil", r"set \$portico_\w+ (?:\w+|\$portico_crawler|\$portico_to(?:_\d+)?);",
+        _IN_LOCATION + r" > if \(.+\) \(returns\)",
         "`set` and `return` are both of the module that `if` is of, which carries them out one after the other; the "
         "request is answered there",
     ),
@@ -105,6 +106,13 @@ HARMLESS = [
         r"set \$portico_(?:pressed 1|guard challenge, dry run);",
         _IN_LOCATION + r" > if \((?:-f \S+/challenge/on|\$portico_asks_pass_now)\) \(goes on\)",
         "as with the flag of a crowd; without a firewall there is no try_files",
+    ),
+    Harmless(
+        "ssrf|missing_resolver",
+        r"proxy_pass https?://portico_route_\d+\$portico_stripped_\d+;",
+        r"server > location \S.*",
+        "the server is an upstream{} of that name, and what follows it begins with a slash: the location answers 400 "
+        "where it does not: tests/live/test_routing.py",
     ),
     Harmless(
         "alias_traversal",
@@ -160,7 +168,7 @@ def findings(paths: list[Path]) -> list[Finding]:
 def written(directory: Path) -> Iterator[Path]:
     """The files of every golden case, for three builds, and of several sites on one gateway."""
     for build in (None, "debian", "new"):
-        for path in sorted(GOLDEN.glob("*.txt")):
+        for path in sorted(path for path in GOLDEN.glob("*.txt") if not path.stem.startswith("apache")):
             home = directory / f"{path.stem}-{build}"
             home.mkdir()
             try:

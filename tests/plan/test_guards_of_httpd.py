@@ -32,8 +32,8 @@ GUARDS = {
     "PORTICO_USERS": "%1",
 }
 """What a condition of each guard looks at, and what its rule says."""
-OWN = r"\^/-/(errors|health)|\^/\\\.well-known/acme-challenge/"
-"""Httpd's own paths, which have no guards by right."""
+OWN = r"\^/-/(errors|health)|\^/\\\.well-known/acme-challenge/|\^/-/spa/"
+"""Httpd's own paths, which have no guards by right; the single-page app's are reached from a guarded 404 alone."""
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("apache*.txt")), ids=lambda path: path.stem)

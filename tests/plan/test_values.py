@@ -54,6 +54,9 @@ _UNKNOWN = (
     "nginx.http",
     "nginx.server",
     "nginx.binary",
+    "apache.main",
+    "apache.server",
+    "apache.binary",
     "https.acme_staging",
     "https.hsts",
     "https.challenge_port",
@@ -98,6 +101,8 @@ def test_every_option_that_takes_text_is_tried() -> None:
     for key in keys():
         if _is_text(key.type) and key.name not in _UNKNOWN:
             assert any(one == key.name or one.startswith(f"{key.name}.") for one in tried), key.name
+    for said in ("path", "to", "host", "method", "header", "cookie", "share"):
+        assert any(re.match(rf"route\.\d+\.{said}(?:\.|$)", one) for one in tried), said
     for of, inner in (("routes", route_keys()), ("access", access_keys())):
         for key in inner:
             # A route takes the keys of access, too.

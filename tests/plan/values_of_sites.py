@@ -23,7 +23,9 @@ from portico.site.crawlers import crawler_networks
 from portico.site.facts import AppFacts, RootFile, StaticFolder
 from portico.site.load import load
 from portico.site.model import Root, Site
+from portico.site.options.route import Route
 from portico.site.routed import routed
+from portico.site.routing import RouteRule, ToFolder, by_rank, rule
 from tests.plan.nginx_words import Read
 from tests.plan.test_golden import BUILDS, PLACE, RULES
 
@@ -244,6 +246,39 @@ SITES: dict[str, dict[str, Any]] = {
         LOCAL,
         toml={"workers": {"server": "uwsgi"}, "tracing": {}, "https": {}, "downloads": {}, "email": None},
     ),
+    "routing": {
+        "toml": {
+            "name": "shop",
+            "routed_by": ["front", "other"],
+            "upstream": {"resolver": ["127.0.0.53"]},
+            "route": [
+                {"path": "/api/", "to": "api", "host": ["api.example"]},
+                {
+                    "path": "/short/",
+                    "to": "http://10.0.0.2:8000",
+                    "strip": True,
+                    "header": {"X-Canary": "always"},
+                },
+                {"path": "/deep/", "to": "https://app-b", "strip": True, "cookie": {"beta": "*"}},
+                {"path": "/spoken", "to": "unix:/run/spoken.sock", "method": ["GET", "PUT"]},
+                {"path": "/new", "to": "uwsgi://10.0.0.3:3031", "share": "10%"},
+                {"path": "/old", "to": "308 https://new.example/there"},
+                {"path": "/gone", "to": "410 gone.html"},
+                {"path": "/files/", "to": "./folder/"},
+            ],
+        },
+        "facts": {"app": "shop:app", "directory": "/srv/shop", "kind": "wsgi"},
+        "place": {
+            "runtime": "/run/shop",
+            "state": "/var/shop",
+            "ca_file": "/etc/ssl/ca.crt",
+        },
+        "call": {"words": ["--config", "portico.toml"], "directory": "/srv/shop", "user": "shop"},
+        "root_files": [],
+        "pages": {},
+        "hashed": [],
+        "unhashed": [],
+    },
     "upstream": {
         "toml": {
             "name": "shop",
@@ -280,8 +315,10 @@ SITES: dict[str, dict[str, Any]] = {
 def toml(table: dict[str, Any], prefix: str = "") -> str:
     plain, tables = "", ""
     for key, value in table.items():
-        if isinstance(value, dict):
-            name = f"{prefix}{_quoted(key)}"
+        name = f"{prefix}{_quoted(key)}"
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            tables += "".join(f"[[{name}]]\n{toml(one, f'{name}.')}" for one in value)
+        elif isinstance(value, dict):
             tables += f"[{name}]\n{toml(value, f'{name}.')}"
         else:
             plain += f"{_quoted(key)} = {_value(value)}\n"
@@ -326,9 +363,23 @@ def _read(wanted: Mapping[str, Any], home: Path) -> tuple[Site, Place]:
         roots=tuple(Root(f"{at}/{path}", "[downloads]") for path in options.downloads.roots or []),
         routed=settings, access=access, crawler_networks=networks, pages=wanted["pages"],
         hashed=frozenset(wanted["hashed"]), unhashed=frozenset(wanted["unhashed"]),
+        rules=by_rank(tuple(_rule(number, one) for number, one in enumerate(options.route, 1))),
         password_file=options.dashboard.password_file, metrics_password_file=options.metrics.password_file,
     )  # fmt: skip
     return site, _place(dict(wanted["place"]))
+
+
+def _rule(number: int, said: Route) -> RouteRule:
+    try:
+        made = rule(number, said)
+    except ValueError as error:
+        raise UsageError(Problem("portico.toml", str(error))) from None
+    target = (
+        replace(made.target, folder=f"/srv/shop/{made.target.folder}")
+        if isinstance(made.target, ToFolder)
+        else None
+    )
+    return replace(made, target=target or made.target)
 
 
 def _place(at: dict[str, Any]) -> Place:
@@ -342,9 +393,9 @@ def _place(at: dict[str, Any]) -> Place:
 
 
 def _named(table: dict[str, Any]) -> Iterator[str]:
-    for rule in table.get("access", {}).values():
-        if "users" in rule:
-            yield rule["users"]
+    for said in table.get("access", {}).values():
+        if "users" in said:
+            yield said["users"]
 
 
 def words_of(tree: Iterable[Directive]) -> list[Any]:
@@ -388,7 +439,7 @@ Way = tuple[str | int | Name, ...]
 _TABLES_OF_NAMES = (
     ("toml", "static"), ("toml", "headers", "set"), ("toml", "access"), ("toml", "routes"),
     ("toml", "routes", "/import/<int:number>", "headers"), ("facts", "downloads"),
-    ("facts", "routes", 1, "edge", "headers"),
+    ("facts", "routes", 1, "edge", "headers"), ("toml", "route", 1, "header"), ("toml", "route", 2, "cookie"),
 )  # fmt: skip
 _FIXED = ("kind", "nginx", "server", "method", "preset", "mode", "waf", "client_verify")
 """Words of a list: another one is refused where it is read."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from portico.errors import Problem
+from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan.paths import routed_socket
 from portico.plan.web.ability import Ability
@@ -23,6 +23,7 @@ from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.options.upstream import Upstream as UpstreamOptions
 from portico.site.routing import RouteRule, ToFolder, ToServer, ToSite, is_below
+from portico.site.upstream_server import Server
 
 LONGEST_SILENCE_SECONDS = 7200.0
 """The gateway's patience with another site, which has time limits of its own: those end a request earlier."""
@@ -146,7 +147,7 @@ def _as_remote(site: Site, place: Place, one: RouteRule) -> Site:
     """The site as if its app ran at the target of the rule."""
     own = site.options.upstream
     if isinstance(one.target, ToSite):
-        name = f"unix:{routed_socket(place, site.name, one.target.name)}"
+        name = _socket(routed_socket(place, site.name, one.target.name), one)
     else:
         assert isinstance(one.target, ToServer)
         name = one.target.server.name
@@ -155,3 +156,15 @@ def _as_remote(site: Site, place: Place, one: RouteRule) -> Site:
     return replace(
         site, options=msgspec.structs.replace(site.options, upstream=servers), facts=facts, routed=()
     )
+
+
+def _socket(path: str, one: RouteRule) -> str:
+    """The name of that server. Raises UsageError if the directory has a letter that a server's name cannot have."""
+    name = f"unix:{path}"
+    try:
+        Server.parse(name)
+    except ValueError:
+        what = f"the address of another site would be {path!r}, which has a space or a sign"
+        hint = "use a directory without one: it is below XDG_RUNTIME_DIR, or below /run as root"
+        raise UsageError(Problem(one.cause, what, hint)) from None
+    return name
