@@ -262,9 +262,14 @@ class Arbiter(_Kill):
         return self.stage.arbiter()
 
     def heal(self) -> None:
-        """Where no code can be loaded the site was down, and said so at once."""
+        """Where no code can be loaded the site was down, and said so at once.
+
+        The workers of the dead arbiter answer for a moment, and one of its successor may still have read the broken
+        code and end all: the site is back when both workers have loaded the mended code.
+        """
         if self.scene.is_broken_on_disk:
             self.mend_code()
+            self.scene.until(self.stage.is_loaded, "both workers load the mended code")
             self.scene.deaths.append((self.sent, self.scene.clients.recovered(time.monotonic())))
 
     def may_fail(self, asked: Asked) -> bool:

@@ -98,7 +98,11 @@ class Stage:
 
     def until_loaded(self) -> None:
         """Both workers of the release that serves have its code: they would read what is put in its place."""
-        eventually(lambda: len(list(self.run.runtime.glob(f"workers/{self.arbiter().pid}-*[0-9].json"))) == 2)
+        eventually(self.is_loaded)
+
+    def is_loaded(self) -> bool:
+        """Whether both workers of the arbiter that runs now have loaded its code."""
+        return len(list(self.run.runtime.glob(f"workers/{self.arbiter().pid}-*[0-9].json"))) == 2
 
     # What it serves ------------------------------------------------------------------------------------
 
@@ -141,6 +145,8 @@ class Stage:
         """Gunicorn's arbiter of the release that serves."""
         status = self.status()
         (pid,) = (one["pid"] for one in status["releases"] if one["number"] == status["live"])
+        if pid is None:  # psutil would take it for this process
+            raise psutil.NoSuchProcess(0)
         return psutil.Process(pid)
 
     def control(self) -> psutil.Process:
