@@ -33,10 +33,10 @@ exempt = ["192.0.2.0/24"]
 """
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
-def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
+@pytest.fixture(scope="module")
+def site(front: tuple[str, str]) -> Iterator[Served]:
     files = {"shop.py": APP, "portico.toml": TOML, "static/a.txt": "a"}
-    with served(files, "--nginx", str(request.param)) as run:
+    with served(files, *front) as run:
         yield run
 
 

@@ -78,9 +78,9 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
-def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
-    with served({"shop.py": APP, "portico.toml": TOML}, "--nginx", str(request.param)) as run:
+@pytest.fixture(scope="module")
+def site(front: tuple[str, str]) -> Iterator[Served]:
+    with served({"shop.py": APP, "portico.toml": TOML}, *front) as run:
         yield run
 
 

@@ -33,7 +33,7 @@ _DOTS = rf"^[^?]*(?:#|(?:{_SLASH})(?:\.|%2e){{1,2}}(?:{_SLASH}|;|%3b|\?|$))"
 _NO_METHOD = "-"
 _NETWORKS = 50
 """So many in one condition."""
-_ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
+ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
 _RULE = "https://httpd.apache.org/docs/2.4/expr.html"
 T = TypeVar("T")
 
@@ -65,19 +65,19 @@ def said(guard: Said) -> list[Directive]:
     match guard:
         case PlainPath():
             why = "httpd chooses by the path with its dots resolved, and the app gets the path as it came"
-            return [_if(URI, _DOTS, why, "", "[NC]"), refuse(PATH, why, "")]
+            return [is_set(URI, _DOTS, why, "", "[NC]"), refuse(PATH, why, "")]
         case NotDenied(networks):
             why, cause = "the client's network is refused here", cause_of(networks)
-            return [_if(_REFUSED, "=1", why, cause), refuse(NETWORK, why, cause)]
+            return [is_set(_REFUSED, "=1", why, cause), refuse(NETWORK, why, cause)]
         case FromNetworks(networks):
             return _from_networks(networks)
         case Methods(methods):
             why, cause = "this method is not taken here", cause_of(methods)
-            return [_if(_WRONG, "=1", why, cause), refuse(METHOD, why, cause)]
+            return [is_set(_WRONG, "=1", why, cause), refuse(METHOD, why, cause)]
         case Certificate(certificates):
             why, cause = "the client has shown no certificate that is known here", cause_of(certificates)
             verified = directive("RewriteCond", "%{SSL:SSL_CLIENT_VERIFY}", "!=SUCCESS", why=why, cause=cause)
-            return [_if(_CERTIFIED, "!^$", why, cause), verified, refuse(CERTIFICATE, why, cause)]
+            return [is_set(_CERTIFIED, "!^$", why, cause), verified, refuse(CERTIFICATE, why, cause)]
 
 
 def access_headers(web: Web) -> list[Directive]:
@@ -88,7 +88,7 @@ def access_headers(web: Web) -> list[Directive]:
         directive(
             "Header", "always", "set", "Allow", ", ".join(taken.methods) or _NO_METHOD,
             f"expr=reqenv('REDIRECT_{GUARD}') == '{METHOD}' && reqenv('REDIRECT_{_METHODS}') == '{number}'",
-            why=why, cause=taken.cause, source=_ALLOW,
+            why=why, cause=taken.cause, source=ALLOW,
         )
         for number, taken in enumerate(methods.values if methods else ())
     ]  # fmt: skip
@@ -112,7 +112,7 @@ def by_path(choice: ByPath[T], name: str, why: str, words: Mapping[T, str] | Non
         flags = f"[{chosen(row.value)}{',NC' if row.ignores_case else ''}]"
         if not row.ignores_case:
             made.append(
-                _if(URI, "!^//", "a path as it is written: httpd makes one slash of the first ones", "")
+                is_set(URI, "!^//", "a path as it is written: httpd makes one slash of the first ones", "")
             )
         made.append(directive("RewriteRule", row.pattern, "-", flags, why=f"{why}: {row.what}"))
     return made
@@ -130,7 +130,7 @@ def is_in(networks: Iterable[str]) -> Iterator[str]:
         yield " || ".join(f"%{{REMOTE_ADDR}} -ipmatch '{net}'" for net in known[at : at + _NETWORKS])
 
 
-def _if(name: str, pattern: str, why: str, cause: str, *flags: str) -> Directive:
+def is_set(name: str, pattern: str, why: str, cause: str, *flags: str) -> Directive:
     return directive("RewriteCond", f"%{{ENV:{name}}}", pattern, *flags, why=why, cause=cause)
 
 
@@ -140,7 +140,7 @@ def _among(name: str, number: int, networks: Iterable[str], mark: str, cause: st
     made = list[Directive]()
     for condition in is_in(networks):
         made += [
-            _if(name, f"={number}", why, cause),
+            is_set(name, f"={number}", why, cause),
             directive("RewriteCond", "expr", condition, why=why, cause=cause, source=_RULE),
             directive("RewriteRule", "^", "-", f"[E={mark}]", why=why, cause=cause),
         ]
@@ -151,7 +151,7 @@ def _outside(number: int, allowed: Allowed) -> list[Directive]:
     """Marks every client where this value holds, and takes the mark from those of the networks."""
     why, mark = "no access, unless a line below says so", _HIDDEN if allowed.is_hidden else "1"
     return [
-        _if(_ALLOWED, f"={number}", why, allowed.cause),
+        is_set(_ALLOWED, f"={number}", why, allowed.cause),
         directive("RewriteRule", "^", "-", f"[E={_OUTSIDE}:{mark}]", why=why, cause=allowed.cause),
         *_among(_ALLOWED, number, allowed.networks, f"{_OUTSIDE}:0", allowed.cause),
     ]
@@ -160,7 +160,7 @@ def _outside(number: int, allowed: Allowed) -> list[Directive]:
 def _wrong_method(number: int, taken: Taken) -> list[Directive]:
     why, named = "a method that is not taken", "|".join(taken.methods)
     return [
-        _if(_METHODS, f"={number}", why, taken.cause),
+        is_set(_METHODS, f"={number}", why, taken.cause),
         directive(
             "RewriteCond", "%{REQUEST_METHOD}", f"!^(?:{named or '(?!)'})$", why=why, cause=taken.cause
         ),
@@ -172,8 +172,8 @@ def _from_networks(networks: ByPath[Allowed]) -> list[Directive]:
     cause, made = cause_of(networks), list[Directive]()
     if any(one.is_hidden for one in networks.values):
         why = "no client has access to this path from outside: as if there were nothing"
-        made += [_if(_OUTSIDE, f"={_HIDDEN}", why, cause), refuse(INTERNAL, why, cause)]
+        made += [is_set(_OUTSIDE, f"={_HIDDEN}", why, cause), refuse(INTERNAL, why, cause)]
     if not all(one.is_hidden for one in networks.values):
         why = "the client's network has no access"
-        made += [_if(_OUTSIDE, "=1", why, cause), refuse(NETWORK, why, cause)]
+        made += [is_set(_OUTSIDE, "=1", why, cause), refuse(NETWORK, why, cause)]
     return made

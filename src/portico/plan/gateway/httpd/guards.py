@@ -10,6 +10,7 @@ from typing import assert_never
 
 from portico.errors import Problem
 from portico.plan.gateway.httpd.access import access_choices, access_headers, said
+from portico.plan.gateway.httpd.allow_list import allow_list_choice, allow_list_headers, unlisted
 from portico.plan.gateway.httpd.bans import banned, client_choice, dry_run, dry_settings
 from portico.plan.gateway.httpd.conf import Directive
 from portico.plan.gateway.httpd.crawlers import crawler_choice, unwanted
@@ -47,19 +48,16 @@ from portico.plan.web.model import Web
 
 _NGINX = 'use nginx (gateway = "nginx"), or leave it out'
 _UNDONE: dict[type[Guard], tuple[str, str]] = {
-    NotBanned: ("guard.ban", "answers no scanners, for which clients are banned"),
     NotElsewhere: ("route", "has no rules"),
     Passed: ("guard.challenge", "asks nobody for a pass"),
     RequestRate: ("limits.rate", "counts no requests of a client"),
     InProgress: ("limits.in_progress", "counts no requests in progress"),
     Asked: ("access", "asks nobody else who may come"),
     Inspection: ("guard.waf", "inspects no requests yet"),
-    Known: ("guard.routes", "refuses nothing by the app's routes"),
 }
 """Guards that somebody must have asked for: the option, and what a gateway = "apache" does not do."""
 _BY_DEFAULT: dict[type[Guard], str] = {
     FairShare: "in an overload httpd does not share the app fairly among clients",
-    NoScanner: "paths that scanners try reach the app: httpd does not answer them",
 }
 """Guards that a site has without asking."""
 PASSED_ON = frozenset({*_UNDONE, *_BY_DEFAULT, HeadSize})
@@ -85,9 +83,14 @@ def choices(web: Web) -> list[Directive]:
     ]
 
 
+def late_choices(web: Web) -> list[Directive]:
+    """In a virtual host, behind everything else that is noted: what looks at that."""
+    return allow_list_choice(web)
+
+
 def guard_headers(web: Web) -> list[Directive]:
     """In a virtual host: the headers of refusals."""
-    return [*access_headers(web), *user_headers(web)]
+    return [*access_headers(web), *allow_list_headers(web), *user_headers(web)]
 
 
 def guard_sections(web: Web) -> list[Directive]:
@@ -115,11 +118,13 @@ def _rules(web: Web, guard: Guard) -> list[Directive]:
             return banned(bans)
         case WantedCrawler(crawlers):
             return unwanted(crawlers)
+        case NoScanner() | Known():
+            return unlisted(guard)
         case Password():
             return asks_password(web, guard)
         case (
             NotElsewhere()
-            | HeadSize() | NoScanner() | Known() | Passed() | RequestRate() | InProgress() | FairShare() | Inspection()
+            | HeadSize() | Passed() | RequestRate() | InProgress() | FairShare() | Inspection()
             | Asked()
         ):  # fmt: skip
             return []

@@ -28,8 +28,9 @@ from portico.plan.web.model import Web
 
 _SENT = "%{THE_REQUEST} =~ m#^[^ ]+ (?:https?://[^/ ?]*)?"
 _FORM, _TLS_FORM = "portico", "portico_tls"
+_FETCHED = "PORTICO_FETCH_SITE"
 _UNKNOWN = frozenset({
-    "cache", "upstream_status", "connect_seconds", "header_seconds", "response_seconds", "fetch_site",
+    "cache", "upstream_status", "connect_seconds", "header_seconds", "response_seconds",
 })  # fmt: skip
 """Fields that httpd cannot fill: they are empty."""
 _WORDS = {
@@ -57,6 +58,7 @@ _WORDS = {
     "ended": "%{end:msec}te-3",
     "traceparent": "%<{PORTICO_TRACEPARENT}e",
     "trusted": f"%<{{{BEHIND}}}e",
+    "fetch_site": f"%<{{{_FETCHED}}}e",
 }
 """Every field, as httpd writes it; `%<` is the request before an internal redirect to an error page."""
 
@@ -104,6 +106,13 @@ def log_settings(web: Web) -> list[Directive]:
         made.append(
             directive("SetEnvIf", "traceparent", "^(.*)$", "PORTICO_TRACEPARENT=$1", why=why, cause=cause)
         )
+    if "fetch_site" in web.log.of_pages:
+        why = "which page caused the request: a page may send its visitors' browsers to paths of scanners"
+        known = "^(none|same-origin|same-site|cross-site)$"
+        made += [
+            empty(_FETCHED, why, cause),
+            directive("SetEnvIf", "Sec-Fetch-Site", known, f"{_FETCHED}=$1", why=why, cause=cause),
+        ]
     if "forwarded" in web.log.fields:
         marks = (
             ("X-Forwarded-For", "proxy"), ("X-Real-IP", "proxy"), ("X-Amzn-Trace-Id", "aws"), ("CF-Ray", "cloudflare"),
@@ -127,7 +136,7 @@ def error_log(web: Web) -> list[Directive]:
 
 
 def _line(web: Web, *, is_tls: bool) -> str:
-    return "{" + ",".join(_field(name, is_tls=is_tls) for name in web.log.fields) + "}"
+    return "{" + ",".join(_field(name, is_tls=is_tls) for name in web.log.of_pages) + "}"
 
 
 def _field(name: str, *, is_tls: bool) -> str:

@@ -19,7 +19,7 @@ from portico.plan.web.model import Web
 from portico.plan.web.refusals import GUESS, PASSWORD
 
 MODULES = ("authn_core", "authn_file", "authz_user", "auth_basic", "env")
-_USERS, _ASKED = "PORTICO_USERS", "PORTICO_ASKED"
+USERS, _ASKED = "PORTICO_USERS", "PORTICO_ASKED"
 """The number of the users of the path; the same where a mount asks for them."""
 _HEADER = "Remote-User"
 
@@ -27,14 +27,14 @@ _HEADER = "Remote-User"
 def password_choice(web: Web) -> list[Directive]:
     """Before the rules of the mounts: which users the path has."""
     users = web.access.users
-    return by_path(users, _USERS, "the users with access here") if users else []
+    return by_path(users, USERS, "the users with access here") if users else []
 
 
 def asks_password(web: Web, guard: Password) -> list[Directive]:
     """The rules of a mount: refuse a client that has guessed too often, and mark every other."""
     made, cause = list[Directive](), _cause(guard)
     known = directive(
-        "RewriteCond", f"%{{ENV:{_USERS}}}", "^(.+)$", why="a password is asked for", cause=cause
+        "RewriteCond", f"%{{ENV:{USERS}}}", "^(.+)$", why="a password is asked for", cause=cause
     )
     if web.guesses:
         why = "the client has named many wrong passwords: Portico makes a file for it, for a while"

@@ -15,7 +15,13 @@ from portico.plan.gateway.httpd.entry.trust import strangers, trust
 from portico.plan.gateway.httpd.files.compression import coding_settings
 from portico.plan.gateway.httpd.files.spa import navigation_rules, spa_folder, spa_page_rules, spa_section
 from portico.plan.gateway.httpd.files.statics import file_headers, folders, unmarked
-from portico.plan.gateway.httpd.guards import choices, guard_headers, guard_sections, guard_settings
+from portico.plan.gateway.httpd.guards import (
+    choices,
+    guard_headers,
+    guard_sections,
+    guard_settings,
+    late_choices,
+)
 from portico.plan.gateway.httpd.headers import common, of_own, of_site
 from portico.plan.gateway.httpd.locations import route_sections, rules
 from portico.plan.gateway.httpd.log import access_log, log_settings
@@ -110,6 +116,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *choices(web),
             *robots_rules(web),
             *navigation_rules(web),
+            *late_choices(web),
             *rules(web),
             *pass_to_app(web),
             *told_to_app(web),

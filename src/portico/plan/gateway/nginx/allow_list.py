@@ -6,9 +6,9 @@ app takes there; what it does not take leaves its location before a body is read
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
+from portico.plan.gateway.expressions import by_methods
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, size
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location, variable
@@ -19,19 +19,13 @@ from portico.plan.web.allow_list import Allowed, AllowList
 from portico.plan.web.guards import Known, NoScanner
 from portico.plan.web.model import Web
 from portico.plan.web.refusals import ROUTES, SCANNER
-from portico.plan.web.wide import ANYTHING, Piece, Pieces
 
 _REFUSED, _MIXED = 440, 441
 """Statuses no layer uses otherwise; they never leave nginx."""
 _ANY = "any"
 _MAP = link("map")
 _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
-_MOST_OF_A_WORD = 3800
-"""nginx reads no word of a configuration that is longer than 4 096 bytes."""
-_MOST_PIECES = 300
-"""The most parts of one path that are compared; anything may follow them."""
 _WORDS: dict[type[NoScanner | Known], str] = {NoScanner: "scanned", Known: "unlisted"}
-_SINGLE = (Piece("(?!.*//)"),)
 
 
 def allow_list_maps(web: Web) -> list[Directive]:
@@ -215,81 +209,8 @@ def _guard(word: str) -> type[NoScanner | Known]:
     return next(guard for guard, its in _WORDS.items() if its == word)
 
 
-# Expressions ---------------------------------------------------------------------------------------------
-
-
-@lru_cache(64)
-def _rows(allowed: tuple[Allowed, ...]) -> tuple[tuple[str, str], ...]:
-    """Rows of a map, those that name methods first: the first expression that matches counts."""
-    groups: dict[tuple[str, ...], list[Pieces]] = {}
-    for one in allowed:
-        groups.setdefault(one.methods, []).append(
-            (*_SINGLE, *one.paths) if one.has_single_slashes else one.paths
-        )
-    ordered = sorted(groups, key=lambda methods: (not methods, methods))
-    return tuple(
-        (f"~(?s)^{expression}\\z", ", ".join(methods) or _ANY)
-        for methods in ordered
-        for expression in expressions(groups[methods])
-    )
-
-
-def expressions(paths: Iterable[Pieces]) -> list[str]:
-    """The fewest expressions, none too long for nginx, that together match what any of the patterns matches."""
-    root = _Tree()
-    for pieces in paths:
-        is_whole = len(pieces) <= _MOST_PIECES
-        root.add(piece.text for piece in (pieces if is_whole else (*pieces[:_MOST_PIECES], ANYTHING)))
-    return list(root.split(""))
-
-
-class _Tree:
-    """Patterns as a tree of their prefixes."""
-
-    def __init__(self) -> None:
-        self._inner: dict[str, _Tree] = {}
-        self._is_end = False
-        self._text: str | None = None
-
-    def add(self, pieces: Iterable[str]) -> None:
-        """One pattern."""
-        at = self
-        for piece in pieces:
-            at = at._inner.setdefault(piece, _Tree())
-        at._is_end = True
-
-    def split(self, begin: str) -> Iterator[str]:
-        """Expressions that each fit one word of nginx's; `begin` stands before all of them."""
-        if _size(begin + self._whole()) <= _MOST_OF_A_WORD:
-            yield begin + self._whole()
-            return
-        if self._is_end:
-            yield begin
-        parts, size = list[str](), _size(begin)
-        for piece, inner in sorted(self._inner.items()):
-            text = piece + inner._whole()
-            if size + _size(text) > _MOST_OF_A_WORD and parts:
-                yield begin + _either(parts)
-                parts, size = [], _size(begin)
-            if size + _size(text) > _MOST_OF_A_WORD:
-                yield from inner.split(begin + piece)
-            else:
-                parts.append(text)
-                size += _size(text)
-        if parts:
-            yield begin + _either(parts)
-
-    def _whole(self) -> str:
-        if self._text is None:
-            made = [piece + inner._whole() for piece, inner in sorted(self._inner.items())]
-            self._text = f"(?:{'|'.join(made)})?" if made and self._is_end else _either(made)
-        return self._text
-
-
-def _either(texts: Sequence[str]) -> str:
-    return f"(?:{'|'.join(texts)})" if len(texts) > 1 else "".join(texts)
-
-
-def _size(text: str) -> int:
-    """Its bytes as nginx reads them; with room for what stands around a part."""
-    return size(f"{text} ")
+def _rows(allowed: tuple[Allowed, ...]) -> list[tuple[str, str]]:
+    """Rows of a map: the first expression that matches counts."""
+    return [
+        (f"~{expression}", ", ".join(methods) or _ANY) for expression, methods in by_methods(allowed, size)
+    ]

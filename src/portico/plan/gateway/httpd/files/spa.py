@@ -17,7 +17,7 @@ from portico.plan.web.model import Web
 _ASIS = "https://httpd.apache.org/docs/2.4/mod/mod_asis.html"
 _OVERRIDE = "https://httpd.apache.org/docs/2.4/mod/mod_proxy.html#proxyerroroverride"
 _FOUND, _PAGE = "/-/spa/found", "/-/spa/page"
-_NAVIGATES, _ASKED, _SENT = "PORTICO_NAVIGATES", "PORTICO_SPA", "PORTICO_SPA_PAGE"
+NAVIGATES, _ASKED, _SENT = "PORTICO_NAVIGATES", "PORTICO_SPA", "PORTICO_SPA_PAGE"
 _FILE = "spa/found.asis"
 
 
@@ -66,7 +66,7 @@ def navigation_rules(web: Web) -> list[Directive]:
         directive("RewriteCond", "%{REQUEST_URI}", f"!{route}", why=kept, cause=spa.cause)
         for route in spa.routes
     ]
-    return [*made, directive("RewriteRule", "^", "-", f"[E={_NAVIGATES}:1]", why=why, cause=spa.cause)]
+    return [*made, directive("RewriteRule", "^", "-", f"[E={NAVIGATES}:1]", why=why, cause=spa.cause)]
 
 
 def _accepts() -> str:
@@ -79,7 +79,7 @@ def may_be_page(web: Web, path: str) -> list[Directive]:
         return []
     cause, why = web.spa.cause, "a navigation that may be the single-page app's: the app comes first"
     return [
-        directive("RewriteCond", f"%{{ENV:{_NAVIGATES}}}", "=1", why=why, cause=cause),
+        directive("RewriteCond", f"%{{ENV:{NAVIGATES}}}", "=1", why=why, cause=cause),
         directive("RewriteRule", path, "-", f"[E={_ASKED}:1]", why=why, cause=cause),
     ]
 
