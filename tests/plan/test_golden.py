@@ -152,7 +152,7 @@ def read(text: str, directory: Path, installed: Build | None = None) -> tuple[Si
         for number, one in enumerate(options.route, 1)
     )
     declared += tuple(
-        StaticFolder(f"{one.path}/", "/srv/shop/folder", one.cause)
+        StaticFolder(f"{one.path.rstrip('/')}/", "/srv/shop/folder", one.cause)
         for one in rules
         if isinstance(one.target, ToFolder)
     )

@@ -91,6 +91,6 @@ def _answers(plan: Plan) -> str:
     server = f"{kind.title} {plan.versions.get(kind.name, '')}"
     app = f"{server}, {counted(plan.workers, 'worker')} x {counted(plan.threads, 'thread')}"
     if plan.upstream is None:
-        return app
+        return app if plan.has_app else "the rules of [[route]]"
     names = ", ".join(item.name for item in plan.upstream.servers)
     return f"{names} (app: {app})" if plan.has_app else names

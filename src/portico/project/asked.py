@@ -18,6 +18,7 @@ from portico.site.discover import Discovery, NoApp, Reached, start_discovery
 from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.options import Options
+from portico.site.routing import answers_everything
 from portico.site.upstream_server import Server
 
 if TYPE_CHECKING:
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
 
 
 def start(options: Options, directory: Path, runner: Owner) -> Discovery | NoApp:
-    """The app being asked, unless every server is elsewhere. Raises UsageError for an app that no request would
-    reach.
+    """The app being asked, unless every server is elsewhere or rules answer everything. Raises UsageError for an app
+    that no request would reach.
     """
     servers = options.upstream.servers
+    if any(map(answers_everything, options.route)):
+        return NoApp(directory)
     if not servers or any(Server.parse(text).is_app for text in servers):
         return start_discovery(
             options.app,

@@ -245,7 +245,7 @@ class Discovery:
 
 
 class NoApp:
-    """The stand-in for a Discovery when every server is elsewhere."""
+    """The stand-in for a Discovery when every server is elsewhere, or rules answer everything."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

@@ -14,7 +14,7 @@ from portico.site.options.edge import Edge
 from portico.site.options.https import HTTPS_FILES, HTTPS_PORTS_UP
 from portico.site.own.model import OwnText
 from portico.site.proxies import ROUTED
-from portico.site.routing import RouteRule, is_below
+from portico.site.routing import RouteRule, answers_everything, is_below
 from portico.site.upstream_server import Server
 from portico.values import Address, Duration, Size
 
@@ -229,6 +229,11 @@ class Site(Struct, frozen=True):
         """Whether Portico runs an app."""
         return self.facts.kind != "remote"
 
+    @property
+    def is_ruled(self) -> bool:
+        """Whether [[route]] answers everything: then the site has neither an app nor servers of its own."""
+        return any(map(answers_everything, self.options.route))
+
     def is_wanted(self, folder: StaticFolder) -> bool:
         """Whether the user asked for that folder: then it is an error if nginx cannot serve it."""
         return folder in self.declared or folder in self.spa_folders
@@ -248,7 +253,8 @@ class Site(Struct, frozen=True):
     def goes_elsewhere(self, url: str) -> bool:
         """Whether a rule sends every request of that URL, which is below the mount, somewhere else."""
         path = self.prefix + url.rstrip("/") or "/"
-        return any(is_below(path, one.path) for one in self.rules if one.is_plain and one.is_elsewhere)
+        rules = (one for one in self.rules if one.is_plain and one.is_elsewhere and one.path != "/")
+        return any(is_below(path, one.path) for one in rules)
 
     @property
     def left(self) -> list[LeftFolder]:

@@ -223,7 +223,7 @@ def _folders(
     """The folders of rules, which are served as those of [static]."""
     for one in rules:
         if isinstance(one.target, ToFolder):
-            options = Options(static={f"{one.path}/": one.target.folder})
+            options = Options(static={f"{one.path.rstrip('/')}/": one.target.folder})
             where = one.cause.partition(": ")[0]
             yield from _declared(options, facts, directory, {"static": where}, problems, reader)
 
@@ -234,7 +234,7 @@ def _rules(
     for number, said in enumerate(options.route, 1):
         where = causes.get(f"route.{number}.to", "route")
         made = rule(number, said, f"{where}: route")
-        if isinstance(made.target, ToPage):
+        if isinstance(made.target, ToPage) and made.target.file:
             text = _text(directory / made.target.file, where, problems, reader)
             made = replace(made, target=replace(made.target, text=text or ""))
         yield made

@@ -11,6 +11,7 @@ from portico.site.upstream_server import APP, Server
 
 REDIRECTS = (301, 302, 303, 307, 308)
 PAGES = (200, 400, 401, 403, 404, 410, 429, 451, 500, 501, 503)
+_NOT_FOUND = 404
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _URL = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(:\d{1,5})?(?P<path>/[!#%&-;=?-Z_a-z~@]*)?"
@@ -20,7 +21,7 @@ _SHARE = re.compile(r"(\d{1,2}(?:\.\d{1,2})?)%", re.ASCII)
 _SERVER = re.compile(r"(https?|uwsgi)://|unix:")
 _EXPECTED = (
     'expected the name of a site ("api"), a server ("http://10.0.0.2:8000", "unix:/run/api.sock", '
-    '"uwsgi://10.0.0.2:3031"), a folder ("./public/"), a redirect ("308 /new/") or a page ("410 gone.html")'
+    '"uwsgi://10.0.0.2:3031"), a folder ("./public/"), a redirect ("308 /new/"), a page ("410 gone.html") or "404"'
 )
 
 
@@ -55,7 +56,7 @@ class ToRedirect(Struct, frozen=True):
 
 
 class ToPage(Struct, frozen=True):
-    """The same page for every request."""
+    """The same page for every request; without a file it is the site's own page of that status."""
 
     status: int
     file: str
@@ -118,7 +119,7 @@ class RouteRule(Struct, frozen=True):
             case ToRedirect(status, url):
                 return f"{status} {url}"
             case ToPage(status, file):
-                return f"{status} {file}"
+                return f"{status} {file}".rstrip()
 
 
 def target(text: str) -> RouteTarget:
@@ -133,6 +134,8 @@ def target(text: str) -> RouteTarget:
                 "expected one server; several share requests with [upstream] of a site of their own"
             )
         return ToServer(server)
+    if text == str(_NOT_FOUND):
+        return ToPage(_NOT_FOUND, "")
     if re.fullmatch("[0-9]{3}", text):
         raise ValueError('expected where it leads after the status, like "308 /new/" or "410 gone.html"')
     if text.endswith("/"):
@@ -175,6 +178,12 @@ def percentage(text: str) -> float:
     if not found or not 0 < (share := float(found[1])) < 100:
         raise ValueError('expected a percentage between 0 and 100, with two decimals at most, like "10%"')
     return share
+
+
+def answers_everything(said: Route) -> bool:
+    """Whether a [[route]] takes all that no other takes: a site with one has no app of its own."""
+    has_conditions = any((said.host, said.method, said.header, said.cookie, said.share))
+    return said.path == "/" and not has_conditions
 
 
 def page_name(one: RouteRule) -> str:

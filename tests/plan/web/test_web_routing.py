@@ -84,7 +84,7 @@ def test_the_longest_path_wins_then_more_conditions_then_the_order() -> None:
 @pytest.mark.parametrize(
     ("route", "words"),
     [
-        (Route(path="/", to="api"), "would leave nothing"),
+        (Route(path="/", to="api"), "cannot answer everything"),
         (Route(path="api", to="api"), "is not a URL path"),
         (Route(path="/a/../b", to="api"), "is not a URL path"),
         (Route(path="/-/x", to="api"), "is taken"),

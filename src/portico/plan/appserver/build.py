@@ -29,7 +29,9 @@ def server_process(
 ) -> tuple[Process, tuple[File, ...]]:
     """The process and the files that it reads. `handed` are the folders whose files the gateway sends for the app."""
     if not site.has_app:
-        return Process("app", (), place.runtime, why="no app runs here: every server is elsewhere"), ()
+        return Process(
+            "app", (), place.runtime, why="no app runs here: servers elsewhere or rules answer"
+        ), ()
     process, file = WRITERS[app_server(site).name]
     return process(site, place, size, handed), (file(site, place, size),)
 

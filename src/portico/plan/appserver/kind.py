@@ -23,7 +23,8 @@ def process_kind(name: str, protocol: str) -> AppServer:
 
 def protocol(site: Site) -> str:
     """The protocol to the upstream: uwsgi, http, https or fastcgi."""
-    return app_server(site).protocol or site.servers[0].protocol
+    kind = app_server(site)
+    return kind.protocol if kind is not NONE else next((one.protocol for one in site.servers), "http")
 
 
 def common_features(site: Site) -> frozenset[Feature]:

@@ -33,6 +33,8 @@ _NEVER = "never sent, however the path is spelled: dotfiles, Python and template
 def mounts(site: Site, place: Place, statics: Statics, chains: Chains) -> tuple[Mount, ...]:
     """Files first, then files that are never sent, then the app. `chains` are the guards of the app's answers."""
     made = _Mounts(site, place, statics, chains)
+    if site.is_ruled:
+        return tuple(made.files())
     return (*made.files(), *made.refused_of_app(), *made.app())
 
 

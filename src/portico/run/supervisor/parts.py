@@ -173,7 +173,7 @@ def _state(plan: Plan, *, is_host: bool) -> State:
     return State(
         timeouts(plan),
         plan.gateway.name,
-        serves_pages=not plan.has_app and plan.upstream is not None,
+        serves_pages=not plan.has_app,
         goodbye_seconds=goodbye.HEARD_SECONDS if is_host else GOODBYE_SECONDS,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from portico.site.checks.rule import DOMAIN, URL_PATH, Broken, BrokenRule, Rules
 from portico.site.options import Options
 from portico.site.options.route import Route
-from portico.site.routing import ToFolder, ToServer, ToSite, percentage, rule
+from portico.site.routing import ToFolder, ToServer, ToSite, answers_everything, percentage, rule
 
 _DOTS = re.compile(r"//|/\.\.?(/|$)")
 _METHOD = re.compile(r"[A-Z]{1,20}")
@@ -42,9 +42,9 @@ def _broken(said: Route, options: Options) -> Iterator[tuple[str, str, str]]:
         yield "path", f'"{said.path}" is not a URL path', "expected a path that begins with /, like /api/"
     elif (said.path + "/").startswith("/-/"):
         yield "path", f'"{said.path}" is taken', "paths under /-/ are Portico's own; choose another one"
-    elif said.path == "/" and not any((said.host, said.method, said.header, said.cookie, said.share)):
-        what = "would leave nothing to this site"
-        yield "path", what, "give the rule a path; servers that share all requests are those of [upstream]"
+    elif answers_everything(said) and (options.app is not None or options.upstream.servers):
+        what = "would leave nothing to this site's app"
+        yield "path", what, "give the rule a path, or leave out app and [upstream]"
     yield from _of_conditions(said, options)
     try:
         percentage(said.share or "1%")
@@ -96,6 +96,9 @@ def _of_target(said: Route, found: object, options: Options) -> Iterator[tuple[s
     if isinstance(found, ToServer) and found.server.protocol == "uwsgi" and said.strip:
         hint = "leave strip out, or name a server that speaks HTTP"
         yield "strip", "the redirects and cookies of a uwsgi server cannot be put right", hint
+    if isinstance(found, ToSite | ToServer) and answers_everything(said):
+        hint = "one that answers everything is the only one of [upstream] servers, or has the domains itself"
+        yield "to", f'"{said.to}" cannot answer everything', hint
     if said.strip and not isinstance(found, ToSite | ToServer):
         yield "strip", f'"{said.to}" gets no path', "leave it out"
 

@@ -18,7 +18,8 @@ class Route(Section, frozen=True):
     path: Annotated[
         str,
         option(
-            "The path, with everything below it: `/api/` is `/api` and `/api/...`, and not `/apis`.",
+            "The path, with everything below it: `/api/` is `/api` and `/api/...`, and not `/apis`. `/` without "
+            "conditions is everything that no other rule takes: the site has no app then.",
             example="/api/",
         ),
     ] = "/"
@@ -27,7 +28,7 @@ class Route(Section, frozen=True):
         option(
             "Where the requests go: the name of a site that the same gateway runs; a server (`http://10.0.0.2:8000`, "
             "`https://app-b`, `unix:/run/api.sock`, `uwsgi://10.0.0.2:3031`); a folder (`./public/`); a redirect "
-            "(`308 /new/`, `301 https://new.example`); a page (`410 gone.html`).",
+            "(`308 /new/`, `301 https://new.example`); a page (`410 gone.html`), or `404`.",
             example="api",
         ),
     ] = ""

@@ -141,7 +141,7 @@ def own(web: Web) -> list[Directive]:
         *limit_zones(web),
         *retry_maps(web),
         *resolver(web),
-        upstream(web),
+        *([] if web.upstream.is_nobody else [upstream(web)]),
         *choice_maps(web),
         *stripped_maps(web),
         *upstreams(web),

@@ -100,7 +100,9 @@ def _mount(web: Web, mount: Mount) -> Directive:
             return _app(web, mount, *_words(mount.match))
         case Elsewhere():
             words = _words(mount.match)
-            return elsewhere(web, mount, words if isinstance(mount.match, Exact) else ["^~", *words])
+            return elsewhere(
+                web, mount, words if words[-1] == "/" or isinstance(mount.match, Exact) else ["^~", *words]
+            )
         case Redirect(path):
             why = "one address for one page; 308 keeps a POST a POST"
             of = directive("return", 308, f"{path}$is_args$args", why=why, cause=mount.cause)

@@ -52,7 +52,11 @@ _CLOSED = 419
 def error_page_files(web: Web) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
     ruled = [(one.rule, one.rule.target) for one in web.routing.routes]
-    own = [rule_page(page_name(rule), to.text, rule.cause) for rule, to in ruled if isinstance(to, ToPage)]
+    own = [
+        rule_page(page_name(rule), to.text, rule.cause)
+        for rule, to in ruled
+        if isinstance(to, ToPage) and to.file
+    ]
     return [*page_files(web.pages, Marks(_ID, _included("html"), _included("json")), {_EMPTY: ""}), *own]
 
 

@@ -83,6 +83,11 @@ class Upstream(Struct, frozen=True):
     word: str = "app"
     """What distinguishes it from other upstreams of the site."""
 
+    @property
+    def is_nobody(self) -> bool:
+        """Whether there is neither an app nor a server: rules answer everything."""
+        return not self.has_app and not self.is_shared
+
 
 def upstream(site: Site, place: Place, abilities: frozenset[Ability], rules: str) -> Upstream:
     """The upstream; the app has the path for these access rules."""

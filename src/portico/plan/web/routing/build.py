@@ -102,6 +102,10 @@ def _mounts(one: Route, routing: Routing, chains: Chains) -> Iterator[Mount]:
         *([NotElsewhere(choice)] if choice.routes else []),
         *route_guards(one, chains),
     )
+    if path == "/":
+        why = "everything else: the site has no app of its own"
+        yield Mount(Below(path), Elsewhere(one), why, cause, meeting(Below(path), guards))
+        return
     if one.prefix:
         why = "the path without its slash; what is stripped ends with one"
         yield Mount(

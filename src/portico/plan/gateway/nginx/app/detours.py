@@ -54,6 +54,8 @@ def to_tunnel() -> Directive:
 
 def detours(web: Web) -> list[Directive]:
     """The named locations: the site's own, and those of each route with settings."""
+    if web.upstream.is_nobody:
+        return page_location(web, "", [], web.chains.files) if web.spa else []
     made = list[Directive]()
     for name, routed in [("", None), *carriers(web).items()]:
         own, guards = _settings(web, routed, may_be_silent=False), web.chains.of(routed)

@@ -32,14 +32,26 @@ def health_locations(web: Web) -> list[Directive]:
                 ),
                 directive("limit_req_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
                 *let_in(web),
-                directive("auth_request", _ASK, why="asks the app; its answer only counts", cause=cause),
-                directive("error_page", 500, "=503", location(web, "unwell"), why="an app that fails is not well"),
-                directive("try_files", "/-/", location(web, "well"), why="reached when the app answered"),
+                *([] if web.upstream.is_nobody else _asks(web)),
+                directive("try_files", "/-/", location(web, "well"), why="reached when the site is well"),
             ],
         ),
-        _question(web),
-        _unasked(web),
-        _word(location(web, "well"), 200, "ok", why="the app answered"),
+        *([] if web.upstream.is_nobody else [_question(web), _unasked(web)]),
+        _word(location(web, "well"), 200, "ok", why="the site is well"),
+        *([] if web.upstream.is_nobody else _judged(web)),
+    ]  # fmt: skip
+
+
+def _asks(web: Web) -> list[Directive]:
+    cause = web.health.cause
+    return [
+        directive("auth_request", _ASK, why="asks the app; its answer only counts", cause=cause),
+        directive("error_page", 500, "=503", location(web, "unwell"), why="an app that fails is not well"),
+    ]
+
+
+def _judged(web: Web) -> list[Directive]:
+    return [
         _word(location(web, "unwell"), 503, "unwell", why="the app failed or is not there: send the traffic elsewhere"),
         block(
             "location", location(web, "answered"), why="any answer below 500 is one of an app that is well",

@@ -19,6 +19,7 @@ from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages, no_such_part
 from portico.plan.gateway.nginx.waf import detour, is_inspected, refused_by_waf
+from portico.plan.web.files.spa import Spa
 from portico.plan.web.guards import Guard
 from portico.plan.web.model import Web
 
@@ -84,13 +85,15 @@ def to_spa(web: Web) -> list[Directive]:
 
 def page_location(web: Web, name: str, settings: list[Directive], guards: Sequence[Guard]) -> list[Directive]:
     """Asks the app for a path that may be the page's; `settings` and `guards` are those of a route."""
-    cause = web.spa.cause if web.spa else ""
+    if web.spa is None:
+        return []
+    cause, is_ruled = web.spa.cause, web.upstream.is_nobody
     asked = guarded(web, guards, passed=PAGE_PASSED)
     return detour(
-        web, f"page{name}", guards, asked, why="the app comes first: it may know this page", cause=cause,
+        web, f"page{name}", guards, asked, cause=cause,
+        why="nothing else is there" if is_ruled else "the app comes first: it may know this page",
         then=[
-            directive(f"{dialect(web)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
-            directive("error_page", 404, "=", location(web, "spa"), why="the app has no such page", cause=cause),
+            *([] if is_ruled else _after_app(web, cause)),
             *refusal(web, guards),
             *without_pass(web),
             *(error_pages(429) if asked else []),
@@ -99,34 +102,45 @@ def page_location(web: Web, name: str, settings: list[Directive], guards: Sequen
             directive("error_page", 502, location(web, "down"), why="no worker took the request"),
             *(refused_by_waf(web) if is_inspected(guards) else []),
             *settings,
-            pass_to_app(web),
+            *(_page(web, web.spa) if is_ruled else [pass_to_app(web)]),
         ],
     )  # fmt: skip
 
 
+def _after_app(web: Web, cause: str) -> list[Directive]:
+    return [
+        directive(f"{dialect(web)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
+        directive("error_page", 404, "=", location(web, "spa"), why="the app has no such page", cause=cause),
+    ]
+
+
 def spa_locations(web: Web) -> list[Directive]:
     """Serves the page if the app answers 404."""
-    if web.spa is None:
+    if web.spa is None or web.upstream.is_nobody:
         return []
-    cause, root = web.spa.cause, literal(web.spa.folder, web.spa.cause)
+    return [
+        block(
+            "location", location(web, "spa"), cause=web.spa.cause,
+            why="the single-page app's page, which reads the address itself", of=_page(web, web.spa),
+        ),
+    ]  # fmt: skip
+
+
+def _page(web: Web, spa: Spa) -> list[Directive]:
+    """Sends the page."""
+    cause, root = spa.cause, literal(spa.folder, spa.cause)
     why = "it is what its type says"
     nosniff = [directive("add_header", "X-Content-Type-Options", "nosniff", "always", why=why)]
     return [
-        block(
-            "location", location(web, "spa"), cause=cause,
-            why="the single-page app's page, which reads the address itself",
-            of=[
-                directive("root", root, why="what the build wrote", cause=cause),
-                *(_safe(web.spa.fence, cause) if web.spa.fence else []),
-                *open_files(web),
-                directive("charset", "utf-8", why="tells browsers so"),
-                *of_nginx(web),
-                directive("add_header", "Cache-Control", "no-cache", why="it names files of the release"),
-                *([] if is_said(web, "X-Content-Type-Options") else nosniff),
-                directive("try_files", "/index.html", "=404", why="whatever the address", cause=cause),
-            ],
-        ),
-    ]  # fmt: skip
+        directive("root", root, why="what the build wrote", cause=cause),
+        *(_safe(spa.fence, cause) if spa.fence else []),
+        *open_files(web),
+        directive("charset", "utf-8", why="tells browsers so"),
+        *of_nginx(web),
+        directive("add_header", "Cache-Control", "no-cache", why="it names files of the release"),
+        *([] if is_said(web, "X-Content-Type-Options") else nosniff),
+        directive("try_files", "/index.html", "=404", why="whatever the address", cause=cause),
+    ]
 
 
 def _safe(fence: str, cause: str) -> list[Directive]:

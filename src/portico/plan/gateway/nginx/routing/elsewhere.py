@@ -14,6 +14,7 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.entry.host_header import host_seen
 from portico.plan.gateway.nginx.entry.tls import secured_headers
 from portico.plan.gateway.nginx.entry.trust import scheme
+from portico.plan.gateway.nginx.files.spa import to_spa
 from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, gone_elsewhere
@@ -66,7 +67,7 @@ def elsewhere(web: Web, mount: Mount, words: Sequence[str]) -> Directive:
             *(ruled_way(web, one) if is_server else []),
             *(gone_elsewhere(web) if one.passage else []),
             *_odd(web, one),
-            *guarded(web, mount.guards, [to_tunnel()] if is_server else []),
+            *guarded(web, mount.guards, [*([to_tunnel()] if is_server else []), *_page_first(web, one)]),
             *(handed_on(web, mount) if inspects else answer(web, one)),
         ],
     )  # fmt: skip
@@ -78,6 +79,8 @@ def answer(web: Web, one: Route, *, silence_seconds: float = 0) -> list[Directiv
         case ToRedirect(status, url) as to:
             whole = f"{url}$request_uri" if to.keeps_path else url
             return [directive("return", status, whole, why="where the rule leads", cause=one.rule.cause)]
+        case ToPage(status, ""):
+            return [directive("return", status, why="nothing is there", cause=one.rule.cause)]
         case ToPage(status, _):
             return _page(one, status)
         case _:
@@ -93,6 +96,11 @@ def seen(web: Web, one: Route, silence_seconds: float = 0) -> Web:
         web, upstream=one.passage.upstream, link=way, trust=one.passage.trust, prefix=one.prefix, is_waiting=False,
         features=frozenset(),
     )  # fmt: skip
+
+
+def _page_first(web: Web, one: Route) -> list[Directive]:
+    """A navigation that no file and no other rule answers is the single-page app's."""
+    return to_spa(web) if one.rule.path == "/" and one.rule.is_plain else []
 
 
 def _page(one: Route, status: int) -> list[Directive]:

@@ -1,0 +1,111 @@
+"""A site without an app: rules, files and a single-page app answer everything."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.support import Served, end, private_directory, start, until_ready, write_files
+
+TOML = """
+domains = ["app.example"]
+spa = "dist"
+[[route]]
+path = "/api/"
+to = "http://127.0.0.1:{port}"
+strip = true
+[[route]]
+path = "/files/"
+to = "./public/"
+[[route]]
+path = "/old/"
+to = "301 https://new.example"
+[[route]]
+to = "404"
+[access."/closed"]
+deny = ["127.0.0.0/8"]
+"""
+PAGE = {"Accept": "text/html"}
+
+
+class Echo(BaseHTTPRequestHandler):
+    """The server behind the rule."""
+
+    def do_GET(self) -> None:
+        body = f"{self.command} {self.path}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its own name
+        pass
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def site(request: pytest.FixtureRequest) -> Iterator[Served]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with private_directory() as home:
+        write_files(home, {
+            "portico.toml": TOML.replace("{port}", str(server.server_port)),
+            "dist/index.html": "the page",
+            "dist/assets/a.css": "a style",
+            "public/index.html": "an index",
+            "public/a.txt": "a file",
+            "public/.env": "secret",
+        })  # fmt: skip
+        run = start(home, "--nginx", request.param)
+        try:
+            until_ready(run, 120)
+            yield run
+        finally:
+            end(run)
+            server.shutdown()
+
+
+def ask(site: Served, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+    try:
+        connection.request(method, path, headers={"Host": "app.example"} | headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/", 200, "the page"),
+        ("/assets/a.css", 200, "a style"),
+        ("/api/users?x=1", 200, "GET /users?x=1"),
+        ("/files/", 200, "an index"),
+        ("/files/a.txt", 200, "a file"),
+        ("/files/.env", 404, ""),
+        ("/files/nothing", 404, ""),
+        ("/old/x", 301, ""),
+        ("/nothing", 404, ""),
+        ("//api/x", 404, ""),
+        ("/-/health", 200, "ok"),
+    ],
+)
+def test_everything_has_an_answer(site: Served, path: str, status: int, text: str) -> None:
+    found = ask(site, path)
+    assert found[0] == status
+    assert text in found[1]
+
+
+def test_a_browser_gets_the_single_page_app_where_nothing_else_is(site: Served) -> None:
+    assert ask(site, "/some/view", **PAGE) == (200, "the page")
+    assert ask(site, "/api/view", **PAGE) == (200, "GET /view")
+    assert ask(site, "/form", "POST", **PAGE)[0] == 404
+
+
+def test_access_rules_hold_for_the_single_page_app(site: Served) -> None:
+    assert ask(site, "/closed/view", **PAGE)[0] == 403
+    assert ask(site, "/%63losed/view", **PAGE)[0] == 403
