@@ -25,6 +25,7 @@ import psutil
 
 from portico.log.request import as_json
 from portico.ticks import Rounds
+from tests.support import commands
 from tests.support.until import PATIENCE_SECONDS, until
 
 RULE = "-" * 80
@@ -310,13 +311,4 @@ def portico(
     *words: str, cwd: Path, env: Mapping[str, str] | None = None, seconds: float = 150
 ) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", "portico", *words],
-        cwd=cwd,
-        env=environment(cwd) | dict(env or {}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+    return commands.run(words, cwd, environment(cwd) | dict(env or {}), seconds)

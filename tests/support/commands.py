@@ -1,0 +1,86 @@
+"""Portico's commands that end by themselves, each in a fork of a process that has imported Portico already.
+
+To start Python and to import costs several times as much as most commands do. `python -m portico` itself is started
+where it would behave differently: with other variables of Python or of the language, and in a directory with a module
+that comes before one of Portico's.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache
+from io import TextIOWrapper
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+_SERVER = Path(__file__).with_name("command_server.py")
+_OF_THE_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_")
+"""Python reads variables that begin so when it starts, and never again."""
+_lock = threading.Lock()
+
+
+def run(
+    words: Sequence[str], cwd: Path, env: Mapping[str, str], seconds: float
+) -> subprocess.CompletedProcess[str]:
+    """`python -m portico WORDS`. Raises subprocess.TimeoutExpired."""
+    started = {name: value for name, value in env.items() if name.startswith(_OF_THE_START)}
+    with _lock:
+        server = _server(frozenset(started.items()))
+    return _forked(server, words, cwd, env, seconds) or subprocess.run(
+        _argv(words), cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
+        check=False,
+    )  # fmt: skip
+
+
+@cache
+def _server(variables: frozenset[tuple[str, str]]) -> socket.socket:
+    """The end of a socket at which such a process listens, until this process ends."""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with its:
+        process = subprocess.Popen([sys.executable, str(_SERVER)], stdin=its.fileno(), env=dict(variables))
+
+    def end() -> None:
+        ours.close()
+        process.wait(60)
+
+    atexit.register(end)
+    return ours
+
+
+def _forked(
+    server: socket.socket, words: Sequence[str], cwd: Path, env: Mapping[str, str], seconds: float
+) -> subprocess.CompletedProcess[str] | None:
+    """None where it must be started."""
+    asked = json.dumps({"words": list(words), "cwd": str(cwd.resolve()), "env": dict(env)}).encode()
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, Path(os.devnull).open() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        with its:
+            given = [stdin.fileno(), stdout.fileno(), stderr.fileno(), its.fileno()]
+            socket.send_fds(server, [asked], given)
+        if not (pid := ours.recv(100)):
+            return None
+        ours.settimeout(seconds)
+        try:
+            code = int(ours.recv(100))
+        except TimeoutError:
+            os.kill(int(pid), signal.SIGKILL)
+            raise subprocess.TimeoutExpired(_argv(words), seconds) from None
+        return subprocess.CompletedProcess(_argv(words), code, _written(stdout), _written(stderr))
+
+
+def _written(file: IO[bytes]) -> str:
+    file.seek(0)
+    return TextIOWrapper(file).read()
+
+
+def _argv(words: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "portico", *words]
