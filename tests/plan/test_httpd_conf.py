@@ -10,7 +10,7 @@ import pytest
 from portico.errors import UsageError
 from portico.place.gateway.httpd import found
 from portico.place.model import Build
-from portico.plan.gateway.httpd.conf import directive, literal, quote, render, value
+from portico.plan.gateway.httpd.conf import directive, literal, quote, render, rewrite_quote, value
 
 WORDS = [
     "plain", "with space", 'a "quoted" word', "back\\slash", "ends with \\", "double \\\\ one", "#hash", "a#b", "<tag>",
@@ -34,8 +34,33 @@ def test_httpd_reads_the_word_that_was_meant(word: str, build: Build, tmp_path: 
     done = subprocess.run(
         [build.path, "-d", str(tmp_path), "-f", str(conf), "-t"], capture_output=True, text=True, check=False
     )
-    shown = f"x{word}".replace("\\", "\\\\").replace("\t", "\\t").replace("é", "\\xc3\\xa9")
-    assert done.stderr.rstrip().endswith(f"bad user name {shown}"), done.stderr
+    assert done.stderr.rstrip().endswith(f"bad user name {_shown('x' + word)}"), done.stderr
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_mod_rewrite_reads_the_word_that_was_meant(word: str, build: Build, tmp_path: Path) -> None:
+    names = ("mpm_event", "authz_core", "rewrite")
+    modules = [f"LoadModule {name}_module {build.loadable[name]}" for name in names]
+    # It repeats a pattern that it cannot compile.
+    (line,) = render([directive("RewriteRule", f"({word}", "-", "[L]", why="a test")])
+    conf = tmp_path / "httpd.conf"
+    conf.write_text("\n".join([*modules, line.text]) + "\n")
+    done = subprocess.run(
+        [build.path, "-d", str(tmp_path), "-f", str(conf), "-t"], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.rstrip().endswith(f"cannot compile regular expression '{_shown('(' + word)}'"), (
+        done.stderr
+    )
+
+
+def _shown(word: str) -> str:
+    """As httpd writes it in its error log."""
+    return word.replace("\\", "\\\\").replace("\t", "\\t").replace("é", "\\xc3\\xa9")
+
+
+def test_a_word_that_mod_rewrite_cannot_read_is_refused() -> None:
+    with pytest.raises(ValueError, match="both kinds"):
+        rewrite_quote("a \" and a ' in one")
 
 
 @pytest.mark.parametrize("word", ["two\nlines", "nul\0", "${PATH}", "a${NAME}b"])

@@ -27,6 +27,8 @@ def abilities(build: Build) -> frozenset[Ability]:
         Ability.SAFE_HTTP2: has(build, "http2"),
         Ability.HTTP2_BY_SITE: True,
         Ability.EVERY_LINE: True,
+        Ability.ROUTES: True,
+        Ability.FOLLOWS_NAMES: True,
     }
     return frozenset(one for one, can in known.items() if can)
 

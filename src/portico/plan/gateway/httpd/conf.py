@@ -22,6 +22,7 @@ _NEEDS_QUOTES = re.compile(r"""[\s"'<>\\]|^#""")
 _TAKEN = re.compile(r"""\\(?=["\\]|\Z)""")
 """A backslash that httpd would take for the beginning of something; no other is doubled, so patterns stay readable."""
 _INDENT = "    "
+_REWRITES = ("RewriteCond", "RewriteRule")
 
 
 class Directive(Struct, frozen=True):
@@ -96,6 +97,21 @@ def quote(word: str) -> str:
     return f'"{escaped}"'
 
 
+@lru_cache(8192)
+def rewrite_quote(word: str) -> str:
+    """One word of mod_rewrite's, which reads its lines itself: every backslash stays, and no quote can be escaped.
+
+    Raises ValueError as `quote` does, and for a word with spaces and both kinds of quotes.
+    """
+    quote(word)
+    if word and not re.search(r"\s|^[\"']|\\\Z", word):
+        return word
+    mark = next((one for one in "\"'" if one not in word), "")
+    if not mark:
+        raise ValueError("has spaces and both kinds of quotes")
+    return f"{mark}{word}{mark}"
+
+
 def render(tree: Iterable[Directive], depth: int = 0) -> list[Line]:
     """The tree as lines, each with its directive's reason."""
     made: list[Line] = []
@@ -137,7 +153,8 @@ def render_commented(tree: Iterable[Directive], depth: int = 0, above: str = "")
 
 def _head(item: Directive) -> str:
     try:
-        return " ".join((item.name, *map(quote, item.args)))
+        quoted = rewrite_quote if item.name in _REWRITES else quote
+        return " ".join((item.name, *map(quoted, item.args)))
     except ValueError as error:
         what = f"a word of {item.name[:40]!r} in httpd's configuration {error}"
         raise UsageError(Problem(item.cause or "httpd.conf", what, "choose a plainer value")) from None

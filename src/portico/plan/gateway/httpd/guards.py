@@ -48,7 +48,6 @@ from portico.plan.web.model import Web
 
 _NGINX = 'use nginx (gateway = "nginx"), or leave it out'
 _UNDONE: dict[type[Guard], tuple[str, str]] = {
-    NotElsewhere: ("route", "has no rules"),
     Passed: ("guard.challenge", "asks nobody for a pass"),
     RequestRate: ("limits.rate", "counts no requests of a client"),
     InProgress: ("limits.in_progress", "counts no requests in progress"),
@@ -60,7 +59,7 @@ _BY_DEFAULT: dict[type[Guard], str] = {
     FairShare: "in an overload httpd does not share the app fairly among clients",
 }
 """Guards that a site has without asking."""
-PASSED_ON = frozenset({*_UNDONE, *_BY_DEFAULT, HeadSize})
+PASSED_ON = frozenset({*_UNDONE, *_BY_DEFAULT, HeadSize, NotElsewhere})
 """Guards without rules here. HeadSize: httpd limits each header and their number instead."""
 
 

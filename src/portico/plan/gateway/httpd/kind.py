@@ -25,6 +25,8 @@ from portico.plan.gateway.httpd.modules import lacking
 from portico.plan.gateway.httpd.own import own_limits, own_risks
 from portico.plan.gateway.httpd.pages import error_page_files
 from portico.plan.gateway.httpd.robots import robots_files
+from portico.plan.gateway.httpd.routing.elsewhere import impossible as no_route
+from portico.plan.gateway.httpd.routing.elsewhere import rule_pages
 from portico.plan.gateway.httpd.undone import missing
 from portico.plan.gateway.kind import Alone, GatewayKind
 from portico.plan.gateway.user_files import users_files
@@ -48,6 +50,7 @@ def _files(web: Web) -> Sequence[File]:
         httpd_conf(web),
         *health_files(web),
         *error_page_files(web),
+        *rule_pages(web),
         *spa_files(web),
         *users_files(web),
         *robots_files(web),
@@ -59,6 +62,7 @@ def _plain(web: Web) -> Sequence[File]:
         plain_file(web),
         *health_files(web),
         *error_page_files(web),
+        *rule_pages(web),
         *spa_files(web),
         *users_files(web),
         *robots_files(web),
@@ -77,6 +81,7 @@ def _problems(web: Web) -> list[Problem]:
         *tls.impossible(web),
         *no_trust(web),
         *no_page(web),
+        *no_route(web),
         *lacking(web.place.gateway, guard_modules(web), "a password", "access"),
         *undone(web),
         *missing(web),

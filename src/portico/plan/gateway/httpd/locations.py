@@ -6,7 +6,7 @@ that order. A rule without a target (`-`) that ends the search leaves the reques
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from portico.plan import decisions
 from portico.plan.gateway.httpd.app.link import is_http
@@ -16,13 +16,16 @@ from portico.plan.gateway.httpd.files.spa import may_be_page
 from portico.plan.gateway.httpd.files.statics import file_rules
 from portico.plan.gateway.httpd.guards import guarded
 from portico.plan.gateway.httpd.headers import routes
-from portico.plan.gateway.httpd.names import PATH, PRIVATE, ROUTE, balancer
+from portico.plan.gateway.httpd.names import HERE, PATH, PRIVATE, ROUTE, RULE, balancer
 from portico.plan.gateway.httpd.pages import unavailable_rules
+from portico.plan.gateway.httpd.routing.choice import choice_rules
+from portico.plan.gateway.httpd.routing.elsewhere import answer
 from portico.plan.subjects import Ladder
 from portico.plan.web.model import Web
 from portico.plan.web.mount import (
     App,
     Below,
+    Elsewhere,
     Exact,
     Files,
     Match,
@@ -32,29 +35,50 @@ from portico.plan.web.mount import (
     OneFile,
     Redirect,
 )
+from portico.plan.web.routing.build import route_guards
+from portico.plan.web.routing.model import Route
 from portico.site.model import Routed
+from portico.site.routing import is_below
 
 
 def rules(web: Web) -> list[Directive]:
     """The rules of every mount."""
-    made = list[Directive]()
+    made = [
+        *choice_rules(web),
+        *(one for route in web.routing.conditional for one in _conditional(web, route)),
+    ]
     for mount in _ordered(web.mounts):
         for one in (*mount.inside, mount):
             made += _one(web, one)
     return made
 
 
-def _ordered(mounts: Iterable[Mount]) -> list[Mount]:
-    """Exact paths, then patterns in their order, then prefixes, the longest first."""
+def _conditional(web: Web, one: Route) -> list[Directive]:
+    """What a rule with conditions does with a request that it takes; all others skip it."""
+    block = [*guarded(web, route_guards(one, web.chains)), *answer(one, "^")]
+    why, cause = f"a rule sends these requests to {one.rule.word}; others go on below", one.rule.cause
+    count = sum(item.name == "RewriteRule" for item in block)
+    return [
+        directive("RewriteCond", f"%{{ENV:{RULE}}}", f"!={one.rule.number}", why=why, cause=cause),
+        directive("RewriteRule", "^", "-", f"[S={count}]", why=why, cause=cause),
+        *block,
+    ]
+
+
+def _ordered(mounts: Sequence[Mount]) -> list[Mount]:
+    """Exact paths, then those of rules and the files below them, then patterns in their order, then prefixes. Of
+    prefixes the longest comes first.
+    """
+    ruled = [mount.action.route.rule.path for mount in mounts if isinstance(mount.action, Elsewhere)]
 
     def rank(mount: Mount) -> tuple[int, int]:
         match mount.match:
             case Exact():
                 return 0, 0
             case Matching():
-                return 1, 0
+                return 2, 0
             case Below(path):
-                return 2, -len(path)
+                return 1 if any(is_below(path, one) for one in ruled) else 3, -len(path)
 
     return sorted(mounts, key=rank)
 
@@ -71,12 +95,18 @@ def _one(web: Web, mount: Mount) -> list[Directive]:
         ]
     if isinstance(mount.action, Files | OneFile):
         return [*made, *file_rules(web, mount)]
+    if isinstance(mount.action, Elsewhere):
+        return [*made, *answer(mount.action.route, pattern(mount.match))]
     path, cause = pattern(mount.match), mount.cause
     flags = ",NC" if isinstance(mount.match, Matching) and mount.match.ignores_case else ""
     match mount.action:
         case Redirect(target):
             why = "one address for one page; 308 keeps a POST a POST"
-            made.append(directive("RewriteRule", path, target, f"[R=308,L{flags}]", why=why, cause=cause))
+            made.append(
+                directive(
+                    "RewriteRule", path, f"%{{ENV:{HERE}}}{target}", f"[R=308,L{flags}]", why=why, cause=cause
+                )
+            )
         case NotFound():
             made.append(directive("RewriteRule", path, "-", f"[R=404,L{flags}]", why=mount.why, cause=cause))
     return made
@@ -137,8 +167,9 @@ def route_sections(web: Web) -> list[Directive]:
         return []
     made = dict[str, Directive]()
     for mount in (one for each in _ordered(web.mounts) for one in (*each.inside, each)):
-        if isinstance(mount.action, App) and pattern(mount.match) not in made:
-            path, of = pattern(mount.match), [_largest(web, mount.action.routed)]
+        if isinstance(mount.action, App | Elsewhere) and pattern(mount.match) not in made:
+            routed = mount.action.routed if isinstance(mount.action, App) else None
+            path, of = pattern(mount.match), [_largest(web, routed)]
             made[path] = section("LocationMatch", path, of=of, why=mount.why, cause=decisions.ROUTES)
     return list(reversed(made.values()))
 

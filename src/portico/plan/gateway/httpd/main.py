@@ -15,6 +15,7 @@ from portico.plan.gateway.httpd.guards import guard_modules
 from portico.plan.gateway.httpd.log import error_log, log_formats
 from portico.plan.gateway.httpd.modules import ALWAYS, has, load_modules
 from portico.plan.gateway.httpd.own import in_main
+from portico.plan.gateway.httpd.routing.elsewhere import has_pages, rule_balancers
 from portico.plan.gateway.httpd.server import servers
 from portico.plan.web.files.mime import TYPES
 from portico.plan.web.model import Web
@@ -55,6 +56,7 @@ def tree(web: Web) -> list[Directive]:
         *real_ip(web),
         *log_formats(web),
         *balancers(web),
+        *rule_balancers(web),
         *in_main(web),
         *servers(web),
         *endpoint_servers(web),
@@ -72,10 +74,10 @@ def _modules(web: Web) -> list[str]:
     return [
         *ALWAYS,
         link,
-        *(["proxy_http"] if has_endpoints(web) and link != "proxy_http" else []),
+        *(["proxy_http"] if (has_endpoints(web) or web.routing.passed) and link != "proxy_http" else []),
         *(name for name in ("deflate", "brotli") if has(build, name)),
         *(["remoteip"] if web.trust.proxies else []),
-        *(["asis"] if web.spa else []),
+        *(["asis"] if web.spa or has_pages(web) else []),
         *(["ssl", "socache_shmcb"] if web.tls else []),
         *guard_modules(web),
         *(["http2"] if tls.has_http2(web) else []),

@@ -51,6 +51,10 @@ OWN: Final = (
     "(%{REQUEST_STATUS} -in {'204','308'} || %{REQUEST_STATUS} -ge 400)"
 )
 """The condition of httpd's own answers without a page of Portico's: only `Header always` reaches them."""
+RULE: Final = "PORTICO_RULE"
+"""The number of the [[route]] that takes the request."""
+HERE: Final = "PORTICO_HERE"
+"""Scheme and host of this request, for redirects to a path; empty if the client named no host."""
 PRIVATE: Final = "PORTICO_PRIVATE"
 """1 for a route whose answers no cache may store."""
 ROUTE: Final = "PORTICO_ROUTE"

@@ -36,6 +36,7 @@ from portico.plan.gateway.httpd.pages import (
     unavailable_settings,
 )
 from portico.plan.gateway.httpd.robots import robots_folder, robots_rules
+from portico.plan.gateway.httpd.routing.elsewhere import rule_page_rules, rule_page_setting, rule_sections
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.values import Address
@@ -120,6 +121,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *rules(web),
             *pass_to_app(web),
             *told_to_app(web),
+            *rule_sections(web),
             *answered(web),
             *of_site(web),
             *cors_headers(web),
@@ -204,6 +206,7 @@ def _common(web: Web, *, is_tls: bool) -> list[Directive]:
         *access_log(web, is_tls=is_tls),
         *common(web),
         *error_pages(web),
+        *rule_page_setting(web),
         page_section(),
     ]
 
@@ -212,6 +215,7 @@ def _entry_rules(web: Web, *, is_tls: bool) -> list[Directive]:
     """The first rules: those of httpd's own paths, and who is not answered at all."""
     return [
         directive("RewriteEngine", "On", why="the rules below: the first that ends the search counts"),
+        *rule_page_rules(web),
         *page_rules(web),
         *spa_page_rules(web),
         *no_tunnels(),

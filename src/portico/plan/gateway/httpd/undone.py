@@ -27,6 +27,7 @@ def _missing(web: Web) -> Iterator[tuple[str, str]]:
     options, causes = web.site.options, web.site.causes
     of_site = {
         ("upstream.servers", "requests go to the app of this site alone"): web.upstream.is_shared,
+        ("upstream.resolver", "the name servers of this machine are asked"): bool(options.upstream.resolver),
         ("limits.bandwidth", "answers have no bandwidth"): bool(options.limits.bandwidth),
         ("limits.held", "requests in progress are not counted"): "limits.held" in causes,
         ("cache.size", "no answer is cached"): "cache.size" in causes and bool(options.cache.size),

@@ -12,7 +12,7 @@ from portico.plan import decisions
 from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.entry.host_header import HOST
 from portico.plan.gateway.httpd.entry.trust import setting
-from portico.plan.gateway.httpd.names import BEHIND, ID, MSEC, PREFIX, SCHEME, SENDER, WORKER, balancer
+from portico.plan.gateway.httpd.names import BEHIND, ID, MSEC, PREFIX, RULE, SCHEME, SENDER, WORKER, balancer
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 
@@ -65,7 +65,8 @@ def told_to_app(web: Web) -> list[Directive]:
     )  # fmt: skip
     if not is_http(web):
         why = "no WebSocket passes this link: the app answers the request as one without, which it may refuse"
-        made.append(_unset("Upgrade", why))
+        here = [f"expr=-z reqenv('{RULE}')"] if web.routing.passed else []
+        made.append(directive("RequestHeader", "unset", "Upgrade", *here, why=why, cause=decisions.LINK))
     made += _prefix(web, why)
     made += [_unset(name, f"a client's {name} header never reaches the app") for name in web.trust.removed]
     return [*made, *_of_proxy(web), *_trace(web), *_last(web)]

@@ -35,10 +35,19 @@ def _balancer(web: Web, suffix: str, seconds: float, cause: str) -> Directive:
 
 
 def _member(web: Web, number: int, target: Target, seconds: float, suffix: str) -> Directive:
+    why = (
+        "the live socket: looked up at every connect (disablereuse), so a new release takes over by a rename; several "
+        "names, so that a canary can be given some. A failure takes none of them out (retry)"
+    )
+    return member(web, target, f"app{number}{'-' if suffix else ''}{suffix}", seconds, why, decisions.RENAME)
+
+
+def member(web: Web, target: Target, name: str, seconds: float, why: str, cause: str) -> Directive:
+    """One server of a balancer."""
     protocol = "uwsgi" if web.upstream.protocol == "uwsgi" else "http"
-    name = f"app{number}{'-' if suffix else ''}{suffix}"
+    is_socket = target.address.startswith("unix:")
     words = [
-        f"{target.address}|{protocol}://{name}",
+        f"{target.address}|{protocol}://{name}" if is_socket else f"{protocol}://{target.address}",
         f"loadfactor={target.weight * _TENTH}",
         "disablereuse=on",
         "retry=0",
@@ -47,11 +56,7 @@ def _member(web: Web, number: int, target: Target, seconds: float, suffix: str) 
     ]
     if protocol == "http":
         words += ["upgrade=websocket", f"responsefieldsize={64 << 10}"]
-    why = (
-        "the live socket: looked up at every connect (disablereuse), so a new release takes over by a rename; several "
-        "names, so that a canary can be given some. A failure takes none of them out (retry)"
-    )
-    return directive("BalancerMember", *words, why=why, source=_REUSE, cause=decisions.RENAME)
+    return directive("BalancerMember", *words, why=why, source=_REUSE, cause=cause)
 
 
 def _whole(seconds: float) -> str:

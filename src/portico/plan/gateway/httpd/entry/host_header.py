@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico.plan.gateway.httpd.conf import Directive, directive, regex
 from portico.plan.gateway.httpd.entry.trust import empty, setting
-from portico.plan.gateway.httpd.names import BEFORE, BEHIND, PREFIX
+from portico.plan.gateway.httpd.names import BEFORE, BEHIND, HERE, PREFIX, SCHEME
 from portico.plan.web.entry.host_header import Unnamed
 from portico.plan.web.model import Web
 
@@ -30,6 +30,7 @@ def host_settings(web: Web) -> list[Directive]:
         said = f"req_novary('X-Forwarded-Host') =~ m#^((?:{named})(?::[0-9]{{1,5}})?)$#i"
         why = "a declared proxy may say which host the client asked for, if it is one of this site's"
         made.append(setting(f"reqenv('{BEHIND}') == '1' && {said}", f"{HOST}=$1", why, web.host.cause))
+    made += _here(web)
     why = "the URL prefix that the app lives under"
     if web.prefix:
         made.append(setting("true", f"{PREFIX}={web.prefix}", why, web.host.prefix_cause))
@@ -44,6 +45,15 @@ def host_settings(web: Web) -> list[Directive]:
             setting(condition, f"{BEFORE}=$1", why, web.host.prefix_cause),
         ]
     return made
+
+
+def _here(web: Web) -> list[Directive]:
+    why = "what redirects to a path begin with: httpd does not know a scheme that only a proxy knows"
+    both = f"'%{{reqenv:{SCHEME}}}://%{{reqenv:{HOST}}}' =~ m#^(.+://.+)$#"
+    return [
+        empty(HERE, "a client that names no host gets the path", web.hosts.cause),
+        setting(both, f"{HERE}=$1", why, web.hosts.cause),
+    ]
 
 
 def refuse_odd_hosts(web: Web) -> list[Directive]:

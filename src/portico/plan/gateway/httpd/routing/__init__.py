@@ -1,0 +1,1 @@
+"""Requests that go elsewhere than to the site's own app."""

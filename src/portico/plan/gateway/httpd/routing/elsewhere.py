@@ -1,0 +1,218 @@
+"""What rules answer with: a server, a redirect or a page.
+
+What a server is told, and what clients see of its answers, is in a section that holds once the rule has taken the
+request. Directives there come after those of the virtual host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from portico.errors import Problem
+from portico.plan.files import File, Line
+from portico.plan.gateway.httpd.app.link import WHO_SENT, is_http, told_to_app
+from portico.plan.gateway.httpd.app.upstream import member
+from portico.plan.gateway.httpd.conf import Directive, directive, regex, section, value
+from portico.plan.gateway.httpd.entry.host_header import HOST
+from portico.plan.gateway.httpd.modules import lacking
+from portico.plan.gateway.httpd.names import BEFORE, HERE, PATH, RULE, SCHEME, balancer
+from portico.plan.gateway.httpd.pages import PREFIX
+from portico.plan.gateway.page_files import rule_page
+from portico.plan.paths import Paths
+from portico.plan.web.model import Web
+from portico.plan.web.routing.model import Route
+from portico.site.routing import ToPage, ToRedirect, ToServer, ToSite, page_name
+
+_DOTS = r"(?![^?]*/(?i:\.|%2e){1,2}(?:[/?]|(?i:%2f)|$))"
+"""No dot segment follows: without the rule's path it would mean another path than the guards were asked about."""
+_ASIS = "https://httpd.apache.org/docs/2.4/mod/mod_asis.html"
+_STATUS, _PAGE = 424, "PORTICO_RULE_PAGE"
+"""A status that nothing else here has; no client sees it. The page of the rule."""
+_OWN = (WHO_SENT, "X-Portico-Began")
+_COOKIE_PATH = r"(?i)^([^;]*;(?:.*;)?[ \t]*path[ \t]*=[ \t]*)/"
+_NGINX = 'use nginx (gateway = "nginx"), or leave it out'
+_TYPES = {"html": "text/html; charset=utf-8", "json": "application/json"}
+
+
+def answer(one: Route, path: str) -> list[Directive]:
+    """The last rules for the requests of a rule at these paths."""
+    cause = one.rule.cause
+    match one.rule.target:
+        case ToRedirect(status, url) as to:
+            where = url if "://" in url else f"%{{ENV:{HERE}}}{_plain(url)}"
+            where = (
+                f"{_plain(url)}%{{ENV:{PATH}}}" if to.keeps_path else where if where != url else _plain(url)
+            )
+            flags = f"[R={status},L,NE{'' if to.keeps_path else ',QSD'}]"
+            return [directive("RewriteRule", path, where, flags, why="where the rule leads", cause=cause)]
+        case ToPage():
+            why = "the page of the rule, whatever the method"
+            flags = f"[R={_STATUS},L,E={_PAGE}:{page_name(one.rule)}]"
+            return [directive("RewriteRule", path, "-", flags, why=why, cause=cause)]
+        case _:
+            return _passed(one, path)
+
+
+def rule_balancers(web: Web) -> list[Directive]:
+    """In the server configuration: the servers of the rules."""
+    return [_balancer(seen(web, one), one) for one in web.routing.passed]
+
+
+def rule_page_rules(web: Web) -> list[Directive]:
+    """The first rules of a virtual host: the pages of rules, which say their status themselves."""
+    if not has_pages(web):
+        return []
+    why, cause = "only a rule leads here", "route"
+    pages = Paths.of(web.place).error_pages
+    return [
+        directive("RewriteCond", "%{ENV:REDIRECT_STATUS}", "!^$", why=why, cause=cause),
+        directive("RewriteRule", rf"^{PREFIX}(route-[0-9]+\.(?:html|json))$", f"{pages}/$1", "[L,H=send-as-is]",
+                  why="a page with its own status", cause=cause, source=_ASIS),
+    ]  # fmt: skip
+
+
+def rule_page_setting(web: Web) -> list[Directive]:
+    """In a virtual host: where such a request goes on."""
+    if not has_pages(web):
+        return []
+    why = "leads to the page of the rule"
+    return [directive("ErrorDocument", _STATUS, f"{PREFIX}%{{reqenv:{_PAGE}}}", why=why, cause="route")]
+
+
+def rule_sections(web: Web) -> list[Directive]:
+    """In a virtual host: what those servers are told, and what becomes of their redirects and cookies."""
+    return [_section(web, one) for one in web.routing.passed]
+
+
+def rule_pages(web: Web) -> list[File]:
+    """The pages of rules, with their heads."""
+    made = []
+    for one in web.routing.routes:
+        if not isinstance(one.rule.target, ToPage):
+            continue
+        to, cause = one.rule.target, one.rule.cause
+        page = rule_page(page_name(one.rule), to.text, cause)
+        kind = _TYPES[page_name(one.rule).rpartition(".")[2]]
+        head = (f"Status: {to.status}", f"Content-Type: {kind}", "Cache-Control: no-store", "")
+        lines = tuple(Line(line, "the head of the page", _ASIS, cause) for line in head)
+        made.append(replace(page, lines=(*lines, *page.lines)))
+    return made
+
+
+def has_pages(web: Web) -> bool:
+    """Whether a rule shows a page."""
+    return any(isinstance(one.rule.target, ToPage) for one in web.routing.routes)
+
+
+def impossible(web: Web) -> Iterator[Problem]:
+    """Rules that httpd cannot follow."""
+    for one in web.routing.routes:
+        what = _lacks(one)
+        if what:
+            yield Problem(one.rule.cause, what, _NGINX)
+        if isinstance(one.rule.target, ToPage):
+            yield from lacking(web.place.gateway, ("asis",), "a page of [[route]]", one.rule.cause)
+    if web.routing.passed and not is_http(web):
+        yield from lacking(web.place.gateway, ("proxy_http",), "[[route]]", "route")
+    if web.site.is_routed:
+        what = "with Apache httpd, a site has an httpd of its own: no other site can lead to it"
+        yield Problem(web.site.cause("routed_by"), what, _NGINX)
+
+
+def seen(web: Web, one: Route) -> Web:
+    """The site as if its app ran at the target."""
+    assert one.passage is not None
+    of = one.passage
+    return replace(
+        web, upstream=of.upstream, link=of.link, trust=of.trust, prefix=one.prefix, is_waiting=False,
+        features=frozenset(), routing=replace(web.routing, routes=()),
+    )  # fmt: skip
+
+
+def _lacks(one: Route) -> str:
+    match one.rule.target:
+        case ToSite(name):
+            return f'to = "{name}": with Apache httpd, a site has an httpd of its own, without other sites'
+        case ToServer(server) if server.protocol == "https":
+            return (
+                f'to = "{server.name}": httpd compares the certificate of a server with the host that the '
+                "client asked for"
+            )
+        case ToServer(server) if server.protocol != "http":
+            return f'to = "{server.name}": httpd sets SCRIPT_NAME to the path of the request for such servers'
+        case _:
+            return ""
+
+
+def _passed(one: Route, path: str) -> list[Directive]:
+    cause, flags = one.rule.cause, f"[P,L,NE,E={RULE}:{one.rule.number}]"
+    to = balancer(_word(one))
+    if not one.prefix:
+        why = "the target of the rule, with the path as the client sent it"
+        return [directive("RewriteRule", path, f"{to}%{{ENV:{PATH}}}", flags, why=why, cause=cause)]
+    odd = (
+        "the path is spelled in another way (%61 for a, a segment . or ..): the target would read another one"
+    )
+    why = "the target, without the rule's path; the rest reaches it byte for byte"
+    return [
+        directive(
+            "RewriteCond", f"%{{ENV:{PATH}}}", f"^{regex(one.prefix)}{_DOTS}(/.*)$", why=why, cause=cause
+        ),
+        directive("RewriteRule", path, f"{to}%1", flags, why=why, cause=cause),
+        directive("RewriteRule", path, "-", "[R=400,L]", why=odd, cause=cause),
+    ]
+
+
+def _balancer(there: Web, one: Route) -> Directive:
+    cause, way = one.rule.cause, there.link
+    why = "the target of the rule; the only one, and so never left alone"
+    members = [
+        member(there, target, f"r{one.rule.number}", way.silence_seconds, why, cause)
+        for target in there.upstream.targets
+    ]
+    name = balancer(_word(one))
+    return section("Proxy", name, why=f"the target of a rule: {one.rule.word}", cause=cause, of=members)
+
+
+def _section(web: Web, one: Route) -> Directive:
+    there, cause, above = seen(web, one), one.rule.cause, told_to_app(web)
+    why = "what this target is told"
+    before = f"expr=%{{reqenv:{BEFORE}}}{one.prefix}" if web.host.prefix_from_proxy else value(one.prefix)
+    prefix = [directive("RequestHeader", "set", "X-Forwarded-Prefix", before, cause=cause,
+                        why="what httpd takes off the path")] if one.prefix else []  # fmt: skip
+    own = "between httpd and the app of this site alone"
+    return section(
+        "If", f"reqenv('{RULE}') == '{one.rule.number}'", why=why, cause=cause,
+        of=[
+            *(item for item in told_to_app(there) if item not in above),
+            *prefix,
+            *(directive("RequestHeader", "unset", name, why=own, cause=cause) for name in _OWN),
+            *_put_right(one),
+        ],
+    )  # fmt: skip
+
+
+def _put_right(one: Route) -> Iterator[Directive]:
+    """Redirects and cookies of a target that does not know the rule's path."""
+    if not one.prefix:
+        return
+    cause, path = one.rule.cause, f"{one.prefix}/"
+    why = "redirects and cookies of the target get the rule's path back"
+    here = f"resp('Location') -strmatch '%{{reqenv:{SCHEME}}}://%{{reqenv:{HOST}}}/*'"
+    back = path.replace("\\", r"\\").replace("$", r"\$")
+    yield directive("Header", "edit", "Location", "^/(?!/)", back, why=why, cause=cause)
+    yield directive(
+        "Header", "edit", "Location", "^[a-z]+://[^/]*/", back, f"expr={here}", why=why, cause=cause
+    )
+    yield directive("Header", "edit", "Set-Cookie", _COOKIE_PATH, f"$1{back}", why=why, cause=cause)
+
+
+def _word(one: Route) -> str:
+    return f"r{one.rule.number}"
+
+
+def _plain(text: str) -> str:
+    """A URL, literally in the target of a RewriteRule."""
+    return text.replace("%", r"\%").replace("$", r"\$")
