@@ -37,7 +37,7 @@ def said(found: Site) -> list[tuple[str, str]]:
 
 def test_an_admin_page_that_is_open_is_only_noted(tmp_path: Path) -> None:
     ((level, what),) = said(site(tmp_path, "", "/", "/admin/users", "/administrators", "/shop"))
-    assert (level, what.startswith("nginx lets any client request /admin;")) == ("ok", True)
+    assert (level, what.startswith("the gateway lets any client request /admin;")) == ("ok", True)
     assert said(site(tmp_path, '[access."/admin"]\nallow = ["10.0.0.0/8"]', "/admin/users")) == []
 
 

@@ -470,7 +470,7 @@ def page():
 
 @pytest.mark.usefixtures("_needs_nginx")
 def test_pages_kept_over_a_stop_and_a_start_of_other_code_are_said() -> None:
-    said = "nginx's cache has answers of an earlier run"
+    said = "the gateway's cache has answers of an earlier run"
     with private_directory() as home:
         port = free_port()
         with served({"app.py": ONE}, directory=home, port=port) as run:

@@ -35,9 +35,7 @@ def _looks_protected(site: Site) -> Iterator[Finding]:
     opened = sorted(name for name in names if not any(_asked(site, name)))
     if opened:
         hint = f'[access."{opened[0]}"] with allow, users or auth'
-        what = (
-            f"nginx lets any client request {_some(opened)}; the app alone decides ({hint}: docs/access.md)"
-        )
+        what = f"the gateway lets any client request {_some(opened)}; the app alone decides ({hint}: docs/access.md)"
         yield ok("access", what, "open-path")
 
 

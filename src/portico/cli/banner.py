@@ -15,9 +15,7 @@ from portico.run.gateway.programs import program_of
 from portico.values import Duration, Size, counted
 
 _MOST_LOOKED_AT = 1000
-_KEPT = (
-    "nginx's cache has answers of an earlier run; if the code has changed, delete them: portico purge '/*'"
-)
+_KEPT = "the gateway's cache has answers of an earlier run; if the code has changed, delete them: portico purge '/*'"
 
 
 def banner(gathered: Gathered, took_seconds: float) -> list[str]:
@@ -44,7 +42,7 @@ def _where(plan: Plan) -> str:
 
 
 def _has_kept(plan: Plan, started: float) -> bool:
-    """Whether nginx has cached an answer from before `started` (Unix time); checks only some of very many."""
+    """Whether the gateway has cached an answer from before `started` (Unix time); checks only some of very many."""
     cache = program_of(plan).cache
     files = islice(cache.files(plan.cache, 0.0), _MOST_LOOKED_AT) if plan.cache else ()
     return any(each.began < started for each in map(cache.read, files) if each)

@@ -43,7 +43,7 @@ GROUPS: Final = {
     "Keep": {
         "cert": "Show, renew or trust the certificate.",
         "password": "Hash a password for a file of users.",
-        "purge": "Delete answers from nginx's cache.",
+        "purge": "Delete answers from the gateway's cache.",
         "clean": "List what former sites left on the disk, and remove it.",
     },
 }

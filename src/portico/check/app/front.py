@@ -10,7 +10,7 @@ from portico.proxy_headers import REPLACED, kind
 from portico.site.facts import AppSettings, ProxyLayer
 from portico.site.model import Site
 
-_ONE = "leave it out, or count one: nginx has put the right answer there"
+_ONE = "leave it out, or count one: the gateway has put the right answer there"
 
 
 def front_findings(site: Site, said: AppSettings) -> Iterator[Finding]:
@@ -58,7 +58,9 @@ def _to_https(site: Site, said: AppSettings) -> Iterator[Finding]:
     if not who:
         return
     if site.has_https:
-        yield ok("https", f"nginx redirects to HTTPS itself; {who} has nothing left to do", "https-redirect")
+        yield ok(
+            "https", f"the gateway redirects to HTTPS itself; {who} has nothing left to do", "https-redirect"
+        )
     elif site.proxies and not is_told_https(site):
         what = f"{who} redirects to HTTPS, and the app is never told that a client used it: an endless loop"
         hint = 'let the proxy set X-Forwarded-Proto in every request, and add "scheme" to behind_headers'
@@ -108,7 +110,7 @@ def _counts(layer: ProxyLayer) -> Iterator[Finding]:
     said = ", ".join(f"{name}={count}" for name, count in wrong.items())
     most = max(wrong.values())
     what = (
-        f"{layer.name}({said}) waits for {most} entries, one a proxy; nginx hands on one, whatever is in front of it: "
+        f"{layer.name}({said}) waits for {most} entries, one a proxy; the gateway hands on one, whatever is in front: "
         "it changes nothing here, and would believe the client where something else hands on what that sent"
     )
     yield warning(layer.name, what, _ONE, "proxy-count")

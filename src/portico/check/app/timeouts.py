@@ -37,7 +37,8 @@ def _bodies(site: Site, said: AppSettings) -> Iterator[Finding]:
             hint = "raise MAX_CONTENT_LENGTH, or leave max_upload out: it follows the app's"
             yield warning(name, what, hint, "body-limits")
         elif of_app is not None and size < of_app and name == "max_upload":
-            what = f"nginx refuses above {_shown(size)}, and the app would take {_shown(of_app)} (MAX_CONTENT_LENGTH)"
+            taken = f"{_shown(of_app)} (MAX_CONTENT_LENGTH)"
+            what = f"the gateway refuses above {_shown(size)}, and the app would take {taken}"
             yield warning(name, what, "leave max_upload out: it follows the app's", "body-limits")
         if said.body and (size == 0 or size > said.body):
             what = (
@@ -70,7 +71,7 @@ def _pools(site: Site, place: Place, said: AppSettings) -> Iterator[Finding]:
         if pool.seconds >= site.options.request_timeout and pool.most < threads:
             what = (
                 f"{pool.name} lets a request wait {Duration(pool.seconds)} for a connection, and request_timeout is "
-                f"{site.options.request_timeout}: nginx answers 504 while the app still waits"
+                f"{site.options.request_timeout}: the gateway answers 504 while the app still waits"
             )
             yield warning("database", what, "let it wait less, 5 s for example", "timeouts")
 
@@ -79,7 +80,7 @@ def _waits(site: Site, said: AppSettings) -> Iterator[Finding]:
     for wait in said.waits:
         if wait.seconds >= site.longest_timeout:
             what = (
-                f"{wait.name} is {Duration(wait.seconds)}, and request_timeout {site.longest_timeout}: nginx "
+                f"{wait.name} is {Duration(wait.seconds)}, and request_timeout {site.longest_timeout}: the gateway "
                 "answers 504 while the app still waits, and its thread stays taken"
             )
             hint = f'a smaller one, or request_timeout = "{Duration(wait.seconds * 2)}"'

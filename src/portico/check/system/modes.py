@@ -129,12 +129,12 @@ def _code(site: Site, place: Place) -> Iterator[Path]:
 
 
 def _served(site: Site, path: str, named: str) -> Iterator[Finding]:
-    """A database in a folder whose files nginx sends to anybody."""
+    """A database in a folder whose files the gateway sends to anybody."""
     for folder in site.static:
         if not path.startswith(f"{folder.folder.rstrip('/')}/") or not Path(path).is_file():
             continue
         below = path[len(folder.folder.rstrip("/")) + 1 :]
         if not any(part.startswith(".") for part in below.split("/")):  # never sent
             url = f"{site.prefix}{folder.url}{below}"
-            what = f"the database ({named}) is in a folder that nginx serves: anybody downloads it at {url}"
+            what = f"the database ({named}) is in a folder that the gateway serves: anybody downloads it at {url}"
             yield warning(path, what, f"move it out of {folder.folder}", "served-database")

@@ -30,7 +30,7 @@ def name_findings(site: Site, around: Around, *, is_container: bool) -> Iterator
                 yield ok("domains", f"{domain} leads to this machine", "dns")
     for domain, other in others.items():
         if other not in site.options.domains and _is_here(around, found.get(other, [])):
-            what = f"{other} leads to this machine, and domains has only {domain}: nginx closes what comes for it"
+            what = f"{other} leads to this machine, and domains has only {domain}: the gateway closes what comes for it"
             yield warning(
                 "domains", what, f'domains = ["{domain}", "{other}"], canonical = "{domain}"', "www"
             )

@@ -17,8 +17,8 @@ def left_note(folder: LeftFolder) -> str:
 def left_hint(folder: LeftFolder) -> str:
     """What the user can do about it."""
     return (
-        "the app decides about each file; with Gunicorn, nginx still sends those from 64 KiB\n"
-        "if the folder is public, declare it in portico.toml, and nginx sends it without asking the app:\n"
+        "the app decides about each file; with Gunicorn, the gateway still sends those from 64 KiB\n"
+        "if the folder is public, declare it in portico.toml, and the gateway sends it without asking the app:\n"
         f'[static]\n"{folder.url}" = "{folder.folder}"'
     )
 

@@ -23,7 +23,7 @@ _OF_ONE_ANSWER = {
          "content-encoding", "content-length", "content-location", "content-range", "content-type", "date", "etag",
          "keep-alive", "last-modified", "location", "proxy-authenticate", "retry-after", "set-cookie", "te",
          "trailer", "transfer-encoding", "upgrade", "vary", "www-authenticate"),
-        "it describes one answer: leave it to the app and nginx",
+        "it describes one answer: leave it to the app and the gateway",
     ),
     **dict.fromkeys(
         ("cache-control", "expires", "pragma"),
@@ -84,9 +84,9 @@ def _broken_name(name: str, *, has_https: bool) -> Broken:
     elif low == "strict-transport-security" and has_https:
         yield "is sent already", "set its max-age with https.hsts"
     elif low == "server":
-        yield "is nginx's own", "headers.remove can remove it, if the nginx build supports that"
+        yield "is the gateway's own", "headers.remove can remove it, if the build supports that"
     elif low.startswith(("x-accel-", "x-portico")):
-        yield "is a header between nginx and the app", "choose another name"
+        yield "is a header between the gateway and the app", "choose another name"
 
 
 def _broken_value(value: str) -> Broken:
@@ -98,7 +98,7 @@ def _broken_value(value: str) -> Broken:
             "expected ASCII letters, digits, spaces and punctuation",
         )
     elif "$" in value:
-        yield "contains a $, which nginx would take for a variable", "use a value without one"
+        yield "contains a $, which the gateway would take for a variable", "use a value without one"
     elif value != value.strip():
         yield "begins or ends with a space", "remove it"
     elif len(value) > _MOST:

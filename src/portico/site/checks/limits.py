@@ -47,7 +47,7 @@ def _in_progress(options: Options) -> Broken:
 
 
 def _held(options: Options) -> Broken:
-    yield from _requests(options.limits.held, "0 (a share of what this nginx can hold)")
+    yield from _requests(options.limits.held, "0 (a share of what this gateway can hold)")
 
 
 def _requests(count: int, least: str) -> Broken:
@@ -81,7 +81,7 @@ def _exempt(options: Options) -> Broken:
 def _session_cookie(options: Options) -> Broken:
     name = options.limits.session_cookie
     if name and not _NAME.fullmatch(name):
-        yield f'"{name}" is not a cookie name that nginx can read', "expected letters, digits and _"
+        yield f'"{name}" is not a cookie name that the gateway can read', "expected letters, digits and _"
 
 
 def _account_header(options: Options) -> Broken:

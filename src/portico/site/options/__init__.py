@@ -146,7 +146,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     request_timeout: Annotated[
         Duration,
         option(
-            "How long the app may be silent during a request. All timeouts follow from it: nginx, the worker, "
+            "How long the app may be silent during a request. All timeouts follow from it: the gateway, the worker, "
             "draining, the service manager.",
             example="60s",
             source="https://docs.gunicorn.org/en/stable/settings.html#timeout",
@@ -184,7 +184,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     static: Annotated[
         dict[str, str],
         option(
-            "URL prefix and the directory that nginx serves there, beside those found in the app.",
+            "URL prefix and the directory that the gateway serves there, beside those found in the app.",
             example={"/media/": "media"},
             is_read=True,
         ),
@@ -192,7 +192,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spa: Annotated[
         str,
         option(
-            "Directory of a built single-page app, with its index.html. nginx serves its files at the root, and "
+            "Directory of a built single-page app, with its index.html. The gateway serves its files at the root, and "
             "index.html if a browser requests a page that no route and no file answers.",
             example="frontend/dist",
             is_read=True,

@@ -8,7 +8,7 @@ from portico.site.options.section import Section, option
 
 
 class Access(Section, frozen=True):
-    """Who has access to a path and everything below it; nginx decides, the app is not asked.
+    """Who has access to a path and everything below it; the gateway decides, the app is not asked.
 
     A key that an inner table does not set is taken from the outer one. A request must meet every condition.
     """
@@ -40,7 +40,7 @@ class Access(Section, frozen=True):
         str | None,
         option(
             "File of users and passwords, `name:hash` on each line as `portico password` writes it: browsers ask "
-            "for both (401, Basic). Each request costs nginx 1 to 2 ms of CPU. The file is read again at a "
+            "for both (401, Basic). Each request costs the gateway 1 to 2 ms of CPU. The file is read again at a "
             "reload.",
             example="/etc/portico/staff.users",
             source="https://nginx.org/en/docs/http/ngx_http_auth_basic_module.html",
@@ -59,8 +59,8 @@ class Access(Section, frozen=True):
     auth: Annotated[
         str | None,
         option(
-            "Where nginx asks whether a client has access: the URL of a service (oauth2-proxy, Authelia), a path "
-            "of the app, or the endpoint of a view. nginx sends it the head of each request; 2xx grants access, "
+            "Where the gateway asks whether a client has access: the URL of a service (oauth2-proxy, Authelia), a path "
+            "of the app, or the endpoint of a view. The gateway sends it the head of each request; 2xx grants access, "
             "401 and 403 refuse it, a redirect counts as 401, anything else is 500.",
             example="http://127.0.0.1:4180/oauth2/auth",
             source="https://nginx.org/en/docs/http/ngx_http_auth_request_module.html",
@@ -87,7 +87,7 @@ class Access(Section, frozen=True):
         bool | None,
         option(
             "Only the networks of an `allow` in the same table have access from outside; all others get 404, as "
-            "if the path did not exist. nginx's own `auth` requests pass.",
+            "if the path did not exist. The gateway's own `auth` requests pass.",
             example=True,
         ),
     ] = None

@@ -9,7 +9,7 @@ from portico.values import Size
 
 
 class Cache(Section, frozen=True):
-    """The responses that nginx caches: those that the app marks `public` or `s-maxage`, never any other."""
+    """The responses that the gateway caches: those that the app marks `public` or `s-maxage`, never any other."""
 
     shorthand: ClassVar[str] = "size"
 

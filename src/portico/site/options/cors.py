@@ -19,7 +19,7 @@ class Cors(Section, frozen=True):
         list[str],
         option(
             "Origins whose pages may read the answers: `https://app.example`, `https://*.shop.example`, or `*` for "
-            "all. nginx answers their preflights.",
+            "all. The gateway answers their preflights.",
             example=["https://app.example"],
             source="https://fetch.spec.whatwg.org/#http-cors-protocol",
         ),

@@ -10,7 +10,7 @@ from portico.values import Duration, Size
 
 
 class Edge(Access, frozen=True):
-    """Settings of nginx for one route. They can stand beside the view, too: `from portico import edge`."""
+    """Settings of the gateway for one route. They can stand beside the view, too: `from portico import edge`."""
 
     timeout: Annotated[
         Duration | None,
@@ -23,7 +23,7 @@ class Edge(Access, frozen=True):
     stream: Annotated[
         bool,
         option(
-            "nginx does not buffer the answer: what the app yields goes to the client at once, and the app may be "
+            "The gateway does not buffer the answer: what the app yields goes to the client at once. The app may be "
             "silent for an hour. Server-sent events do not need it: their content type is enough.",
             example=True,
         ),
@@ -31,19 +31,21 @@ class Edge(Access, frozen=True):
     upload_to_file: Annotated[
         bool,
         option(
-            "The app gets the file to which nginx wrote the request body, instead of the body: open as "
+            "The app gets the file to which the gateway wrote the request body, instead of the body: open as "
             "`wsgi.input`, its path in the environ as `portico.upload`. It is removed after the request.",
             example=True,
         ),
     ] = False
     private: Annotated[
         bool,
-        option("No cache stores the answer: not nginx's, not a browser's, none in between.", example=True),
+        option(
+            "No cache stores the answer: not the gateway's, not a browser's, none in between.", example=True
+        ),
     ] = False
     cache: Annotated[
         Duration | None,
         option(
-            "nginx caches the answer for this time, unless the app sets another, or forbids it (`private`, "
+            "The gateway caches the answer for this time, unless the app sets another, or forbids it (`private`, "
             "`no-store`, `Set-Cookie`). When many clients ask at once, only one request reaches the app.",
             example="60s",
         ),

@@ -8,7 +8,7 @@ from portico.site.options.section import Section, option
 
 
 class Errors(Section, frozen=True):
-    """The pages nginx shows when the app cannot answer."""
+    """The pages that the gateway shows when the app cannot answer."""
 
     shorthand: ClassVar[str] = "pages"
 

@@ -9,7 +9,7 @@ from portico.values import Duration
 
 
 class Guard(Section, frozen=True):
-    """Requests that nginx refuses for their content before the app is asked; see docs/guard.md and docs/waf.md."""
+    """Requests that the gateway refuses for their content before it asks the app; see docs/guard.md and docs/waf.md."""
 
     shorthand: ClassVar[str] = "waf"
 
@@ -35,7 +35,7 @@ class Guard(Section, frozen=True):
         Literal["off", "pressure", "always"],
         option(
             "A browser that asks for a costly route (`costly` in [routes], `@edge.costly`) solves a small puzzle by "
-            "itself, once, in a moment, and has a pass for half a day; nginx answers 429 to whoever has none. "
+            "itself, once, in a moment, and has a pass for half a day; the gateway answers 429 to whoever has none. "
             "`pressure`: only while more requests come than the app answers. See docs/challenge.md.",
             example="pressure",
         ),
@@ -50,7 +50,7 @@ class Guard(Section, frozen=True):
     routes: Annotated[
         bool,
         option(
-            "nginx refuses a path or method that no rule of the app matches, with 404 or 405.",
+            "The gateway refuses a path or method that no rule of the app matches, with 404 or 405.",
             example=True,
         ),
     ] = False
@@ -65,7 +65,7 @@ class Guard(Section, frozen=True):
     scanners: Annotated[
         bool,
         option(
-            "nginx answers 404 for paths that scanners try on every site (/.env, /wp-login.php), if no rule of "
+            "The gateway answers 404 for paths that scanners try on every site (/.env, /wp-login.php), if no rule of "
             "the app matches them and all of its rules are known.",
             example=False,
         ),

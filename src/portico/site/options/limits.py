@@ -25,7 +25,7 @@ class Limits(Section, frozen=True):
         int,
         option(
             "Requests to the app that a client may have in progress at once, each HTTP/2 stream counted; 0 sets "
-            "no such limit. Idle connections do not count: nginx closes them when it runs out.",
+            "no such limit. Idle connections do not count: the gateway closes them when it runs out.",
             example=50,
             source="https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html",
         ),
@@ -34,7 +34,7 @@ class Limits(Section, frozen=True):
         int,
         option(
             "Requests of any kind that a client may have in progress: also files, slow downloads, event streams. "
-            "0: an eighth of what this nginx can hold, see docs/capacity.md.",
+            "0: an eighth of what this gateway can hold, see docs/capacity.md.",
             example=100,
             source="https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html",
         ),

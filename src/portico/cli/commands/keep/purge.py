@@ -1,4 +1,4 @@
-"""`portico purge`: deletes answers from nginx's cache."""
+"""`portico purge`: deletes answers from the gateway's cache."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portico.run.control import client
 @click.option("--json", "is_json", is_flag=True, help="The number as JSON.")
 @named_site
 def command(what: tuple[str, ...], config: str | None, name: str, is_json: bool) -> None:
-    """Delete the stored answers of WHAT from nginx's cache, at once.
+    """Delete the stored answers of WHAT from the gateway's cache, at once.
 
     WHAT is a path (/news/1, with all its queries), many paths ("/news/*"; "/*" is all), a URL with its
     host, or a tag that the app gave the answer in Surrogate-Key or Cache-Tag.

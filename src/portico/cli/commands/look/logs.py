@@ -1,4 +1,4 @@
-"""`portico logs`: shows the requests, each with the output of the app and nginx about it."""
+"""`portico logs`: shows the requests, each with the output of the app and the gateway about it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def command(
 ) -> None:  # fmt: skip
     """Show the requests of the site of APP or of the current directory, and follow them.
 
-    Output of the app and messages of nginx appear under the request they belong to.
+    Output of the app and messages of the gateway appear under the request they belong to.
     """
     which = Filter(
         statuses=filters.statuses(words["status"]),
@@ -234,7 +234,7 @@ class _Show:
             output.result(output.as_json_line({type(item).__name__.lower(): msgspec.to_builtins(item)}))
             return
         when = clock(item.time, is_dated=self._is_dated(item.time))
-        who = "nginx" if isinstance(item, Complaint) else "app  "
+        who = f"{item.program if isinstance(item, Complaint) else 'app':<5}"
         whose = f"  request {item.id[:8]}, still running" if isinstance(item, Entry) and item.id else ""
         first, *rest = item.text.split("\n")
         output.results(

@@ -14,7 +14,7 @@ from portico.run.control import client
 def command() -> None:
     """Close the site for a while, with a page that says so, and open it again.
 
-    nginx answers 503 to everything that the app would answer; static files are still served, and
+    The gateway answers 503 to everything that the app would answer; static files are still served, and
     /-/health goes on asking the app.
     """
 

@@ -50,7 +50,7 @@ def command(
     is_mended: bool,
     **flags: Any,
 ) -> None:
-    """Look for what would break: the app, nginx, ports, paths, limits. Exit code 1 when something would.
+    """Look for what would break: the app, the gateway, ports, paths, limits. Exit code 1 when something would.
 
     The worst comes first. Several files or directories, or a directory that holds them, are checked each, and
     whether they can stand beside each other on one gateway.

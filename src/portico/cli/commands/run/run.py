@@ -81,7 +81,7 @@ def command(apps: tuple[str, ...], config: str | None, shared: str, **flags: Any
 def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: str = "") -> None:
     """Plan and run until a signal ends the site; ends in the same way as the run. Raises PorticoError.
 
-    `gateway` is the runtime directory of a gateway whose nginx serves this site and others.
+    `gateway` is the runtime directory of a gateway that serves this site and others.
     """
     hold()
     screen = Screen()
@@ -201,7 +201,7 @@ def _shows(plan: Plan, screen: Screen) -> list[Watcher]:
     follow = functools.cache(lambda path: Follower(Path(path)))
     return [
         Watcher("the shown requests", lambda: _show_requests(plan, screen, follow(plan.access_log))),
-        Watcher("nginx's messages", lambda: _show_errors(plan, screen, follow(plan.error_log))),
+        Watcher("the gateway's messages", lambda: _show_errors(plan, screen, follow(plan.error_log))),
     ]
 
 
