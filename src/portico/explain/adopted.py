@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 Value = str | int | bool | tuple[str, ...]
 """A value of portico.toml; a tuple is an array of strings."""
 Key = tuple[str, ...]
-"""The path to a value: `("domains",)`, `("https", "cert")`, `("static", "/media/")`, `("access", "/a", "allow")`."""
+"""The path to a value: `("domains",)`, `("https", "cert")`, `("static", "/media/")`, `("access", "/a", "allow")`,
+`("route", "1", "to")`: the rules of [[route]] are numbered from 1."""
 
 
 class Option(Struct, frozen=True):
@@ -110,6 +112,22 @@ class Draft(Struct):
         elif old is None:
             self.options[key] = Option(key, value, cause, text, differs)
 
+    def route(
+        self, path: str, to: str, cause: str, text: str, *, strips: bool = False, differs: str = ""
+    ) -> None:
+        """Add a rule of [[route]]; of two for the same path the first stays."""
+        if any(
+            key[:1] == ("route",) and one.value == path
+            for key, one in self.options.items()
+            if key[-1] == "path"
+        ):
+            return
+        number = str(1 + sum(key[:1] == ("route",) and key[-1] == "path" for key in self.options))
+        self.set(("route", number, "path"), path, cause, text, differs)
+        self.set(("route", number, "to"), to, cause, text)
+        if strips:
+            self.set(("route", number, "strip"), True, cause, text)
+
     def remark(self, fate: Fate, cause: str, text: str, why: str, do: str = "") -> None:
         """Say what becomes of a line, once."""
         made = Remark(fate, cause, text, why, do)
@@ -127,6 +145,15 @@ class Draft(Struct):
             self.name, self.cause, tuple(self.options.values()), tuple(self.kept), tuple(self.remarks),
             self.refused, self.mount_stripped, self.public, self.directory,
         )  # fmt: skip
+
+
+def numbered(options: Iterable[Option]) -> Iterator[Option]:
+    """The same options, with the rules of [[route]] numbered from 1."""
+    given = tuple(options)
+    old = list(dict.fromkeys(one.key[1] for one in given if one.key[0] == "route"))
+    for one in given:
+        is_rule = one.key[0] == "route"
+        yield replace(one, key=("route", str(old.index(one.key[1]) + 1), one.key[2])) if is_rule else one
 
 
 def unique_names(names: Mapping[int, str]) -> dict[int, str]:

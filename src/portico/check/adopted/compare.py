@@ -122,6 +122,7 @@ def _reasons(question: Question, before: Answer, after: Answer) -> Iterator[tupl
         "without a certificate nginx answers 400, where httpd ends the connection",
     )
     yield old == 413 and new == 404, "nothing is there, whatever the size of the body"
+    yield old == 405 and new == 404, "nothing takes a POST there"
     yield question.method == "POST" and old in (405, 413), "the app answers, where nginx had only files"
     yield (
         old == 404 and "%2F" in asked,
@@ -160,6 +161,8 @@ def _of_header(name: str, before: Answer, after: Answer) -> tuple[Judgement, str
         old, new = _place(before), _place(after)
         if new.startswith("/") and old.partition("://")[2].partition("/")[2] == new[1:]:
             return None
+        if old != new and _plain(old) == _plain(new):
+            return Judgement.BETTER, "the redirect has the path as the client sent it"
     if old.lower().replace(" ", "") == new.lower().replace(" ", ""):
         return None
     if name == "Content-Type" and (before.status >= 300 or old.partition(";")[0] == new.partition(";")[0]):
@@ -167,6 +170,12 @@ def _of_header(name: str, before: Answer, after: Answer) -> tuple[Judgement, str
     if not old:
         return Judgement.BETTER, f"{name} is sent, too"
     return Judgement.DIFFERS, f"{name}: {new or 'none'} instead of {old}"
+
+
+def _plain(place: str) -> str:
+    """A URL as a web server reads it."""
+    scheme, found, rest = place.partition("://")
+    return f"{scheme}{found}{posixpath.normpath(unquote(rest)).replace('//', '/')}"
 
 
 def _of_body(question: Question, before: Answer, after: Answer) -> list[tuple[Judgement, str]]:

@@ -24,6 +24,9 @@ def _with_files(site: AdoptedSite, folders: str) -> None:
     for one in site.options:
         if one.key[0] in ("static", "spa") and str(one.value).startswith(folders):
             _page(Path(str(one.value), "index.html" if one.key[0] == "spa" else "sample.css"))
+        if one.key[0] == "route" and str(one.value).startswith(folders):
+            for name in ("index.html", "sample.css"):
+                _page(Path(str(one.value), name))
 
 
 def _page(path: Path) -> None:

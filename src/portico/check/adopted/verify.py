@@ -148,7 +148,7 @@ def _that_reads(box: _Box, home: str) -> list[str]:
 
 def _prefixes(box: _Box, served: Sequence[Made], root: Node) -> str:
     """Behind a single-page app an API has paths of its own alone; else every path is the app's."""
-    has_page = any(one.site.value("spa") is not None for one in served)
+    has_page = any(one.site.value("spa") and one.site.value("upstream", "servers") for one in served)
     return " ".join(box.sandbox.passed(root)) if has_page else "/"
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem, UsageError
-from portico.explain.adopted import Adopted, AdoptedSite, Fate, Remark
+from portico.explain.adopted import Adopted, AdoptedSite, Remark
 from portico.explain.finding import Backend, Finding
 from portico.explain.language import Language
 from portico.explain.languages import LANGUAGES, first_file, language_of_file
@@ -19,7 +19,7 @@ from portico.explain.node import Node
 from portico.place.owner import NOBODY
 from portico.project.adopt.app_server import AppServer
 from portico.project.adopt.beside import SYSTEM, beside
-from portico.project.adopt.combine import vanished, with_app, with_named_app
+from portico.project.adopt.combine import vanished, with_app, with_named_app, with_rule
 from portico.project.adopt.toml import toml_of
 from portico.project.adopt.valid import without_broken
 from portico.reading import Reader, as_user, doubt
@@ -154,18 +154,7 @@ def _sites(
     made = list[tuple[AdoptedSite, AppServer | None]]()
     for site in adopted.sites:
         new, server = with_app(site, servers)
-        if server is None and site.mount_stripped and not site.refused:
-            prefix = site.mount_stripped
-            why = f"its server gets paths without {prefix}: Portico strips a prefix for an app that it runs"
-            new = replace(
-                new,
-                refused=why,
-                remarks=(
-                    *new.remarks,
-                    Remark(Fate.LOST, site.cause, "server", why, "name it: --app module:app"),
-                ),
-            )
-        made.append((new, server))
+        made.append((with_rule(new) if server is None else new, server))
     return made
 
 

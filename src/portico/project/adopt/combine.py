@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from portico.explain.adopted import AdoptedSite, Fate, Kept, Option, Remark
+from portico.explain.adopted import AdoptedSite, Draft, Fate, Kept, Option, Remark, numbered
 from portico.project.adopt.app_server import AppServer
 from portico.values import Duration
 
@@ -57,6 +57,33 @@ def with_named_app(site: AdoptedSite, app: str, directory: str) -> tuple[Adopted
     return _taken(site, server), server
 
 
+def with_rule(site: AdoptedSite) -> AdoptedSite:
+    """The site with a rule in place of servers that get paths without a prefix; the same if there are none."""
+    prefix, servers = site.mount_stripped, site.value("upstream", "servers")
+    if not prefix or site.refused or not isinstance(servers, tuple):
+        return site
+    found = next(one for one in site.options if one.key == ("upstream", "servers"))
+    server = servers[0] if "://" in servers[0] or servers[0].startswith("unix:") else f"http://{servers[0]}"
+    if len(servers) != 1 or not server.startswith(("http://", "unix:")):
+        only = (
+            "has one server, and these are several"
+            if len(servers) != 1
+            else "strips it for HTTP servers alone"
+        )
+        why = f"its servers get paths without {prefix}: a [[route]] {only}"
+        lost = Remark(Fate.LOST, site.cause, "server", why, "name the app: --app module:app")
+        return replace(site, refused=why, remarks=(*site.remarks, lost))
+    draft = Draft("", "")
+    draft.route(f"{prefix}/", server, found.cause, found.text, strips=True)
+    others = [one for one in site.options if one.key[0] != "upstream" and one.key != ("mount",)]
+    for one in (one for one in others if one.key[0] == "route" and one.key[-1] == "path"):
+        to, strips = site.value("route", one.key[1], "to"), site.value("route", one.key[1], "strip")
+        draft.route(str(one.value), str(to), one.cause, one.text, strips=bool(strips), differs=one.differs)
+    draft.route("/", "404", site.cause, "server")
+    rest = (one for one in others if one.key[0] != "route")
+    return replace(site, options=(*rest, *draft.options.values()), mount_stripped="")
+
+
 def _behind(site: AdoptedSite, servers: Sequence[AppServer]) -> AppServer | None:
     wanted = _bare(site.value("upstream", "servers"))
     if not wanted:
@@ -89,6 +116,7 @@ def _taken(site: AdoptedSite, server: AppServer) -> AdoptedSite:
     ]
     known = {one.key for one in options}
     options += [one for one in server.options if one.key not in known]
+    options, cut = _without_rules_to(options, replaced)
     shorter = [one for one in options if _is_longer(one, server)]
     options = _timed(options, server)
     kept, lost = list[Kept](), list[Remark]()
@@ -104,8 +132,20 @@ def _taken(site: AdoptedSite, server: AppServer) -> AdoptedSite:
     )  # fmt: skip
     return replace(
         site, options=tuple(options), kept=tuple(kept), mount_stripped="",
-        remarks=(*site.remarks, runs, *(_ended(one, server) for one in shorter), *server.remarks, *lost),
+        remarks=(*site.remarks, runs, *(_ended(one, server) for one in shorter), *server.remarks, *cut, *lost),
     )  # fmt: skip
+
+
+def _without_rules_to(options: Sequence[Option], replaced: set[str]) -> tuple[list[Option], list[Remark]]:
+    """The options without rules that lead to these servers, and a remark for each such rule."""
+    gone = [
+        one for one in options if one.key[0] == "route" and str(one.value).removeprefix("http://") in replaced
+    ]
+    numbers = {one.key[1] for one in gone}
+    kept = [one for one in options if one.key[0] != "route" or one.key[1] not in numbers]
+    why = "it passes requests to the app, which has no address any more: the app answers there, with its whole path"
+    do = "keep the app server, and leave it out of portico.toml"
+    return list(numbered(kept)), [Remark(Fate.LOST, one.cause, one.text, why, do) for one in gone]
 
 
 def _timed(options: Iterable[Option], server: AppServer) -> list[Option]:

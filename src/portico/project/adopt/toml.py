@@ -29,7 +29,8 @@ def toml_of(site: AdoptedSite, source: str) -> str:
     order = {name: at for at, name in enumerate(_TOP)}
     lines += ["", *map(_line, sorted(top, key=lambda one: order.get(one.key[0], len(order))))]
     for table, options in _tables(site.options).items():
-        lines += ["", f"[{'.'.join(map(_key, table))}]", *map(_line, options)]
+        name = "[[route]]" if table[0] == "route" else f"[{'.'.join(map(_key, table))}]"
+        lines += ["", name, *map(_line, options)]
     lines += _nginx(site)
     text = "\n".join(lines).replace("\n\n\n", "\n\n").rstrip("\n") + "\n"
     if (given := tomllib.loads(text)) != (wanted := _document(site)):
@@ -42,7 +43,7 @@ def _tables(options: Iterable[Option]) -> dict[tuple[str, ...], list[Option]]:
     for one in options:
         if len(one.key) > 1:
             found.setdefault(one.key[:-1], []).append(one)
-    last = ("static", "headers", "routes", "access")
+    last = ("route", "static", "headers", "routes", "access")
     return dict(
         sorted(found.items(), key=lambda pair: last.index(pair[0][0]) + 1 if pair[0][0] in last else 0)
     )
@@ -83,6 +84,8 @@ def _document(site: AdoptedSite) -> dict[str, Any]:
         for step in one.key[:-1]:
             place = place.setdefault(step, {})
         place[one.key[-1]] = list(one.value) if isinstance(one.value, tuple) else one.value
+    if rules := made.get("route"):
+        made["route"] = list(rules.values())
     for key, above in (("http", True), ("server", False)):
         if kept := [one.text for one in site.kept if one.is_above == above]:
             made.setdefault("nginx", {})[key] = kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from portico.explain.adopted import AdoptedSite, Fate, Option, Remark
+from portico.explain.adopted import AdoptedSite, Fate, Option, Remark, numbered
 from portico.project.adopt.toml import toml_of
 from portico.site.load import refusals
 
@@ -17,9 +17,14 @@ def without_broken(site: AdoptedSite) -> AdoptedSite:
         if not broken:
             return _refused(site, found) if found else site
         names = {one.key for one, _ in broken}
+        numbers = {key[1] for key in names if key[0] == "route"}
         lost = [Remark(Fate.LOST, one.cause, one.text, why) for one, why in broken]
-        kept = tuple(one for one in site.options if one.key not in names)
-        site = replace(site, options=kept, remarks=(*site.remarks, *lost))
+        kept = [
+            one
+            for one in site.options
+            if one.key not in names and not (one.key[0] == "route" and one.key[1] in numbers)
+        ]
+        site = replace(site, options=tuple(numbered(kept)), remarks=(*site.remarks, *lost))
     return site
 
 

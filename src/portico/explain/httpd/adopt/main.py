@@ -6,12 +6,21 @@ import posixpath
 import re
 
 from portico.explain.adopted import Fate
+from portico.explain.httpd.adopt.rules import ruled
 from portico.explain.httpd.adopt.view import Target
 from portico.explain.httpd.adopt.work import Work
 from portico.explain.httpd.blocks import every, last
 from portico.explain.httpd.sources import document_root
 from portico.explain.node import Node
 
+_NOTHING = "404"
+_OF_FILES = frozenset({
+    "AllowOverride", "Options", "DirectoryIndex", "ServerName", "ServerAlias", "ServerAdmin", "DocumentRoot",
+    "ErrorLog", "CustomLog", "LogLevel", "LogFormat", "Directory", "Require", "FallbackResource", "ServerTokens",
+    "ServerSignature", "Listen", "Redirect", "Alias", "Location", "AuthType", "AuthName", "AuthUserFile", "IfModule",
+    "Protocols", "Timeout", "KeepAlive", "LoadModule", "FileETag",
+})  # fmt: skip
+"""What may stand in a virtual host that sends files: options of Portico's, or nothing that an answer depends on."""
 _METHODS = {"bybusyness": "least_conn"}
 
 
@@ -45,8 +54,13 @@ def _proxied(work: Work, target: Target) -> None:
     if own not in ("", prefix):
         work.draft.refused = f"its server gets paths below {own}: Portico passes paths on as they came"
     elif prefix and not own and target.uri in ("/", ""):
+        if ("spa",) in work.draft.options and (to := ruled(target)):
+            work.route(f"{prefix}/", to, target.node, strips=True)
+            work.route("/", _NOTHING, target.node)
+            return
         if ("spa",) in work.draft.options:
-            work.draft.refused = f"its server gets paths without {prefix}, and files lie at the root"
+            only = "a [[route]] strips it for one HTTP server alone"
+            work.draft.refused = f"its server gets paths without {prefix}: {only}"
         else:
             work.draft.mount_stripped = prefix
     _servers(work, target)
@@ -80,13 +94,53 @@ def _servers(work: Work, target: Target) -> None:
 def _refuse(work: Work) -> None:
     handler = last(work.view.node, "FallbackResource") or document_root(work.view.levels[::-1])
     if folder := _files(work):
-        work.draft.refused = (
-            f"it sends the files of {folder} alone: Portico serves an app, or passes requests to servers"
-        )
+        why = _files_alone(work, folder)
+        if not why:
+            return
+        work.draft.refused = f"it sends the files of {folder} alone, and {why}"
     else:
         work.draft.refused = "it passes no request to an app"
     hint = "leave this virtual host to httpd, or name an app: --app module:app"
     work.lost(handler or work.view.mark, work.draft.refused, hint)
+
+
+def _files_alone(work: Work, folder: str) -> str:
+    """A site of files: rules, and a single-page app. Returns why it is none; empty if it is one."""
+    outer = [level for level in work.view.levels if level is not work.view.node]
+    around = [one for level in outer for one in every(level, "Directory") if _is_around(one, folder)]
+    for level in (work.view.node, *around):
+        for node, _ in level.walk():
+            if why := _not_files(node):
+                return why
+            if node.name == "AllowOverride":
+                work.built_in(node, "Portico reads no .htaccess")
+    fallback = last(work.view.node, "FallbackResource")
+    source = last(work.view.node, "DocumentRoot") or work.view.mark
+    if fallback is None:
+        work.route("/", f"{folder}/", source)
+    elif fallback.args == ("/index.html",):
+        work.option(("spa",), folder, fallback)
+        work.route("/", _NOTHING, fallback)
+    else:
+        return f"{fallback.text} answers what is no file"
+    return ""
+
+
+def _is_around(directory: Node, folder: str) -> bool:
+    path = directory.args[0].rstrip("/") if directory.args else ""
+    return path != "" and f"{folder}/".startswith(f"{path}/")
+
+
+def _not_files(node: Node) -> str:
+    words = [word.lower().lstrip("+") for word in node.args]
+    if node.name == "AllowOverride" and words != ["none"]:
+        return "its folders may have .htaccess files, which are not read"
+    if node.name == "Options" and {"indexes", "all"} & set(words):
+        return "shows lists of them (Options Indexes), which Portico does not"
+    if node.name == "DirectoryIndex" and words != ["index.html"]:
+        return f"{node.text} is another page of a folder than index.html"
+    is_known = node.name in _OF_FILES or node.name.startswith(("SSL", "Header", "Expires"))
+    return "" if is_known else f"{node.text} has no place beside a folder"
 
 
 def _files(work: Work) -> str:

@@ -14,6 +14,7 @@ from portico.explain.httpd.servers import title
 from portico.explain.httpd.sources import REDIRECTS, Line, line_of
 from portico.explain.node import Node
 from portico.plan.gateway.nginx.conf import quote
+from portico.site.checks.rule import URL_PATH
 
 _WWW = re.compile(r"(?:\^?www\\?\.|!\^(?P<wanted>[\w\\.-]+)\$)")
 _TO_HOST = re.compile(r"https?://(?P<host>[\w.-]+)(?:/?\$1|%\{REQUEST_URI\})")
@@ -137,8 +138,27 @@ def adopt_other_target(work: Work, target: Target) -> None:
     ):
         why = f"{title(guarded)} says who may come there, and a location in nginx's words would not"
         work.lost(node, why, "make it a second site, below a name of its own")
+    elif to := ruled(target):
+        strips = not target.uri.rstrip("/")
+        work.route(f"{target.prefix.rstrip('/')}/", to, node, strips=strips)
     else:
         _keep_location(work, target)
+
+
+def ruled(target: Target) -> str:
+    """The target as a rule names it; empty if a rule cannot say it."""
+    prefix, uri, server = target.prefix.rstrip("/"), target.uri.rstrip("/"), target.servers[0]
+    if (
+        target.scheme != "http"
+        or target.line.is_regex
+        or uri not in ("", prefix)
+        or target.words
+        or " " in server
+    ):
+        return ""
+    if not URL_PATH.fullmatch(prefix) or re.search(r"//|/\.|^/-$", prefix):
+        return ""
+    return server if server.startswith(("http://", "unix:")) else f"http://{server}"
 
 
 def _guards(block: Node, target: Target) -> bool:

@@ -25,6 +25,11 @@ class Work(Struct):
         self.seen.add(node)
         self.draft.set(key, value, node.place, shown(node), differs)
 
+    def route(self, path: str, to: str, node: Node, *, strips: bool = False, differs: str = "") -> None:
+        """A rule of [[route]]."""
+        self.seen.add(node)
+        self.draft.route(path, to, node.place, shown(node), strips=strips, differs=differs)
+
     def built_in(self, node: Node, why: str) -> None:
         """Portico does it by itself."""
         self._remark(Fate.BUILT_IN, node, why)

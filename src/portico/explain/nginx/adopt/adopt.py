@@ -16,6 +16,7 @@ from portico.explain.nginx.adopt.entry import (
 from portico.explain.nginx.adopt.locations import adopt_location
 from portico.explain.nginx.adopt.main import adopt_main, adopt_main_access
 from portico.explain.nginx.adopt.own import keep_used
+from portico.explain.nginx.adopt.routes import redirect_words
 from portico.explain.nginx.adopt.settings import adopt_setting, defaults
 from portico.explain.nginx.adopt.view import Redirect, View, closes, is_challenge, redirect, views
 from portico.explain.nginx.adopt.work import Work, shown
@@ -41,11 +42,15 @@ def adopted(root: Node) -> Adopted:
             content.append(view)
     groups = _grouped(content)
     mine = _matched(groups, redirects)
-    remarks += [_alone(view, to) for view, to in redirects if not any((view, to) in found for found in mine)]
-    names = unique_names({at: _name(group[0]) for at, group in enumerate(groups)})
+    others = [(view, to) for view, to in redirects if not any((view, to) in found for found in mine)]
+    moved = [(view, to) for view, to in others if view.names and _words(to)]
+    remarks += [_alone(view, to) for view, to in others if (view, to) not in moved]
+    views_of_sites = [*(group[0] for group in groups), *(view for view, _ in moved)]
+    names = unique_names({at: _name(view) for at, view in enumerate(views_of_sites)})
     sites = [
         _site(group, found, names[at]) for at, (group, found) in enumerate(zip(groups, mine, strict=True))
     ]
+    sites += [_moved(view, to, names[len(groups) + at]) for at, (view, to) in enumerate(moved)]
     return Adopted(tuple(one.done() for one in sites), tuple(remarks))
 
 
@@ -145,6 +150,26 @@ def _second(work: Work, other: View) -> None:
         "another server has the same names: a site has one address for HTTP",
         "make it a second site",
     )
+
+
+def _words(to: Redirect) -> str:
+    """The redirect as a rule says it; empty if it cannot."""
+    if not to.host or "$" in to.host or to.scheme == "$scheme":
+        return ""
+    url = f"{to.scheme}://{to.host}"
+    return redirect_words(to.status, f"{url}$request_uri" if to.keeps_path else to.node.args[-1])
+
+
+def _moved(view: View, to: Redirect, name: str) -> Draft:
+    """A site that only redirects its names."""
+    work = Work(Draft(name, view.node.place), view, is_ruled=True)
+    work.route("/", _words(to), to.node)
+    adopt_names(work)
+    adopt_addresses(work, [])
+    adopt_certificates(work)
+    for location in filter(is_challenge, view.locations):
+        adopt_location(work, location)
+    return work.draft
 
 
 def _alone(view: View, to: Redirect) -> Remark:

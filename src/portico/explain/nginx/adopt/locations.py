@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from portico.explain.nginx.adopt import access
 from portico.explain.nginx.adopt.own import keep_location
 from portico.explain.nginx.adopt.passes import Target, target_of
+from portico.explain.nginx.adopt.routes import adopt_elsewhere
 from portico.explain.nginx.adopt.settings import Rules, adopt_setting
-from portico.explain.nginx.adopt.statics import adopt_folder, is_folder
+from portico.explain.nginx.adopt.statics import adopt_folder, is_about_caching, is_folder
 from portico.explain.nginx.adopt.told import is_standard
 from portico.explain.nginx.adopt.view import is_challenge
 from portico.explain.nginx.adopt.work import Work
@@ -40,8 +41,23 @@ def adopt_location(work: Work, location: Node) -> None:
         work.improved(
             location, "no root is set, so that it sends files of nginx's own folder: the app answers"
         )
+    elif adopt_elsewhere(work, location):
+        _beside_rules(work, location)
+    elif work.is_ruled and _only_caches(location):
+        work.improved(
+            location, "a file whose name has a fingerprint is kept for a year, any other is asked for again"
+        )
     else:
         keep_location(work, location)
+
+
+def _only_caches(location: Node) -> bool:
+    """Whether a location says only how long files may be kept."""
+    return all(
+        one.name in ("expires", "access_log", "log_not_found")
+        or (one.name == "add_header" and is_about_caching(one))
+        for one in location.children or ()
+    )
 
 
 def _beside_rules(work: Work, location: Node) -> None:
@@ -81,7 +97,7 @@ def _challenge(work: Work, location: Node) -> None:
 def _goes_to_app(work: Work, location: Node) -> bool:
     """Whether it only has settings of its own; another location of the same app may need to stay as it is."""
     wanted = rule(location)
-    is_ours = is_same(work, target_of(location, work.view.above[0]), wanted.pattern)
+    is_ours = not work.is_ruled and is_same(work, target_of(location, work.view.above[0]), wanted.pattern)
     if not is_ours or wanted.kind not in ("", "^~", "="):
         return False
     return not any(one.name in _DECIDES or _is_its_own(one) for one in location.children or ())

@@ -13,6 +13,7 @@ from portico.explain.nginx.families import PASSES
 from portico.explain.nginx.locations import rule
 from portico.explain.node import Node
 
+_NOTHING = "404"
 _SINGLE_PAGE = ("/index.html", "/index.html?$args", "/index.html?$query_string")
 
 
@@ -30,6 +31,10 @@ def _find(work: Work) -> None:
         return
     location, target = found
     work.target = target
+    if work.is_ruled:
+        work.route("/", _NOTHING, location)
+        work.seen.discard(location)
+        return
     if target.problem:
         work.draft.refused = target.problem
         work.lost(target.node, target.problem)
@@ -84,13 +89,9 @@ def _behind_files(work: Work) -> tuple[Node, Target] | None:
         if tries and tries.args[-1] in _SINGLE_PAGE
         else "a page that nothing answers is index.html, not 404"
     )
-    if found[1].uri not in ("", rule(found[0]).pattern):
-        prefix = rule(found[0]).pattern
-        work.draft.refused = (
-            f"its server gets paths without {prefix}, and files lie at the root: "
-            "Portico strips a prefix from a whole site only"
-        )
     work.option(("spa",), folder, tries or level, differs)
+    if found[1].uri not in ("", rule(found[0]).pattern):
+        work.is_ruled = True
     return found
 
 
@@ -138,12 +139,51 @@ def _refuse(work: Work) -> None:
     main = work.view.main
     level = main if main is not None else work.view.node
     if folder := folder_of(work, main) if main is not None else _root(work):
-        work.draft.refused = (
-            f"it sends the files of {folder} alone: Portico serves an app, or passes requests to servers"
-        )
+        why = _files_alone(work, level, folder)
+        if not why:
+            return
+        work.draft.refused = f"it sends the files of {folder} alone, and {why}"
     else:
         work.draft.refused = "it passes no request to an app"
     work.lost(level, work.draft.refused, "leave this server to nginx, or name an app: --app module:app")
+
+
+def _files_alone(work: Work, level: Node, folder: str) -> str:
+    """A site of files: rules, and a single-page app. Returns why it is none; empty if it is one."""
+    tries = level.first("try_files")
+    last = tries.args[-1] if tries and tries.args else "=404"
+    if any(one.args == ("on",) for one in work.view.inherited("autoindex", work.view.main)):
+        return "shows lists of them (autoindex), which Portico does not"
+    if work.view.main is not None and work.view.main.first("return", "rewrite", "if", "error_page"):
+        return "answers some paths in another way"
+    if last not in (*_SINGLE_PAGE, "=404", "$uri/", "$uri"):
+        return f"{last} answers what is no file"
+    patterns = [one for one in work.view.locations if rule(one).kind in ("~", "~*")]
+    if last not in _SINGLE_PAGE and (
+        other := next((one for one in patterns if not _says_of_files(one)), None)
+    ):
+        return f"{other.text} comes before them: where Portico sends a folder, no pattern is tried"
+    work.is_ruled = True
+    if tries:
+        work.seen.add(tries)
+    index = work.view.first("index", work.view.main)
+    is_known = index is None or index.args == ("index.html",)
+    differs = "" if is_known else "the page of a folder is index.html alone"
+    if last in _SINGLE_PAGE:
+        work.option(("spa",), folder, tries or level)
+        work.route("/", _NOTHING, tries or level)
+    else:
+        work.route(
+            "/", f"{folder.rstrip('/')}/", work.view.first("root", work.view.main) or level, differs=differs
+        )
+    return ""
+
+
+def _says_of_files(location: Node) -> bool:
+    return all(
+        one.name in ("expires", "add_header", "access_log", "log_not_found")
+        for one in location.children or ()
+    )
 
 
 def adopt_main_access(work: Work) -> None:

@@ -38,12 +38,13 @@ def is_folder(work: Work, location: Node) -> bool:
     is_listed = any(one.args == ("on",) for one in location.all("autoindex"))
     return (
         not is_listed
-        and all(_is_about_caching(one) for one in location.all("add_header"))
+        and all(is_about_caching(one) for one in location.all("add_header"))
         and not location.all("location")
     )
 
 
-def _is_about_caching(node: Node) -> bool:
+def is_about_caching(node: Node) -> bool:
+    """Whether a header says how long a file may be kept, or nothing that a file of Portico's does not say."""
     return bool(node.args) and node.args[0].lower() in (
         "cache-control",
         "pragma",

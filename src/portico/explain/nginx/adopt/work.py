@@ -20,11 +20,18 @@ class Work(Struct):
     main: Node | None = None
     """The location of the app of the whole site."""
     seen: set[Node] = field(default_factory=set)
+    is_ruled: bool = False
+    """The site has no app: rules answer everything."""
 
     def option(self, key: Key, value: Value, node: Node, differs: str = "") -> None:
         """An option from a line."""
         self.seen.add(node)
         self.draft.set(key, value, node.place, shown(node), differs)
+
+    def route(self, path: str, to: str, node: Node, *, strips: bool = False, differs: str = "") -> None:
+        """A rule of [[route]]."""
+        self.seen.add(node)
+        self.draft.route(path, to, node.place, shown(node), strips=strips, differs=differs)
 
     def built_in(self, node: Node, why: str) -> None:
         """Portico does it by itself."""
