@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
+import pytest
+
 from portico.log.finding import Finding
+from portico.plan.web.waf import REQUEST_ID
 from portico.watch.waf_report import report
 
 FILE = "/usr/share/modsecurity-crs/rules/REQUEST-942-APPLICATION-ATTACK-SQLI.conf"
@@ -95,3 +101,54 @@ def test_a_line_that_was_cut_belongs_to_its_connection() -> None:
 def test_no_finding_is_a_report_too() -> None:
     made = report([])
     assert (made.refused, made.reported, made.suspicious, made.rules, made.since) == (0, 0, 0, [], "")
+
+
+def audited(*messages: str, transaction: str = "awyobdBOW5igbZPtzBl0HwAAAMA") -> str:
+    """A line of httpd's, as ModSecurity 2.9.7 wrote it."""
+    head = {
+        "time": "29/Nov/2026:22:34:21.963768 +0000",
+        "transaction_id": transaction,
+        "remote_address": "203.0.113.7",
+    }
+    return json.dumps(
+        {"transaction": head, "request": {}, "audit_data": {"messages": messages, "stopwatch": {}}}
+    )
+
+
+def message(rule: int, said: str, found: str = "detected SQLi using libinjection.", file: str = FILE) -> str:
+    return f'Warning. {found} [file "{file}"] [line "46"] [id "{rule}"] [msg "{said}"] [data "x"] [severity "CRITICAL"]'
+
+
+def test_a_line_of_httpd_says_every_rule_of_its_request() -> None:
+    of_request = message(
+        REQUEST_ID, "POST /cart", "Operator GT matched 0 at TX:anomaly_score.", "/run/httpd.conf"
+    )
+    denied = message(949110, "Inbound Anomaly Score Exceeded").replace(
+        "Warning.", "Access denied with code 403."
+    )
+    found = Finding.read(audited(message(942100, "SQL Injection"), denied, of_request))
+    assert [(one.rule, one.is_refused) for one in found] == [(942100, False), (949110, True)]
+    id_ = hashlib.md5(b"awyobdBOW5igbZPtzBl0HwAAAMA").hexdigest()
+    assert {(one.request, one.client, one.method, one.path) for one in found} == {
+        (id_, "203.0.113.7", "POST", "/cart")
+    }
+    made = report(found)
+    assert (made.refused, [one.rule for one in made.rules], made.exceptions) == (
+        1,
+        [942100],
+        ["/cart 942100"],
+    )
+
+
+def test_what_a_client_sends_names_no_rule_in_a_line_of_httpd() -> None:
+    forged = r'Pattern match "x" at ARGS:q [file \"/a.conf\"] [line \"1\"] [id \"1\"] [msg \"y\"].'
+    path = message(REQUEST_ID, r"GET /a\"] [id \"3\"]", "Operator GT matched 0 at TX:anomaly_score.")
+    (found,) = Finding.read(audited(message(942100, "SQL Injection", forged), path))
+    assert (found.rule, found.path) == (942100, '/a"] [id "3"]')
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "{}", '{"transaction": {"time": "x", "transaction_id": ""}, "audit_data": {}}']
+)
+def test_what_is_no_line_of_httpd_s_is_nothing(line: str) -> None:
+    assert not Finding.read(line)

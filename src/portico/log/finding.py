@@ -1,11 +1,17 @@
-"""A line of the firewall's log: a rule that matched a request. The gateway writes it, ModSecurity formats it."""
+"""A line of the firewall's log: a rule that matched a request, or (httpd's) all of them. The gateway writes it,
+ModSecurity formats it.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
+from hashlib import md5
 
 import msgspec
+
+from portico.plan.web.waf import REQUEST_ID, TOO_MANY, UNREADABLE, VERDICT
 
 _HEAD = re.compile(
     r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\w+\] (\d+)#\d+: \*(\d+) (?:\[client [^\]]*\] )?ModSecurity: (.*)"
@@ -17,10 +23,15 @@ _RULE = re.compile(
 _ID = re.compile(r'\[unique_id "([0-9a-f]{32})-\d*"\]')
 _CLIENT = re.compile(r", client: ([0-9a-fA-F.:]+|unix:), server: ")
 _REQUEST = re.compile(r', request: "([A-Z-]+) ([^ ?"]*)')
+_AUDITED = re.compile(
+    r' \[file "(?:[^"\\]|\\.)*"\] \[line "\d+"\] \[id "(\d+)"\](?: \[rev "[^"]*"\])?(?: \[msg "((?:[^"\\]|\\.)*)"\])?'
+)
+"""ModSecurity 2 writes a backslash before a quote that a client sends, so this begins at none of them."""
+_UNESCAPED = re.compile(r"\\([\\\"])")
 DENIED = "Access denied"
-SCORE = 949110
+SCORE = VERDICT
 """The rule that judges a request's score; it has no message of its own."""
-VERDICTS = frozenset({SCORE, 200002, 200007})
+VERDICTS = frozenset({SCORE, UNREADABLE[0], TOO_MANY[0]})
 """The rules that judge a request; the others only add to its score."""
 
 
@@ -48,8 +59,16 @@ class Finding(msgspec.Struct, frozen=True):
         return self.rule in VERDICTS
 
     @classmethod
+    def read(cls, line: str) -> list[Finding]:
+        """Everything that a line of either gateway says; empty for a line about something else."""
+        if line.startswith("{"):
+            return list(_of_httpd(line))
+        found = cls.parse(line)
+        return [found] if found else []
+
+    @classmethod
     def parse(cls, line: str) -> Finding | None:
-        """None for a line about something else: the gateway logs more there than the firewall's findings."""
+        """A line of nginx's. None for one about something else: nginx logs more there than the firewall's findings."""
         head = _HEAD.match(line)
         rule = _RULE.search(head[4]) if head else None
         if head is None or rule is None:
@@ -67,4 +86,47 @@ class Finding(msgspec.Struct, frozen=True):
             method=request[1] if request else "",
             path=request[2] if request else "",
             is_refused=head[4].startswith(DENIED),
+        )
+
+
+class _Transaction(msgspec.Struct):
+    time: str
+    transaction_id: str
+    remote_address: str = ""
+
+
+class _Audit(msgspec.Struct):
+    messages: list[str] = []
+
+
+class _Line(msgspec.Struct):
+    """What ModSecurity 2 says of one request."""
+
+    transaction: _Transaction
+    audit_data: _Audit
+
+
+def _of_httpd(line: str) -> Iterator[Finding]:
+    try:
+        read = msgspec.json.decode(line, type=_Line)
+        time = datetime.strptime(read.transaction.time, "%d/%b/%Y:%H:%M:%S.%f %z").astimezone().isoformat()
+    except (msgspec.MsgspecError, UnicodeError, ValueError):
+        return
+    matched = [(found, one) for one in read.audit_data.messages if (found := _AUDITED.search(one))]
+    said = next((found[2] for found, _ in matched if int(found[1]) == REQUEST_ID), "")
+    method, _, path = _UNESCAPED.sub(r"\1", said).partition(" ")
+    for found, one in matched:
+        if int(found[1]) == REQUEST_ID:
+            continue
+        yield Finding(
+            time=time,
+            worker=0,
+            connection=0,
+            rule=int(found[1]),
+            message=found[2],
+            request=md5(read.transaction.transaction_id.encode(), usedforsecurity=False).hexdigest(),
+            client=read.transaction.remote_address,
+            method=method,
+            path=path,
+            is_refused=one.startswith(DENIED),
         )

@@ -14,7 +14,11 @@ _PLACES = (
     ("/usr/local/share/coreruleset/crs-setup.conf", "/usr/local/share/coreruleset/rules"),
 )
 """The paths of Debian and Ubuntu, of others, and of its manual."""
-_UNICODE = ("/etc/nginx/unicode.mapping", "/usr/share/nginx/docs/modsecurity/unicode.mapping")
+_UNICODE = (
+    "/etc/nginx/unicode.mapping",
+    "/usr/share/nginx/docs/modsecurity/unicode.mapping",
+    "/etc/modsecurity/unicode.mapping",
+)
 _NUMBER = re.compile(r"crs_setup_version=(\d)(\d)(\d+)")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -72,10 +72,12 @@ class Log:
 
     def since(self, parse: Callable[[str], T | None]) -> Iterator[T]:
         """The contents of lines since `since`; `parse` returns None for a line about something else."""
+        return self.each_since(lambda line: [found] if (found := parse(line)) else [])
+
+    def each_since(self, read: Callable[[str], Iterable[T]]) -> Iterator[T]:
+        """The same where a line may say several things."""
         for line in self.all():
-            found = parse(line)
-            if found and found.at >= self._since:
-                yield found
+            yield from (found for found in read(line) if found.at >= self._since)
 
 
 def put_aside(path: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -21,14 +21,41 @@ ARGUMENTS = 1000
 PATTERN_STEPS = 100_000
 """The most steps of a pattern match; beyond them, it counts as no match."""
 LEFT_OUT = {
-    "920350": "nginx itself decides which Host it answers",
+    "920350": "the gateway itself decides which Host it answers",
     "920420": "which kinds of bodies a path takes is the app's to say: the rule set's own list lacks text and files",
-    "920430": "nginx itself decides which versions of HTTP it speaks",
+    "920430": "the gateway itself decides which versions of HTTP it speaks",
     "933000-933999": "attacks on PHP harm no Python app, and honest texts meet these rules more often than others",
 }
 """Rules, by number, that are off, and why."""
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 """The app decides which methods a path accepts; the rule set's own list lacks those of a REST API."""
+
+BODIES = (
+    (200_000, r"^(?:application(?:/soap\+|/)|text/)xml", "XML"),
+    (200_001, r"^application/(?:[a-z0-9.-]+\+)?json", "JSON"),
+)
+"""How bodies are read: the number of the rule, a pattern of the Content-Type, and ModSecurity's name."""
+UNREADABLE = (200_002, "The body is not what its Content-Type says")
+TOO_MANY = (200_007, "Too many values")
+"""Portico's own rules that refuse: number and message."""
+VERDICT = 949_110
+"""The rule of the set that refuses a request whose score is too high."""
+FIRST_ID = 9_100_000
+"""Rule numbers that the Core Rule Set reserves for others."""
+_HEAD = "phase:1,t:none,nolog,pass"
+LONG = (
+    ("SecRule", "REQUEST_HEADERS:Content-Length", f"@gt {BODY_BYTES}",
+     f"id:{FIRST_ID + 9_001},{_HEAD},setvar:tx.portico_long=1"),
+    ("SecRule", "REQUEST_HEADERS:Content-Type", r"^(?:multipart/|application/(?:[a-z0-9.-]+\+)?json)",
+     f"id:{FIRST_ID + 9_002},{_HEAD},t:lowercase,setvar:tx.portico_whole=1"),
+    ("SecAction", f"id:{FIRST_ID + 9_003},{_HEAD},setvar:tx.portico_both=%{{tx.portico_long}}%{{tx.portico_whole}}"),
+    ("SecRule", "TX:portico_both", "@streq 11", f"id:{FIRST_ID + 9_004},{_HEAD},ctl:requestBodyAccess=Off"),
+)  # fmt: skip
+"""Rules for JSON and forms of parts that are longer than what is inspected: ModSecurity takes the first part of one for
+a broken one, so they are not inspected where their length is known.
+"""
+REQUEST_ID = FIRST_ID + 9_999
+"""The number of a rule that finds nothing: its message is the method and the path."""
 
 
 class Waf(Struct, frozen=True):
@@ -56,6 +83,11 @@ def waf(site: Site, place: Place) -> Waf | None:
         cause=site.cause("guard.waf"),
         exceptions_cause=site.cause("guard.waf_except"),
     )
+
+
+def by_length(exceptions: Sequence[WafException]) -> list[tuple[int, WafException]]:
+    """Each with its number, the longest path first: the first that matches applies."""
+    return sorted(enumerate(exceptions), key=lambda pair: (-len(pair[1].path), pair[1].is_beginning))
 
 
 def is_inspected(route: Routed) -> bool:

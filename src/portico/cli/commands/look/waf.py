@@ -32,7 +32,7 @@ def command(app: str | None, config: str | None, name: str, since: str | None, i
     state = Path(state_of(app, config, name))
     log = Logs.of(state).waf
     begin = filters.since(since, time.time()) if since else 0.0
-    found = report(Log(log, begin).since(Finding.parse))
+    found = report(Log(log, begin).each_since(Finding.read))
     if is_json:
         output.result(output.as_json(output.safe(found)))
     elif log.exists():

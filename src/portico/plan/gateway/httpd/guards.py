@@ -22,6 +22,7 @@ from portico.plan.gateway.httpd.password import (
     password_sections,
     user_headers,
 )
+from portico.plan.gateway.httpd.waf import exempt_choice, inspects, waf_rules
 from portico.plan.web.guards import (
     Asked,
     Certificate,
@@ -52,7 +53,6 @@ _UNDONE: dict[type[Guard], tuple[str, str]] = {
     RequestRate: ("limits.rate", "counts no requests of a client"),
     InProgress: ("limits.in_progress", "counts no requests in progress"),
     Asked: ("access", "asks nobody else who may come"),
-    Inspection: ("guard.waf", "inspects no requests yet"),
 }
 """Guards that somebody must have asked for: the option, and what a gateway = "apache" does not do."""
 _BY_DEFAULT: dict[type[Guard], str] = {
@@ -84,7 +84,7 @@ def choices(web: Web) -> list[Directive]:
 
 def late_choices(web: Web) -> list[Directive]:
     """In a virtual host, behind everything else that is noted: what looks at that."""
-    return allow_list_choice(web)
+    return [*allow_list_choice(web), *exempt_choice(web)]
 
 
 def guard_headers(web: Web) -> list[Directive]:
@@ -94,7 +94,7 @@ def guard_headers(web: Web) -> list[Directive]:
 
 def guard_sections(web: Web) -> list[Directive]:
     """In a virtual host: what asks a client after every rule."""
-    return password_sections(web)
+    return [*password_sections(web), *waf_rules(web)]
 
 
 def guard_settings(web: Web) -> list[Directive]:
@@ -119,11 +119,13 @@ def _rules(web: Web, guard: Guard) -> list[Directive]:
             return unwanted(crawlers)
         case NoScanner() | Known():
             return unlisted(guard)
+        case Inspection():
+            return inspects(guard)
         case Password():
             return asks_password(web, guard)
         case (
             NotElsewhere()
-            | HeadSize() | Passed() | RequestRate() | InProgress() | FairShare() | Inspection()
+            | HeadSize() | Passed() | RequestRate() | InProgress() | FairShare()
             | Asked()
         ):  # fmt: skip
             return []

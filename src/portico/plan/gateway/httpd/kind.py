@@ -28,6 +28,7 @@ from portico.plan.gateway.httpd.robots import robots_files
 from portico.plan.gateway.httpd.routing.elsewhere import impossible as no_route
 from portico.plan.gateway.httpd.routing.elsewhere import rule_pages
 from portico.plan.gateway.httpd.undone import missing
+from portico.plan.gateway.httpd.waf import waf_notes, waf_problems
 from portico.plan.gateway.kind import Alone, GatewayKind
 from portico.plan.gateway.user_files import users_files
 from portico.plan.web.model import Web
@@ -83,13 +84,14 @@ def _problems(web: Web) -> list[Problem]:
         *no_page(web),
         *no_route(web),
         *lacking(web.place.gateway, guard_modules(web), "a password", "access"),
+        *waf_problems(web),
         *undone(web),
         *missing(web),
     ]
 
 
 def _notes(web: Web) -> list[str]:
-    return [NOTE, *tls.notes(web), *limits_of_link(web), *guards_by_default(web)]
+    return [NOTE, *tls.notes(web), *limits_of_link(web), *guards_by_default(web), *waf_notes(web)]
 
 
 HTTPD = GatewayKind(

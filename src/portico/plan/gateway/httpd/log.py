@@ -129,9 +129,10 @@ def log_settings(web: Web) -> list[Directive]:
 def error_log(web: Web) -> list[Directive]:
     """httpd's complaints."""
     level = "crit" if web.is_waiting else "warn"
+    own = ["security2:crit"] if web.waf else []  # what the firewall finds has a log of its own
     return [
         directive("ErrorLog", Paths.of(web.place).error_log, why="httpd's complaints, private"),
-        directive("LogLevel", level, why="warnings and errors, no notices"),
+        directive("LogLevel", level, *own, why="warnings and errors, no notices"),
     ]
 
 

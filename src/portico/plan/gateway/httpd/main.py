@@ -17,6 +17,7 @@ from portico.plan.gateway.httpd.modules import ALWAYS, has, load_modules
 from portico.plan.gateway.httpd.own import in_main
 from portico.plan.gateway.httpd.routing.elsewhere import has_pages, rule_balancers
 from portico.plan.gateway.httpd.server import servers
+from portico.plan.gateway.httpd.waf import waf_limits, waf_modules
 from portico.plan.web.files.mime import TYPES
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import old_workers
@@ -53,6 +54,7 @@ def tree(web: Web) -> list[Directive]:
         *compression(web.place.gateway),
         *tls.shared(web),
         *error_log(web),
+        *waf_limits(web),
         *real_ip(web),
         *log_formats(web),
         *balancers(web),
@@ -80,6 +82,7 @@ def _modules(web: Web) -> list[str]:
         *(["asis"] if web.spa or has_pages(web) else []),
         *(["ssl", "socache_shmcb"] if web.tls else []),
         *guard_modules(web),
+        *waf_modules(web),
         *(["http2"] if tls.has_http2(web) else []),
     ]
 

@@ -10,6 +10,7 @@ from portico.plan.gateway.page_files import Marks, page_files
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.plan.web.pages import (
+    ATTACK,
     BANNED,
     BUSY,
     CRAWLER,
@@ -64,7 +65,7 @@ def error_pages(web: Web) -> list[Directive]:
         file = f"%{{reqenv:{_FILE}}}" if status == 503 else name
         if status == 403:
             file = f"%{{reqenv:{FORBIDDEN}}}"
-        if status == 503 or name in there or (status == 403 and there & {BANNED, CRAWLER}):
+        if status == 503 or name in there or (status == 403 and there & {ATTACK, BANNED, CRAWLER}):
             path = f"{PREFIX}{file}.%{{reqenv:{PAGE}}}"
             made.append(
                 directive("ErrorDocument", status, path, why=why.format(status), cause="errors", source=_EXPR)

@@ -24,7 +24,21 @@ from portico.plan.web.guards import Guard, Inspection
 from portico.plan.web.model import Web
 from portico.plan.web.mount import App, Elsewhere, Matching, Mount
 from portico.plan.web.pages import ATTACK
-from portico.plan.web.waf import ARGUMENTS, BODY_BYTES, LEFT_OUT, METHODS, PATTERN_STEPS, Waf
+from portico.plan.web.waf import (
+    ARGUMENTS,
+    BODIES,
+    BODY_BYTES,
+    FIRST_ID,
+    LEFT_OUT,
+    LONG,
+    METHODS,
+    PATTERN_STEPS,
+    TOO_MANY,
+    UNREADABLE,
+    VERDICT,
+    Waf,
+    by_length,
+)
 from portico.site.pattern import escape
 from portico.site.waf_exception import WafException
 
@@ -34,8 +48,6 @@ _REFUSED = 598
 """An otherwise unused status that nginx handles internally; no client sees it."""
 _NOWHERE = "/-/inspected"
 """This file never exists: `try_files` falls through."""
-_FIRST_ID = 9_100_000
-"""Rule numbers that the Core Rule Set reserves for others."""
 _READABLE = re.compile(r"/[A-Za-z0-9_/.:-]*")
 """A path of `Include`: ModSecurity takes no other characters, in quotes neither."""
 
@@ -92,12 +104,7 @@ def waf_rules(web: Web) -> list[Directive]:
 
 
 def _exempt(web: Web, waf: Waf) -> list[Directive]:
-    table = [
-        (_pattern(web, one), str(number))
-        for number, one in sorted(
-            enumerate(waf.exceptions), key=lambda pair: (-len(pair[1].path), pair[1].is_beginning)
-        )
-    ]
+    table = [(_pattern(web, one), str(number)) for number, one in by_length(waf.exceptions)]
     why = "which exception of the firewall holds, by the path as nginx and the app read it, however it is spelled"
     return [
         entries(
@@ -260,22 +267,23 @@ def _engine(waf: Waf) -> Iterator[Directive]:
 
 def _bodies(waf: Waf) -> Iterator[Directive]:
     """How bodies are read, and the refusal of those that cannot be."""
-    yield _body(waf, 200_000, r"^(?:application(?:/soap\+|/)|text/)xml", "XML")
-    yield _body(waf, 200_001, r"^application/(?:[a-z0-9.-]+\+)?json", "JSON")
+    for body in BODIES:
+        yield _body(waf, *body)
+    for name, *words in LONG:
+        text = " ".join((name, *(f'"{word}"' for word in words)))
+        yield _line(waf, text, "the first part of such a body looks broken: the whole is not inspected")
     yield _refusal(
-        waf, 'REQBODY_ERROR "!@eq 0"', 200_002, "The body is not what its Content-Type says",
+        waf, 'REQBODY_ERROR "!@eq 0"', *UNREADABLE,
         "what the firewall cannot read it cannot judge",
     )  # fmt: skip
-    yield _refusal(
-        waf, f'&ARGS "@ge {ARGUMENTS}"', 200_007, "Too many values", "those beyond would not be inspected"
-    )
+    yield _refusal(waf, f'&ARGS "@ge {ARGUMENTS}"', *TOO_MANY, "those beyond would not be inspected")
 
 
 def _core_rules(waf: Waf, rules: RuleSet) -> Iterator[Directive]:
     """The Core Rule Set: its setup, the site's exceptions, its rules."""
     yield _line(waf, f"Include {rules.setup}", f"the setup of the Core Rule Set {rules.version}")
     yield _line(
-        waf, f"SecAction \"id:{_FIRST_ID},phase:1,nolog,pass,t:none,setvar:'tx.allowed_methods={' '.join(METHODS)}'\"",
+        waf, f"SecAction \"id:{FIRST_ID},phase:1,nolog,pass,t:none,setvar:'tx.allowed_methods={' '.join(METHODS)}'\"",
         "which methods a path takes is the app's to say",
     )  # fmt: skip
     for number, one in enumerate(waf.exceptions):
@@ -284,7 +292,7 @@ def _core_rules(waf: Waf, rules: RuleSet) -> Iterator[Directive]:
     for left_out, why in LEFT_OUT.items():
         yield _line(waf, f"SecRuleRemoveById {left_out}", why)
     yield _line(
-        waf, f'SecRuleUpdateActionById 949110 "deny,status:{_REFUSED}"',
+        waf, f'SecRuleUpdateActionById {VERDICT} "deny,status:{_REFUSED}"',
         "a request whose score is too high is refused: leads to the page of this site, never to the client",
     )  # fmt: skip
 
@@ -307,7 +315,7 @@ def _refusal(waf: Waf, found: str, number: int, message: str, why: str) -> Direc
 
 def _exception(waf: Waf, number: int, one: WafException) -> Directive:
     removed = [f"ctl:ruleRemoveById={rule}" for rule in one.rules] or ["ctl:ruleEngine=Off"]
-    actions = f"id:{_FIRST_ID + 1 + number},phase:1,t:none,nolog,pass,{','.join(removed)}"
+    actions = f"id:{FIRST_ID + 1 + number},phase:1,t:none,nolog,pass,{','.join(removed)}"
     return directive(
         "modsecurity_rules", f'SecRule UNIQUE_ID "@endsWith -{number}" "{actions}"',
         why=f"{one.path}{'*' if one.is_beginning else ''} is excepted" + ("" if one.rules else " from every rule"),
