@@ -2,7 +2,8 @@
 # PYTHON=/path/to/python names one; else it is the first of python3, python3.13 ... that is 3.11 or newer.
 BIN = .venv/bin
 TEST_PACKAGES = apache2-bin libapache2-mod-security2 curl nginx libnginx-mod-http-brotli-filter \
-	libnginx-mod-http-modsecurity modsecurity-crs gcc libc6-dev pebble testssl.sh tshark chromium libnss3-tools
+	libnginx-mod-http-modsecurity modsecurity-crs gcc libc6-dev pebble testssl.sh tshark chromium libnss3-tools \
+	podman runc debootstrap
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 # Tests wait for servers twice as long as they compute: four processes more than there are processors.

@@ -156,7 +156,8 @@ def test_every_other_command_of_the_readme_does_what_it_says() -> None:
     assert {line.split()[1] for line in lines} == set(COMMANDS) - {"run"}
     toml = f'listen = "127.0.0.1:{free_port()}"\n'
     conf = "server {\n    location / {\n        proxy_pass http://127.0.0.1:8000;\n    }\n}\n"
-    with served({"app.py": app, "portico.toml": toml, "shop.conf": conf}) as run:
+    files = {"app.py": app, "portico.toml": toml, "shop.conf": conf, "requirements.txt": "flask\n"}
+    with served(files) as run:
         for line in lines:
             if line.startswith("portico dashboard"):  # serves until it is told to stop
                 assert first_line(line, run.directory).startswith("http://127.0.0.1:")

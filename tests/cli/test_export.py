@@ -80,3 +80,19 @@ def test_written_into_a_directory() -> None:
         assert (home / "units/portico-shop.service").read_text() == portico(
             "export", "systemd", "--name", "shop", cwd=home
         ).stdout
+
+
+def test_an_image_is_written_beside_the_code_and_never_over_a_file() -> None:
+    with private_directory() as home:
+        write_files(home, {"shop.py": APP, "requirements.txt": "flask\n", "elsewhere/x": ""})
+        first = portico("export", "docker", "shop:app", cwd=home)
+        assert first.returncode == 0, first.stderr
+        written = {Path(line).name for line in first.stdout.splitlines()}
+        assert {"Dockerfile", ".dockerignore"} < written
+        assert len([name for name in written if name.endswith("-py3-none-any.whl")]) == 1
+        assert 'CMD ["portico", "run", "shop:app"]' in (home / "Dockerfile").read_text()
+        (home / "Dockerfile").write_text("mine")
+        again = portico("export", "docker", "shop:app", cwd=home)
+        assert again.returncode == 1
+        assert "Dockerfile is there already, and you may have changed it" in again.stderr
+        assert (home / "Dockerfile").read_text() == "mine"

@@ -9,10 +9,9 @@ from typing import Any
 import click
 
 from portico.cli import output
+from portico.cli.export.give import write_new
 from portico.cli.flags import given, site_arguments_but
-from portico.errors import PorticoError, Problem
 from portico.project.gather import gather
-from portico.run.disk.write import write_files
 
 
 def eject_command(name: str, title: str, flags: Mapping[str, str]) -> click.Command:
@@ -37,15 +36,5 @@ def _write(app: str | None, config: str | None, directory: Path, flags: Mapping[
 
     found = gather(app, config, flags, looks=True)
     made = ejected(found.site, found.place, str(directory))
-    if taken := next((file for file in made.files if (directory / file.path).exists()), None):
-        what = f"{taken.path} is there already, and you may have changed it"
-        raise PorticoError(Problem(str(directory), what, "remove it, or write into another directory"))
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for path in write_files(made.files, directory, is_ours=False):
-            output.result(str(path))
-    except OSError as error:
-        raise PorticoError(
-            Problem(str(error.filename or directory), f"cannot be written: {error.strerror}")
-        ) from None
+    write_new(made.files, directory, {})
     output.say(f"start it: {directory / 'start'} (README.md says what it needs)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from portico.cli import output
@@ -15,11 +16,27 @@ def give(file: File, write: str | None) -> None:
     if not write:
         output.results([line.text for line in file.lines])
         return
-    directory = Path(write)
+    _write([file], Path(write), {})
+
+
+def write_new(files: Sequence[File], directory: Path, others: Mapping[str, bytes]) -> None:
+    """Writes files that are not there yet, and `others` by name. Raises PorticoError, before it writes, if one is."""
+    if taken := next(
+        (name for name in (*(one.path for one in files), *others) if (directory / name).exists()), None
+    ):
+        what = f"{taken} is there already, and you may have changed it"
+        raise PorticoError(Problem(str(directory), what, "remove it, or write into another directory"))
+    _write(files, directory, others)
+
+
+def _write(files: Sequence[File], directory: Path, others: Mapping[str, bytes]) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for path in write_files([file], directory, is_ours=False):
+        for path in write_files(files, directory, is_ours=False):
             output.result(str(path))
+        for name, content in others.items():
+            (directory / name).write_bytes(content)
+            output.result(str(directory / name))
     except OSError as error:
         raise PorticoError(
             Problem(str(error.filename or directory), f"cannot be written: {error.strerror}")

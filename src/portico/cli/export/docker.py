@@ -1,0 +1,54 @@
+"""`portico export docker`: a Dockerfile for the site, and what it needs beside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from portico.cli import output
+from portico.cli.export.give import write_new
+from portico.cli.flags import given, site_arguments
+from portico.project.gather import gather
+from portico.site.model import Site
+
+
+@click.command("docker")
+@click.option(
+    "--write", metavar="DIR", help="Where to write. Default: the site's directory, where it is built."
+)
+@site_arguments
+def command(app: str | None, config: str | None, write: str | None, **said: Any) -> None:
+    """Write a Dockerfile for APP, a .dockerignore, and Portico's own wheel.
+
+    Every step says why it is there. The image runs without root's rights and on a read-only root file system."""
+    from portico.export.image.dockerfile import dockerfile, listens
+    from portico.export.image.ignore import ignore
+    from portico.project.image.gather import image
+    from portico.project.image.wheel import own_wheel
+    from portico.project.image.words import words
+
+    os.environ.pop("PORT", None)  # from this shell; the image has its own
+    flags = given(said)
+    found = gather(app, config, flags, serves=False)
+    wheel = own_wheel()
+    made = image(found.site, words(app, config, flags, listens(found.site)), wheel.name)
+    directory = Path(write or found.site.directory)
+    files = [dockerfile(found.site, found.plan, made), ignore(made)]
+    write_new(files, directory, {wheel.name: wheel.content})
+    for sentence in _missing(found.site):
+        output.say(f"{output.warned('warning')} {sentence}")
+    output.say(f"build it: docker build -t {found.site.name} {directory}")
+
+
+def _missing(site: Site) -> list[str]:
+    """What the site uses and the image does not contain."""
+    there = (Path(site.directory), Path(sys.prefix), Path(sys.base_prefix))
+    return [
+        f"{folder.folder} ({folder.url}) is not below {site.directory}: mount it into the container at the same path"
+        for folder in site.static
+        if not any(Path(folder.folder).is_relative_to(top) for top in there)
+    ]

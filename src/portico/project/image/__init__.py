@@ -1,0 +1,1 @@
+"""What goes into an image, read from the site's directory and from this Python's packages."""

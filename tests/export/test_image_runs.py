@@ -1,0 +1,234 @@
+"""A site's image, built and run: not root, on a disk that it cannot write, and nothing is lost at its end.
+
+The base image is made from the Debian 13 of scripts/debian13: no registry is asked. Needs root (mounts) and Debian's
+packages podman and runc.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.support import ROOT, free_port, private_directory, write_files
+from tests.support.until import until
+
+PATIENCE_SECONDS = 900
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount what an image is made of"),
+    pytest.mark.timeout(1200),  # a minute on a quiet machine
+    pytest.mark.skipif(shutil.which("podman") is None, reason="needs podman"),
+]
+APP = """
+import os, pathlib, subprocess, time
+from flask import Flask
+app = Flask(__name__)
+
+@app.get("/")
+def index():
+    return {"user": os.getuid(), "version": VERSION, "key": pathlib.Path("/run/secrets/key").read_text(),
+            "env": pathlib.Path(".env").exists()}
+
+@app.get("/slow")
+def slow():
+    time.sleep(8)
+    return "all of it"
+
+@app.get("/orphan")
+def orphan():
+    subprocess.run(["sh", "-c", "sleep 0.2 &"], check=True)
+    return "left behind"
+"""
+PROJECT = {
+    "shop.py": f"VERSION = 1\n{APP}",
+    "static/a.css": "a{}",
+    "requirements.txt": "flask\n",
+    "portico.toml": 'request_timeout = "12s"\n',
+    ".env": "SECRET=1\n",
+}
+_LEFT_OUT = (
+    "./proc/*", "./sys/*", "./dev/*", "./tmp/*", "./root/*", "./src", "./venv", "./usr/lib/gcc", "./usr/libexec/gcc",
+    "./etc/apt/sources.list", "./etc/apt/sources.list.d/*", "./var/lib/apt/lists/*",
+    "./usr/share/doc", "./usr/share/locale", "./usr/share/man", "./usr/include", "./var/cache/apt/archives/*.deb",
+)  # fmt: skip
+"""Also the lists of packages: what the Dockerfile installs is there already, and apt has nothing to read."""
+_OF_THE_HOST = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
+"""How packages are reached from here; the image does not contain them."""
+
+
+@dataclass
+class Engine:
+    """podman, with images and containers of its own."""
+
+    directory: Path
+    environment: dict[str, str]
+
+    def __call__(self, *words: str, code: int | None = 0) -> str:
+        done = subprocess.run(
+            ["podman", *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        assert code is None or done.returncode == code, f"{words}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+        return done.stdout
+
+    def build(self, project: Path) -> str:
+        mounts = [f"-v={path}:{path}:ro" for path in _OF_THE_HOST if Path(path).exists()]
+        return self(
+            "build", "--format", "docker", "--isolation", "chroot", "--network", "host", *mounts,
+            "--build-arg", "PYTHON=localhost/python", "-t", "shop", str(project),
+        )  # fmt: skip
+
+
+@dataclass
+class Container:
+    engine: Engine
+    port: int
+    name: str
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=60)
+
+    @property
+    def first(self) -> psutil.Process:
+        return psutil.Process(int(self.engine("inspect", "--format", "{{.State.Pid}}", self.name)))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with private_directory() as directory:
+        (directory / "storage.conf").write_text(
+            f'[storage]\ndriver = "overlay"\nrunroot = "{directory}/run"\ngraphroot = "{directory}/images"\n'
+        )
+        (directory / "containers.conf").write_text(
+            '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'
+            '[engine]\ncgroup_manager = "cgroupfs"\nruntime = "runc"\nevents_logger = "none"\n'
+        )
+        (directory / "tmp").mkdir()
+        environment = os.environ | {
+            "CONTAINERS_STORAGE_CONF": str(directory / "storage.conf"),
+            "CONTAINERS_CONF": str(directory / "containers.conf"),
+            "TMPDIR": str(directory / "tmp"),
+        }
+        made = Engine(directory, environment)
+        _import_base(made)
+        try:
+            yield made
+        finally:
+            made("rm", "--all", "--force", "--time", "0", code=None)
+            subprocess.run(
+                ["umount", "-l", str(directory / "images" / "overlay")], capture_output=True, check=False
+            )
+
+
+def _import_base(engine: Engine) -> None:
+    """The image `localhost/python`, as far as a Dockerfile of ours can tell it from `python:slim`."""
+    found = subprocess.run(
+        [str(ROOT / "scripts" / "debian13"), "--root"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    if found.returncode:
+        pytest.skip(found.stderr)
+    archive = subprocess.Popen(
+        ["tar", "-C", found.stdout.strip(), *(f"--exclude={one}" for one in _LEFT_OUT), "-c", "."],
+        stdout=subprocess.PIPE,
+    )
+    done = subprocess.run(
+        ["podman", "import", "-", "localhost/python"], stdin=archive.stdout, env=engine.environment,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
+    )  # fmt: skip
+    assert archive.wait() == done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def project(engine: Engine) -> Path:
+    """A site with the files of the export, and its image."""
+    directory = engine.directory / "shop"
+    write_files(directory, PROJECT)
+    done = subprocess.run(
+        [sys.executable, "-m", "portico", "export", "docker"],
+        cwd=directory, env=os.environ | {"PORTICO_USER": "root"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    engine.build(directory)
+    return directory
+
+
+@pytest.fixture
+def container(engine: Engine, project: Path) -> Iterator[Container]:
+    port, key = free_port(), engine.directory / "key"
+    key.write_text("from a file")
+    name = f"shop-{port}"
+    engine(
+        "run", "--detach", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",
+        "--security-opt", "no-new-privileges", "--pids-limit", "512", "--memory", "300m", "--cpus", "1",
+        "-v", f"{name}:/var/lib/portico", "-v", f"{key}:/run/secrets/key:ro", "-e", f"PORT={port}", "shop",
+    )  # fmt: skip
+    made = Container(engine, port, name)
+    try:
+        until(lambda: _is_healthy(made), lambda: engine("logs", name, code=None))
+        yield made
+    finally:
+        engine("rm", "--force", "--time", "0", name, code=None)
+
+
+def _is_healthy(container: Container) -> bool:
+    try:
+        return container.get("/-/health").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_it_runs_without_rights_on_a_disk_that_it_cannot_write_and_finishes_at_sigterm(
+    container: Container,
+) -> None:
+    engine, name = container.engine, container.name
+    assert container.get("/").json() == {"user": 10001, "version": 1, "key": "from a file", "env": False}
+    assert container.get("/static/a.css").text == "a{}"
+    engine("healthcheck", "run", name)
+    assert set(container.first.uids()) == {10001}
+    engine("exec", name, "sh", "-c", "! touch /x /srv/shop/x /venv/x && ! test -e /venv/bin/pip")
+    assert "workers    1;" in engine("exec", name, "portico", "status")
+    assert "/usr/sbin/nginx" in {one.exe() for one in container.first.children(recursive=True)}
+    assert container.get("/orphan").text == "left behind"
+    until(lambda: "sleep" not in _names(container), "process 1 waits for what others left behind")
+
+    answers = list[httpx.Response]()
+    client = threading.Thread(target=lambda: answers.append(container.get("/slow")))
+    client.start()
+    until(lambda: "/slow" in engine("exec", name, "portico", "status"), "the request has come")
+    engine("stop", "--time", "25", name)
+    client.join(60)
+    assert [(answer.status_code, answer.text) for answer in answers] == [(200, "all of it")]
+    assert engine("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", name) == "143 false\n"
+
+
+def _names(container: Container) -> set[str]:
+    """Of its processes, also of those that have ended and that nobody waited for."""
+    return {one.name() for one in container.first.children(recursive=True)}
+
+
+def test_new_code_builds_only_the_layers_of_the_code(engine: Engine, project: Path) -> None:
+    (project / "shop.py").write_text(f"VERSION = 2\n{APP}")
+    said = engine.build(project)
+    steps = [step for step in said.split("STEP ") if "/" in step[:5]]
+    built = [step.splitlines()[0].partition(": ")[2] for step in steps if "Using cache" not in step]
+    assert [one for one in built if one.startswith(("RUN", "COPY"))] == [
+        "COPY . .",
+        "RUN /venv/bin/python -m compileall -q . || true",
+    ]
