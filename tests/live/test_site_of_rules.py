@@ -46,7 +46,7 @@ class Echo(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
+@pytest.fixture(scope="module", params=["embedded", "system", "apache"])
 def site(request: pytest.FixtureRequest) -> Iterator[Served]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -58,8 +58,11 @@ def site(request: pytest.FixtureRequest) -> Iterator[Served]:
             "public/index.html": "an index",
             "public/a.txt": "a file",
             "public/.env": "secret",
+            "public/deep/index.html": "a deep index",
+            "public/bare/b.txt": "b",
         })  # fmt: skip
-        run = start(home, "--nginx", request.param)
+        words = ("--gateway", "apache") if request.param == "apache" else ("--nginx", request.param)
+        run = start(home, *words)
         try:
             until_ready(run, 120)
             yield run
@@ -86,6 +89,9 @@ def ask(site: Served, path: str, method: str = "GET", **headers: str) -> tuple[i
         ("/api/users?x=1", 200, "GET /users?x=1"),
         ("/files/", 200, "an index"),
         ("/files/a.txt", 200, "a file"),
+        ("/files/deep", 301, ""),
+        ("/files/deep/", 200, "a deep index"),
+        ("/files/bare/", 404, ""),
         ("/files/.env", 404, ""),
         ("/files/nothing", 404, ""),
         ("/old/x", 301, ""),
@@ -96,7 +102,8 @@ def ask(site: Served, path: str, method: str = "GET", **headers: str) -> tuple[i
 )
 def test_everything_has_an_answer(site: Served, path: str, status: int, text: str) -> None:
     found = ask(site, path)
-    assert found[0] == status
+    # httpd makes one slash of the first ones, and then finds the path spelled in another way.
+    assert found[0] == (400 if site.is_apache and path.startswith("//") else status)
     assert text in found[1]
 
 

@@ -60,7 +60,8 @@ def test_the_installed_nginx_accepts_what_is_written_for_it(path: Path, tmp_path
 def test_httpd_accepts_every_golden_plan(path: Path, tmp_path: Path) -> None:
     made = _case(path, tmp_path)
     with private_directory() as directory:
-        write_files(directory, {f"conf/{file.path}": _in(directory, file.content) for file in made.files})
+        files = [*made.files, *([made.upstream.file()] if made.upstream else [])]
+        write_files(directory, {f"conf/{file.path}": _in(directory, file.content) for file in files})
         write_placeholder(made, directory / "conf")
         for needed in made.directories:
             Path(_in(directory, needed.path)).mkdir(parents=True, exist_ok=True)

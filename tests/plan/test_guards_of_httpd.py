@@ -75,4 +75,4 @@ def _is_guarded(rules: tuple[Directive, ...]) -> int:
 
 def _folder(pattern: str) -> str:
     """The pattern of a mount of files, whose own rules take what is below it."""
-    return pattern.removesuffix("(.*)$")
+    return pattern.removesuffix("(.*)$").removesuffix("((?:.*/)?)$")

@@ -27,6 +27,7 @@ def abilities(build: Build) -> frozenset[Ability]:
         Ability.SAFE_HTTP2: has(build, "http2"),
         Ability.HTTP2_BY_SITE: True,
         Ability.EVERY_LINE: True,
+        Ability.STICKY: True,
         Ability.ROUTES: True,
         Ability.FOLLOWS_NAMES: True,
     }

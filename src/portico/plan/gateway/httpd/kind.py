@@ -13,6 +13,9 @@ from portico.plan.gateway.faults import Faults
 from portico.plan.gateway.httpd import bans, crawlers
 from portico.plan.gateway.httpd.abilities import REMEDIES, abilities, impossible_version
 from portico.plan.gateway.httpd.app.link import limits_of_link
+from portico.plan.gateway.httpd.app.upstream import impossible as no_balancer
+from portico.plan.gateway.httpd.app.upstream import notes as of_balancer
+from portico.plan.gateway.httpd.app.upstream import planned
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.health import NOTE, health_files
 from portico.plan.gateway.httpd.entry.trust import impossible as no_trust
@@ -83,6 +86,7 @@ def _problems(web: Web) -> list[Problem]:
         *no_trust(web),
         *no_page(web),
         *no_route(web),
+        *no_balancer(web),
         *lacking(web.place.gateway, guard_modules(web), "a password", "access"),
         *waf_problems(web),
         *undone(web),
@@ -91,7 +95,14 @@ def _problems(web: Web) -> list[Problem]:
 
 
 def _notes(web: Web) -> list[str]:
-    return [NOTE, *tls.notes(web), *limits_of_link(web), *guards_by_default(web), *waf_notes(web)]
+    return [
+        NOTE,
+        *tls.notes(web),
+        *limits_of_link(web),
+        *of_balancer(web),
+        *guards_by_default(web),
+        *waf_notes(web),
+    ]
 
 
 HTTPD = GatewayKind(
@@ -104,7 +115,7 @@ HTTPD = GatewayKind(
     set_for_all=lambda _: (),
     shared=_ALONE,
     host_file=_host_file,
-    servers=lambda _: None,
+    servers=planned,
     limits=lambda _: (),
     bans=bans.planned,
     claims=crawlers.planned,

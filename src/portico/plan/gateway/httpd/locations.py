@@ -12,7 +12,7 @@ from portico.plan import decisions
 from portico.plan.gateway.httpd.app.link import is_http
 from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, suffix_of
 from portico.plan.gateway.httpd.conf import Directive, directive, regex, section
-from portico.plan.gateway.httpd.files.spa import may_be_page
+from portico.plan.gateway.httpd.files.spa import may_be_page, page_first
 from portico.plan.gateway.httpd.files.statics import file_rules
 from portico.plan.gateway.httpd.guards import guarded
 from portico.plan.gateway.httpd.headers import routes
@@ -96,7 +96,9 @@ def _one(web: Web, mount: Mount) -> list[Directive]:
     if isinstance(mount.action, Files | OneFile):
         return [*made, *file_rules(web, mount)]
     if isinstance(mount.action, Elsewhere):
-        return [*made, *answer(mount.action.route, pattern(mount.match))]
+        at, of = pattern(mount.match), mount.action.route
+        first = page_first(web, at) if of.rule.path == "/" else []
+        return [*made, *first, *answer(of, at)]
     path, cause = pattern(mount.match), mount.cause
     flags = ",NC" if isinstance(mount.match, Matching) and mount.match.ignores_case else ""
     match mount.action:

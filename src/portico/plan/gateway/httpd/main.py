@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.files import File, Line
-from portico.plan.gateway.httpd.app.upstream import balancers
+from portico.plan.gateway.httpd.app.upstream import balancers, method_modules
 from portico.plan.gateway.httpd.conf import Directive, directive, render, render_commented, section
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.observer_endpoints import endpoint_servers, has_endpoints
@@ -57,7 +57,7 @@ def tree(web: Web) -> list[Directive]:
         *waf_limits(web),
         *real_ip(web),
         *log_formats(web),
-        *balancers(web),
+        *([] if web.upstream.is_nobody else balancers(web)),
         *rule_balancers(web),
         *in_main(web),
         *servers(web),
@@ -76,6 +76,7 @@ def _modules(web: Web) -> list[str]:
     return [
         *ALWAYS,
         link,
+        *method_modules(web),
         *(["proxy_http"] if (has_endpoints(web) or web.routing.passed) and link != "proxy_http" else []),
         *(name for name in ("deflate", "brotli") if has(build, name)),
         *(["remoteip"] if web.trust.proxies else []),

@@ -31,6 +31,7 @@ _WHY = {
     "slotmem_shm": "the shared memory of the balancer",
     "proxy_balancer": "several paths to the app: a failed connection is tried again at another",
     "lbmethod_byrequests": "each path gets its share",
+    "lbmethod_bybusyness": "the server with the fewest requests in progress gets the next",
     "proxy_uwsgi": "the uwsgi protocol, which Portico's worker and uWSGI speak",
     "proxy_http": "HTTP to an ASGI app, and to servers elsewhere",
     "ssl": "HTTPS",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portico.plan.gateway.httpd.app.link import answered, first_settings, pass_to_app, told_to_app
+from portico.plan.gateway.httpd.app.upstream import sticky
 from portico.plan.gateway.httpd.conf import Directive, directive, section
 from portico.plan.gateway.httpd.cors import cors_headers, cors_settings, preflight_rules
 from portico.plan.gateway.httpd.entry import tls
@@ -123,6 +124,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *told_to_app(web),
             *rule_sections(web),
             *answered(web),
+            *sticky(web),
             *of_site(web),
             *cors_headers(web),
             *file_headers(web),

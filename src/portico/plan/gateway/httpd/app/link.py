@@ -129,7 +129,7 @@ def _last(web: Web) -> list[Directive]:
 
 def pass_to_app(web: Web) -> list[Directive]:
     """In a virtual host, after every rule: what no rule has answered is the app's."""
-    if web.is_waiting:
+    if web.is_waiting or web.upstream.is_nobody:
         return []
     words = ["nocanon"] if is_http(web) else []
     why = "the app, by the uwsgi protocol: httpd builds the WSGI environ, and the worker has the path as it was sent"

@@ -84,6 +84,18 @@ def may_be_page(web: Web, path: str) -> list[Directive]:
     ]
 
 
+def page_first(web: Web, path: str) -> list[Directive]:
+    """Before the rule of a site that has no app: a navigation that nothing else answers is the page's."""
+    if web.spa is None or not web.upstream.is_nobody:
+        return []
+    cause, why = web.spa.cause, "a navigation that nothing else answers: the single-page app's page"
+    page = literal(web.spa.folder, cause).rstrip("/") + "/index.html"
+    return [
+        directive("RewriteCond", f"%{{ENV:{NAVIGATES}}}", "=1", why=why, cause=cause),
+        directive("RewriteRule", path, page, f"[L,E={_SENT}:1]", why=why, cause=cause),
+    ]
+
+
 def spa_section(web: Web) -> list[Directive]:
     """In a virtual host: such a 404 leads to the page, and the headers of the page."""
     if web.spa is None:

@@ -7,7 +7,7 @@ import re
 from portico.plan.gateway.httpd.access import CLOSED
 from portico.plan.gateway.httpd.conf import Directive, directive, literal, regex, section, value
 from portico.plan.gateway.httpd.entry.trust import setting
-from portico.plan.gateway.httpd.names import CODING, COPY
+from portico.plan.gateway.httpd.names import CODING, COPY, HERE, PATH
 from portico.plan.web.files.statics import FOREVER, PRIVATE, Folder, Sent, is_for_caches
 from portico.plan.web.model import Web
 from portico.plan.web.mount import Files, Mount, OneFile
@@ -58,6 +58,8 @@ def _folder_rules(web: Web, mount: Mount, folder: Folder) -> list[Directive]:
             directive("RewriteCond", f"{root}$1", "-d", why=why, cause=cause),
             directive("RewriteRule", path, "-", "[R=404,L]", why="as if it did not exist", cause=cause),
         ]
+    else:
+        made += _index(folder, root, end)
     made += _copy(web, folder, path, end)
     there = "a file that may be read, and to which no link leads"
     if folder.before:
@@ -81,6 +83,20 @@ def _folder_rules(web: Web, mount: Mount, folder: Folder) -> list[Directive]:
         ),
         directive("RewriteRule", path, f"{root}$1", end, why=_WHY, cause=cause),
     ]
+
+
+def _index(folder: Folder, root: str, end: str) -> list[Directive]:
+    """The page of a folder; the folder's name without its slash leads to it."""
+    cause, why, url = folder.sent.cause, "the page of a folder", regex(folder.url)
+    slash = "its links are relative: they need the slash"
+    return [
+        directive("RewriteCond", f"{root}$1index.html", "-F", why=why, cause=cause),
+        directive("RewriteRule", f"^{url}((?:.*/)?)$", f"{root}$1index.html", end, why=why, cause=cause),
+        directive("RewriteCond", f"{root}$1", "-d", why=slash, cause=cause),
+        directive("RewriteCond", f"{root}$1/index.html", "-F", why=slash, cause=cause),
+        directive("RewriteRule", f"^{url}(.*[^/])$", f"%{{ENV:{HERE}}}%{{ENV:{PATH}}}/", "[R=301,L,NE]", why=slash,
+                  cause=cause),
+    ]  # fmt: skip
 
 
 def _never(folder: Folder) -> str:

@@ -47,6 +47,9 @@ def answer(one: Route, path: str) -> list[Directive]:
             )
             flags = f"[R={status},L,NE{'' if to.keeps_path else ',QSD'}]"
             return [directive("RewriteRule", path, where, flags, why="where the rule leads", cause=cause)]
+        case ToPage(status, ""):
+            why = "nothing else is here: the site's own page"
+            return [directive("RewriteRule", path, "-", f"[R={status},L]", why=why, cause=cause)]
         case ToPage():
             why = "the page of the rule, whatever the method"
             flags = f"[R={_STATUS},L,E={_PAGE}:{page_name(one.rule)}]"
@@ -90,8 +93,9 @@ def rule_pages(web: Web) -> list[File]:
     """The pages of rules, with their heads."""
     made = []
     for one in web.routing.routes:
-        if not isinstance(one.rule.target, ToPage):
+        if not _is_own_page(one):
             continue
+        assert isinstance(one.rule.target, ToPage)
         to, cause = one.rule.target, one.rule.cause
         page = rule_page(page_name(one.rule), to.text, cause)
         kind = _TYPES[page_name(one.rule).rpartition(".")[2]]
@@ -103,7 +107,11 @@ def rule_pages(web: Web) -> list[File]:
 
 def has_pages(web: Web) -> bool:
     """Whether a rule shows a page."""
-    return any(isinstance(one.rule.target, ToPage) for one in web.routing.routes)
+    return any(map(_is_own_page, web.routing.routes))
+
+
+def _is_own_page(one: Route) -> bool:
+    return isinstance(one.rule.target, ToPage) and bool(one.rule.target.file)
 
 
 def impossible(web: Web) -> Iterator[Problem]:
@@ -112,7 +120,7 @@ def impossible(web: Web) -> Iterator[Problem]:
         what = _lacks(one)
         if what:
             yield Problem(one.rule.cause, what, _NGINX)
-        if isinstance(one.rule.target, ToPage):
+        if _is_own_page(one):
             yield from lacking(web.place.gateway, ("asis",), "a page of [[route]]", one.rule.cause)
     if web.routing.passed and not is_http(web):
         yield from lacking(web.place.gateway, ("proxy_http",), "[[route]]", "route")
