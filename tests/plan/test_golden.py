@@ -58,13 +58,9 @@ APACHE_MODULES = frozenset({"core", "so", "watchdog", "http_core", "log_config",
 APACHE_FILES = {
     name: f"/usr/lib/apache2/modules/mod_{name}.so"
     for name in (
-<<<<<<< HEAD
         *NEEDED, "filter", "lbmethod_byrequests", "ssl", "socache_shmcb", "http2", "deflate", "brotli", "remoteip",
         "asis", "security2", "authn_core", "authn_file", "authz_user", "auth_basic", "env",
-=======
-        *NEEDED, "filter", "lbmethod_byrequests", "ssl", "socache_shmcb", "http2", "deflate", "brotli", "remoteip",
-        "asis", "authn_core", "authn_file", "authz_user", "auth_basic", "env",
->>>>>>> c5fd36f3 (Apache httpd shares requests among the servers of [upstream], shows the index of a folder, and runs a site of rules without an app)
+        "lbmethod_bybusyness",
     )
 }  # fmt: skip
 APACHE = 'gateway = "apache"\n[test.place]\nnginx = "apache"\n'
