@@ -148,7 +148,8 @@ HARMLESS = [
 
 
 def test_nothing_above_low_is_found(tmp_path: Path) -> None:
-    high = [one for one in findings(list(written(tmp_path))) if one.severity not in ("LOW", "UNSPECIFIED")]
+    different = {_text(path): path for path in written(tmp_path)}
+    high = [one for one in findings(list(different.values())) if one.severity not in ("LOW", "UNSPECIFIED")]
     found = {str(one): one for one in high if not any(known.holds(one) for known in HARMLESS)}
     assert not found, "\n".join(found)
     unused = [known for known in HARMLESS if not any(map(known.holds, high))]
@@ -177,6 +178,14 @@ def written(directory: Path) -> Iterator[Path]:
                 continue
             yield _written(made, home)
     yield _several(directory)
+
+
+def _text(path: Path) -> str:
+    """All that stands in a configuration, wherever it is: some are the same for two builds."""
+    folder = path.parent
+    files = sorted(one for one in folder.rglob("*") if one.is_file())
+    text = "\0".join(f"{one.relative_to(folder)} {one.read_bytes()!r}" for one in files)
+    return text.replace(str(folder.parent), "")
 
 
 def _several(directory: Path) -> Path:

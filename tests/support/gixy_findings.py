@@ -6,6 +6,7 @@ gixy is.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import sys
@@ -13,6 +14,9 @@ from typing import Any
 
 from gixy.core.config import Config
 from gixy.core.manager import Manager
+
+_FILES_EACH_COLLECTION = 20
+"""Python alone looks through the tree of a configuration many times while gixy reads it: a third of the time."""
 
 
 class _Kept(logging.Handler):
@@ -30,7 +34,10 @@ def main() -> None:
     kept = _Kept()
     logging.getLogger().addHandler(kept)
     found = []
-    for path in sys.argv[1:]:
+    gc.disable()
+    for number, path in enumerate(sys.argv[1:]):
+        if number % _FILES_EACH_COLLECTION == 0:
+            gc.collect()
         kept.lines.clear()
         manager = Manager(Config())
         try:
