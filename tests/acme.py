@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ import httpx
 
 from portico.run.tls import make
 from tests.support import free_port, private_directory
+from tests.support.process import DEVNULL, Program, finish, launch, running
 
 PROGRAMS = ("pebble", "pebble-challtestsrv")
 SECONDS = 90.0
@@ -34,7 +35,7 @@ class Authority:
     dns_port: int
     manager: int
     environment: Mapping[str, str]
-    process: subprocess.Popen[bytes] | None = None
+    process: Program | None = None
 
     @property
     def url(self) -> str:
@@ -54,19 +55,17 @@ class Authority:
     def start(self, **environment: str) -> None:
         """Also again, as another server: it has forgotten everything."""
         assert self.process is None
-        log = (self.directory / "pebble.log").open("ab")
-        self.process = subprocess.Popen(
-            ["pebble", "-strict", "-config", "pebble.json", "-dnsserver", f"127.0.0.1:{self.dns_port}"],
-            cwd=self.directory, env=os.environ | USUAL | dict(self.environment) | environment,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
-        log.close()
+        with (self.directory / "pebble.log").open("ab") as log:
+            self.process = launch(
+                ["pebble", "-strict", "-config", "pebble.json", "-dnsserver", f"127.0.0.1:{self.dns_port}"],
+                cwd=self.directory, env=os.environ | USUAL | dict(self.environment) | environment,
+                stdout=log, stderr=log,
+            )  # fmt: skip
         until_open(self.acme)
 
     def stop(self) -> None:
         if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+            finish(self.process, signal.SIGKILL)
             self.process = None
 
     def dns(self, what: str, host: str, *addresses: str) -> None:
@@ -110,22 +109,17 @@ def authority(
             "externalAccountMACKeys": dict(accounts or {}), "certificateValidityPeriod": days * 86400,
         }  # fmt: skip
         (directory / "pebble.json").write_text(json.dumps({"pebble": config}))
-        names = subprocess.Popen(
-            [
-                "pebble-challtestsrv", "-dns01", f"127.0.0.1:{made.dns_port}", "-management",
-                f"127.0.0.1:{made.manager}", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-http01", "",
-                "-https01", "", "-tlsalpn01", "",
-            ],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            until_open(made.manager)
-            made.start()
-            yield made
-        finally:
-            made.stop()
-            names.kill()
-            names.wait()
+        names = [
+            "pebble-challtestsrv", "-dns01", f"127.0.0.1:{made.dns_port}", "-management", f"127.0.0.1:{made.manager}",
+            "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", "",
+        ]  # fmt: skip
+        with running(names, stdout=DEVNULL, stderr=DEVNULL, number=signal.SIGKILL):
+            try:
+                until_open(made.manager)
+                made.start()
+                yield made
+            finally:
+                made.stop()
 
 
 def until_open(port: int) -> None:

@@ -27,6 +27,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from tests.support import ROOT, Served, end, environment, free_port, private_directory, start, until_ready
+from tests.support.process import running
 
 PICTURES = ROOT / "docs" / "pictures"
 SECONDS = 75
@@ -106,14 +107,14 @@ def _shown(run: Served, *words: str) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     command = [sys.executable, "-m", "portico", *words, "--name", "shop"]
     env = environment(run.directory) | {"TERM": "xterm-256color"}
-    process = subprocess.Popen(command, cwd=run.directory, env=env, stdout=theirs, stdin=theirs)
-    os.close(theirs)
-    text = b""
-    with suppress(OSError):  # the end of a terminal
-        while piece := os.read(ours, 65536):
-            text += piece
-    os.close(ours)
-    assert process.wait(60) == 0
+    with running(command, cwd=run.directory, env=env, stdout=theirs, stdin=theirs) as process:
+        os.close(theirs)
+        text = b""
+        with suppress(OSError):  # the end of a terminal
+            while piece := os.read(ours, 65536):
+                text += piece
+        os.close(ours)
+        assert process.wait(60) == 0
     return text.decode()
 
 

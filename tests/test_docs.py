@@ -29,6 +29,7 @@ from portico.site.keys import flag_keys, keys
 from portico.site.load import load
 from portico.site.reference_page import reference_page
 from tests.support import environment, free_port, private_directory, served, write_files
+from tests.support.process import PIPE, running
 
 ROOT = Path(__file__).parents[1]
 DECISIONS = ROOT / "docs/decisions"
@@ -131,14 +132,9 @@ def in_a_shell(line: str, home: Path) -> subprocess.CompletedProcess[str]:
 def first_line(line: str, home: Path) -> str:
     """What a command that goes on says first; then it is ended."""
     argv = [sys.executable, "-m", *line.partition("#")[0].split()]
-    with subprocess.Popen(
-        argv, cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            return process.stdout.readline()
-        finally:
-            process.terminate()
+    with running(argv, cwd=home, env=environment(home), stdout=PIPE) as process:
+        assert process.stdout is not None
+        return str(process.stdout.readline())
 
 
 def test_every_way_to_run_in_the_readme_is_understood_by_a_shell_and_by_portico(home: Path) -> None:

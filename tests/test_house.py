@@ -308,6 +308,20 @@ def test_what_an_app_server_can_do_is_asked_by_its_features() -> None:
     assert found == {"plan/appserver/build.py", "plan/appserver/kind.py", "site/checks/behind.py"}
 
 
+def test_tests_start_programs_in_one_place() -> None:
+    """`tests.support.process` leaves none of them behind; `tests.support.commands` runs Portico's own commands."""
+    tests = Path(__file__).parent
+    found = [
+        f"{path.relative_to(tests)}:{node.lineno}"
+        for path in tests.rglob("*.py")
+        if not path.is_relative_to(tests / "support")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith(("Popen", "create_subprocess_exec", "create_subprocess_shell"))
+    ]
+    assert not found, "start them with tests.support.process"
+
+
 def test_no_two_test_files_have_one_name() -> None:
     """pytest takes the second for the first."""
     names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))

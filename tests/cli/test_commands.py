@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import environment, free_port, portico, private_directory, served, write_files
+from tests.support.process import DEVNULL, running
 from tests.support.until import until
 
 HELLO = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"
@@ -278,11 +279,7 @@ def test_the_flask_command_serves_too() -> None:
         port = free_port()
         words = [sys.executable, "-m", "flask", "--app", "shop", "serve", "--listen", f"127.0.0.1:{port}"]
         said = home / "stderr"
-        with said.open("w") as stderr:
-            process = subprocess.Popen(
-                words, cwd=home, env=environment(home), stdout=subprocess.DEVNULL, stderr=stderr
-            )
-        try:
+        with running(words, cwd=home, env=environment(home), stdout=DEVNULL, stderr=said):
             give_up = time.monotonic() + 60
             while time.monotonic() < give_up:
                 try:
@@ -293,9 +290,6 @@ def test_the_flask_command_serves_too() -> None:
                 if answer.status_code == 200 and "serving" in said.read_text():
                     break
             assert answer.text == "hello"
-        finally:
-            process.terminate()
-            process.wait(60)
         assert "serving" in said.read_text()
 
 

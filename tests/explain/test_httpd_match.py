@@ -7,7 +7,6 @@ import http.server
 import itertools
 import os
 import random
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from portico.explain.node import Node
 from portico.explain.verdict import Asked, Verdict
 from tests.support import free_port, private_directory
 from tests.support.httpd import PROGRAM, loads
+from tests.support.process import running
 from tests.support.until import until
 
 MODULES = loads(
@@ -226,14 +226,12 @@ def stand() -> Iterator[Stand]:
         ports = (free_port(), free_port())
         file = base / "httpd.conf"
         file.write_text(configuration(base, ports, f"http://127.0.0.1:{backend.server_address[1]}"))
-        process = subprocess.Popen([PROGRAM, "-f", str(file), "-DFOREGROUND"])
         try:
-            until(lambda: process.poll() is not None or ask(ports[0], "s0.test", "/") is not None)
-            assert process.poll() is None, (base / "error.log").read_text()
-            yield Stand(read(file), ports)
+            with running([PROGRAM, "-f", file, "-DFOREGROUND"]) as process:
+                until(lambda: process.poll() is not None or ask(ports[0], "s0.test", "/") is not None)
+                assert process.poll() is None, (base / "error.log").read_text()
+                yield Stand(read(file), ports)
         finally:
-            process.terminate()
-            process.wait(30)
             backend.shutdown()
             backend.server_close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import random
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from portico.explain.node import Node
 from portico.explain.verdict import Asked, NoServerError
 from portico.place.probe import probe
 from tests.support import free_port, private_directory
+from tests.support.process import running
 from tests.support.until import until
 
 SEGMENTS = ["a", "b", "ab", "c", "static", "img", "x.css", "y.php"]
@@ -146,14 +146,10 @@ def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
         file.write_text(configuration(directory, ports))
         user = ["-g", "user root;"] if os.geteuid() == 0 else []
         argv = [nginx, "-p", str(directory), "-c", str(file), "-e", str(directory / "error.log"), *user]
-        process = subprocess.Popen(argv)
-        try:
+        with running(argv) as process:
             until(lambda: process.poll() is not None or ask(ports[0], "s0.test", "/") is not None)
             assert process.poll() is None, (directory / "error.log").read_text()
             yield Stand(read(file), ports)
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 def ask(port: int, host: str, target: str) -> tuple[int, str] | None:

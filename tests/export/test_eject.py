@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.support import AS_ROOT, free_port, private_directory
+from tests.support.process import running
 from tests.support.until import until
 
 PACKAGES = ("flask", "werkzeug", "jinja2", "markupsafe", "itsdangerous", "click", "blinker", "pyuwsgi.libs")
@@ -104,12 +105,12 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     with private_directory() as directory:
         port = free_port()
         out, environment = exported(gateway, directory, port), without_portico(directory)
-        with (directory / "output").open("wb") as output:
-            process = subprocess.Popen(
-                [str(out / "start")], cwd="/", env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True,
-            )  # fmt: skip
-        try:
+        with (
+            (directory / "output").open("wb") as output,
+            running(
+                [out / "start"], cwd=Path("/"), env=environment, stdout=output, stderr=output, leads=True
+            ) as process,
+        ):
             site = Served(gateway, port, out, environment)
             until(lambda: _answers(site) or process.poll() is not None)
             assert process.poll() is None, (directory / "output").read_text()
@@ -117,10 +118,6 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
             assert not [*out.glob("*.pid")]
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
 
 
 def _answers(site: Served) -> bool:

@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from tests.support import ROOT, free_port, private_directory, write_files
+from tests.support.process import PIPE, running
 from tests.support.until import until
 
 PATIENCE_SECONDS = 900
@@ -144,15 +145,13 @@ def _import_base(engine: Engine) -> None:
     )
     if found.returncode:
         pytest.skip(found.stderr)
-    archive = subprocess.Popen(
-        ["tar", "-C", found.stdout.strip(), *(f"--exclude={one}" for one in _LEFT_OUT), "-c", "."],
-        stdout=subprocess.PIPE,
-    )
-    done = subprocess.run(
-        ["podman", "import", "-", "localhost/python"], stdin=archive.stdout, env=engine.environment,
-        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
-    )  # fmt: skip
-    assert archive.wait() == done.returncode == 0, done.stderr
+    packed = ["tar", "-C", found.stdout.strip(), *(f"--exclude={one}" for one in _LEFT_OUT), "-c", "."]
+    with running(packed, stdout=PIPE) as archive:
+        done = subprocess.run(
+            ["podman", "import", "-", "localhost/python"], stdin=archive.stdout, env=engine.environment,
+            capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
+        )  # fmt: skip
+        assert archive.wait() == done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from tests.faults.clients import Clients
 from tests.faults.outcome import Outcome
 from tests.support import free_port
 from tests.support.clients import Asked
+from tests.support.process import running
 
 UNIT = "portico-trial.service"
 _SYSTEMD = Path("/lib/systemd/systemd")
@@ -99,12 +101,9 @@ def _booted(port: int) -> Iterator[_Systemd]:
     try:
         units = _units(home, port)
         words = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--uts", "--ipc"]
-        process = subprocess.Popen([*words, "sh", "-c", _BOOT, "sh", str(units), str(_SYSTEMD)])
-        try:
+        boot = [*words, "sh", "-c", _BOOT, "sh", str(units), str(_SYSTEMD)]
+        with running(boot, number=signal.SIGKILL) as process:
             yield _ready(process.pid)
-        finally:
-            process.kill()
-            process.wait()
     finally:
         shutil.rmtree(home, ignore_errors=True)
         _remove(set(_groups()) - before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from tests.support import (
     until_ready,
     write_files,
 )
+from tests.support.process import launch
 
 APP = """\
 import os, time
@@ -218,11 +218,7 @@ def _begin(
     kept = [listener.fileno()] if listener else []
     if kept:
         argv = [sys.executable, "-I", "-S", "-c", _HAND_OVER, str(kept[0]), *argv]
-    with out.open("w") as stdout, err.open("w") as stderr:
-        process = subprocess.Popen(
-            argv, cwd=home, env=environment(home) | dict(env), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-            text=True, pass_fds=kept,
-        )  # fmt: skip
+    process = launch(argv, cwd=home, env=environment(home) | dict(env), stdout=out, stderr=err, pass_fds=kept)
     return Served(process, home, port, stderr_path=err, stdout_path=out)
 
 

@@ -21,6 +21,7 @@ import click
 import httpx
 
 from tests.support import free_port, private_directory, served
+from tests.support.process import DEVNULL, running
 
 PACKAGE = "http-cache-tests@0.4.5"
 BARE = 186
@@ -86,16 +87,10 @@ def _run(tests: Path, nginx: str, toml: str, mark: str) -> list[dict[str, Any]]:
 def _origin(tests: Path) -> Iterator[int]:
     port = free_port()
     settings = {"npm_config_port": str(port), "npm_config_protocol": "http"}
-    server = subprocess.Popen(
-        ["node", "server/server.mjs"], cwd=tests, stdout=subprocess.DEVNULL,
-        env={**os.environ, **settings, "npm_config_pidfile": str(tests / "pid")},
-    )  # fmt: skip
-    try:
+    env = {**os.environ, **settings, "npm_config_pidfile": str(tests / "pid")}
+    with running(["node", "server/server.mjs"], cwd=tests, stdout=DEVNULL, env=env):
         _until_up(port)
         yield port
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 def _until_up(port: int) -> None:

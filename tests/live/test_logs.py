@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support import Served, environment, portico, served
+from tests.support.process import PIPE, running
 from tests.support.until import until
 
 APP = """
@@ -204,10 +204,8 @@ def test_bad_words_are_refused(site: Served, words: tuple[str, str]) -> None:
 
 def test_following_ends_quietly(site: Served) -> None:
     command = [sys.executable, "-m", "portico", "logs", "--path", "/followed", "-n", "0"]
-    with subprocess.Popen(
-        command, cwd=site.directory, env=environment(site.directory), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as following:  # fmt: skip
+    env = environment(site.directory)
+    with running(command, cwd=site.directory, env=env, stdout=PIPE, stderr=PIPE) as following:
         over = threading.Event()
 
         def ask() -> None:  # until it listens

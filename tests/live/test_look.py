@@ -16,6 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from portico.watch.endpoint import MOST_CONNECTIONS
 from tests.support import Served, environment, free_port, served
+from tests.support import portico as command_of_portico
+from tests.support.process import PIPE, running
 from tests.support.until import until
 
 APP = """
@@ -57,11 +59,8 @@ def site(ports: dict[str, int]) -> Iterator[Served]:
         yield run
 
 
-def portico(run: Served, *words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "portico", *words],
-        cwd=run.directory, env=environment(run.directory), capture_output=True, text=True, timeout=seconds,
-    )  # fmt: skip
+def portico(run: Served, *words: str) -> subprocess.CompletedProcess[str]:
+    return command_of_portico(*words, cwd=run.directory)
 
 
 def key(run: Served) -> httpx.BasicAuth:
@@ -143,12 +142,9 @@ def test_top_once_shows_the_way_of_the_requests(site: Served) -> None:
 
 def test_top_as_json_goes_on(site: Served) -> None:
     command = [sys.executable, "-m", "portico", "top", "--json"]
-    with subprocess.Popen(
-        command, cwd=site.directory, env=environment(site.directory), stdout=subprocess.PIPE, text=True
-    ) as process:
+    with running(command, cwd=site.directory, env=environment(site.directory), stdout=PIPE) as process:
         assert process.stdout is not None
         items = [json.loads(process.stdout.readline()) for _ in range(3)]
-        process.terminate()
     assert "history" in items[0]
     assert all("history" not in item for item in items[1:])
     assert items[1]["time"] < items[2]["time"]
@@ -230,28 +226,23 @@ def test_no_order_is_taken(site: Served, ports: dict[str, int], method: str) -> 
 
 def test_the_command_serves_it_to_who_has_the_key(site: Served) -> None:
     command = [sys.executable, "-m", "portico", "dashboard", "--no-open"]
-    with subprocess.Popen(
-        command, cwd=site.directory, env=environment(site.directory), stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            base = url.partition("/?")[0]
-            assert httpx.get(base, timeout=60).status_code == 403
-            assert httpx.get(f"{base}/?key=wrong", timeout=60).status_code == 403
-            assert httpx.get(url, headers={"Host": "evil.example"}, timeout=60).status_code == 421
-            with httpx.Client(follow_redirects=True, timeout=60) as browser:
-                assert "<!doctype html>" in browser.get(url).text
-                (cookie,) = browser.cookies.jar
-                below = f"{base}{cookie.path}"
-                assert len(cookie.path) > 20, "another port of 127.0.0.1 is not sent it"
-                assert browser.get(f"{below}main.js").status_code == 200
-                assert "portico_requests_total" in browser.get(f"{below}metrics").text
-                cookies = {cookie.name: cookie.value or ""}
-            assert httpx.get(f"{base}/events", cookies=cookies, timeout=60).status_code == 403
-            assert events(below.rstrip("/"), 2, cookies=cookies)[1]["status"]["phase"] == "serving"
-        finally:
-            process.terminate()
+    with running(command, cwd=site.directory, env=environment(site.directory), stdout=PIPE) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        base = url.partition("/?")[0]
+        assert httpx.get(base, timeout=60).status_code == 403
+        assert httpx.get(f"{base}/?key=wrong", timeout=60).status_code == 403
+        assert httpx.get(url, headers={"Host": "evil.example"}, timeout=60).status_code == 421
+        with httpx.Client(follow_redirects=True, timeout=60) as browser:
+            assert "<!doctype html>" in browser.get(url).text
+            (cookie,) = browser.cookies.jar
+            below = f"{base}{cookie.path}"
+            assert len(cookie.path) > 20, "another port of 127.0.0.1 is not sent it"
+            assert browser.get(f"{below}main.js").status_code == 200
+            assert "portico_requests_total" in browser.get(f"{below}metrics").text
+            cookies = {cookie.name: cookie.value or ""}
+        assert httpx.get(f"{base}/events", cookies=cookies, timeout=60).status_code == 403
+        assert events(below.rstrip("/"), 2, cookies=cookies)[1]["status"]["phase"] == "serving"
 
 
 def test_a_stop_does_not_wait_for_who_looks_on() -> None:
@@ -318,9 +309,8 @@ def _status(port: int) -> int:
 
 
 def test_a_request_that_still_runs_is_told_of(site: Served) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", f"import urllib.request as u; u.urlopen('{site.url}/wait').read()"]
-    ) as asking:
+    argv = [sys.executable, "-c", f"import urllib.request as u; u.urlopen('{site.url}/wait').read()"]
+    with running(argv) as asking:
         until(
             lambda: "still running" in portico(site, "top", "--once").stdout, "the request that waits in top"
         )

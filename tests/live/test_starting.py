@@ -25,6 +25,7 @@ from tests.support import (
     served,
     until_ready,
 )
+from tests.support.process import running
 from tests.support.until import until
 
 TUTORIAL = """
@@ -135,13 +136,12 @@ def test_a_start_and_a_reload_take_the_time_of_one_import_and_say_that_it_takes_
         assert len(first) == 3
         assert _workers(run) < first
         (run.directory / "go").unlink()
-        reload = subprocess.Popen(
-            [sys.executable, "-m", "portico", "reload"], cwd=run.directory, env=environment(run.directory)
-        )
-        until(lambda: len(_named(run, "begun")) == 6, run.stderr)
-        assert _named(run, "done") == first
-        (run.directory / "go").touch()
-        assert reload.wait(90) == 0
+        argv = [sys.executable, "-m", "portico", "reload"]
+        with running(argv, cwd=run.directory, env=environment(run.directory)) as reload:
+            until(lambda: len(_named(run, "begun")) == 6, run.stderr)
+            assert _named(run, "done") == first
+            (run.directory / "go").touch()
+            assert reload.wait(90) == 0
         assert _workers(run) < _named(run, "begun") - first
         assert len(_named(run, "begun")) == 6
 
@@ -301,24 +301,16 @@ def test_a_worker_may_import_for_longer_than_the_heartbeat_allows() -> None:
             "--bind",
             f"unix:{home}/s",
         )
-        gunicorn = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "portico.link.gunicorn.arbiter",
-                *words,
-                "--no-control-socket",
-                "shop:app",
-            ],
-            cwd=home,
-            env={**os.environ, "PORTICO_BOOT": "120"},
-            stderr=log,
-        )
-        try:
+        argv = [
+            sys.executable,
+            "-m",
+            "portico.link.gunicorn.arbiter",
+            *words,
+            "--no-control-socket",
+            "shop:app",
+        ]
+        with running(argv, cwd=home, env={**os.environ, "PORTICO_BOOT": "120"}, stderr=log):
             assert _first_answer(f"{home}/s") == b"hello"
-        finally:
-            gunicorn.terminate()
-            gunicorn.wait(60)
         assert "TIMEOUT" not in (home / "log").read_text()
         assert len(list(home.glob("begun.*"))) == 1
 

@@ -11,7 +11,6 @@ import shutil
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import termios
 import threading
@@ -25,6 +24,7 @@ import pytest
 
 from tests.live.conftest import MIRROR, STATICS
 from tests.support import Served, environment, portico, served
+from tests.support.process import DEVNULL, running
 from tests.support.until import until
 
 STEPS = """
@@ -378,7 +378,7 @@ def on_terminal(run: Served, width: int, *words: str) -> list[str]:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     command = [sys.executable, "-m", "portico", *words]
     env = environment(run.directory) | {"NO_COLOR": "1", "COLUMNS": ""}
-    with subprocess.Popen(command, cwd=run.directory, env=env, stdin=theirs, stdout=theirs) as process:
+    with running(command, cwd=run.directory, env=env, stdin=theirs, stdout=theirs) as process:
         os.close(theirs)
         text = b""
         with suppress(OSError):  # the end of a terminal
@@ -483,16 +483,11 @@ def test_what_went_over_the_wire(site: Served, tmp_path: Path) -> None:
         "-e", "http.host", "-e", "http.response.code", "-e", "http.user_agent",
     ]  # fmt: skip
     out = tmp_path / "packets"
-    with out.open("w") as file:
-        process = subprocess.Popen(argv, stdout=file, stderr=subprocess.DEVNULL)
-        try:
-            until_seen(out, lambda: site.get("/ping"), 1)
-            targets = ["/page", "/static/app.css", "/redirect", "/nothing", "/kept", "/kept", "/ping"]
-            traces = [traced(site, target) for target in targets]
-            until_seen(out, lambda: None, len(targets), answers)
-        finally:
-            process.terminate()
-            process.wait(30)
+    with running(argv, stdout=out, stderr=DEVNULL):
+        until_seen(out, lambda: site.get("/ping"), 1)
+        targets = ["/page", "/static/app.css", "/redirect", "/nothing", "/kept", "/kept", "/ping"]
+        traces = [traced(site, target) for target in targets]
+        until_seen(out, lambda: None, len(targets), answers)
     seen = packets(out)
     at = -1
     for found, target in zip(traces, targets, strict=True):

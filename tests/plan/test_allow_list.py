@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,7 @@ from tests.plan.allow_list_apps import APPS, App
 from tests.plan.test_golden import PLACE
 from tests.routers import Table, _node, asked_paths
 from tests.support import free_port, private_directory
+from tests.support.process import Program, running
 from tests.support.until import until
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "BREW")
@@ -139,16 +139,12 @@ def _nginx(build: str, fragments: list[str]) -> Iterator[int]:
         file = directory / "nginx.conf"
         file.write_text("\n".join(lines))
         user = ["-g", "user root;"] if os.geteuid() == 0 else []
-        process = subprocess.Popen([path, "-p", directory, "-c", file, "-e", directory / "error.log", *user])
-        try:
+        with running([path, "-p", directory, "-c", file, "-e", directory / "error.log", *user]) as process:
             until(lambda: _answers(process, port, directory))
             yield port
-        finally:
-            process.terminate()
-            process.wait(60)
 
 
-def _answers(process: subprocess.Popen[bytes], port: int, directory: Path) -> bool:
+def _answers(process: Program, port: int, directory: Path) -> bool:
     assert process.poll() is None, (directory / "error.log").read_text()
     try:
         return bool(_asked(port, 0, "/", "GET"))

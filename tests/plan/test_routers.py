@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import random
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from portico.plan.gateway.nginx.conf import quote
 from portico.site.access.spelling import holding
 from tests.routers import TABLES, asked_paths, closed_site_of, differences, settings_of, site_of, tree_of
 from tests.support import free_port, private_directory
+from tests.support.process import Program, running
 
 APPS, PATHS = 12, 40
 """`python -m tests.routers 10000` asks for more."""
@@ -93,16 +93,12 @@ def _nginx(build: str, trees: list[Node]) -> Iterator[list[int]]:
         file = directory / "nginx.conf"
         file.write_text("\n".join([*lines, "}"]))
         user = ["-g", "user root;"] if os.geteuid() == 0 else []
-        process = subprocess.Popen([path, "-p", directory, "-c", file, "-e", directory / "error.log", *user])
-        try:
+        with running([path, "-p", directory, "-c", file, "-e", directory / "error.log", *user]) as process:
             _wait(process, ports[-1], directory)
             yield ports
-        finally:
-            process.terminate()
-            process.wait(60)
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, directory: Path) -> None:
+def _wait(process: Program, port: int, directory: Path) -> None:
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         assert process.poll() is None, (directory / "error.log").read_text()

@@ -9,7 +9,6 @@ import queue
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,6 +22,7 @@ import pytest
 
 from tests.support import free_port
 from tests.support.clients import WRITERS, Clients
+from tests.support.process import PIPE, Program, launch
 from tests.support.until import until
 
 HERE = Path(__file__).parent
@@ -57,7 +57,7 @@ class Site:
     root: Path
     port: int
     notices: list[dict[str, Any]] = field(default_factory=list)
-    process: subprocess.Popen[str] | None = None
+    process: Program | None = None
     _unread: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
 
     @property
@@ -80,21 +80,19 @@ class Site:
 
     def begin(self, **wish: object) -> None:
         full = {"root": str(self.root), "port": self.port, "app": str(self.app), **wish}
-        with (self.root / "stderr").open("w") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, str(HERE / "serve.py"), json.dumps(full)],
-                env={**os.environ, "PYTHONPATH": str(SOURCE)},
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-            )
+        self.process = launch(
+            [sys.executable, HERE / "serve.py", json.dumps(full)],
+            env={**os.environ, "PYTHONPATH": str(SOURCE)},
+            stdout=PIPE,
+            stderr=self.root / "stderr",
+        )
         threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
 
     def start(self, **wish: object) -> None:
         self.begin(**wish)
         self.hear("Ready")
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
+    def _listen(self, process: Program) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             self._unread.put(json.loads(line))

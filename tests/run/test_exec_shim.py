@@ -17,6 +17,7 @@ import pytest
 from portico.run.processes import child, exec_shim
 from portico.run.processes.child import Child
 from tests.support import private_directory
+from tests.support.process import PIPE, ended, launch
 from tests.users import ONLY_ROOT, USER, paths, python
 
 
@@ -87,9 +88,7 @@ def test_a_start_that_fails_leaves_no_descriptor_and_no_child(tmp_path: Path) ->
 
 def test_a_child_whose_parent_is_gone_does_not_become_the_program() -> None:
     failed, report = os.pipe()
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    argv = exec_shim.command(gone.pid, signal.SIGTERM, report, exec_shim.NO_LISTENER, ("echo", "ran"))
+    argv = exec_shim.command(ended().pid, signal.SIGTERM, report, exec_shim.NO_LISTENER, ("echo", "ran"))
     done = subprocess.run(argv, pass_fds=(report,), capture_output=True, check=False, timeout=60)
     os.close(report)
     assert (done.returncode, done.stdout, os.read(failed, 9)) == (1, b"", b"")
@@ -108,16 +107,16 @@ sys.stdin.read()
 @pytest.mark.parametrize("user", ["", pytest.param(USER, marks=ONLY_ROOT)])
 def test_a_child_ends_with_its_parent(user: str) -> None:
     with private_directory() as home:
-        parent = subprocess.Popen(
+        parent = launch(
             [python() if user else sys.executable, "-c", _PARENT, user],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdin=PIPE,
+            stdout=PIPE,
             cwd=home,
             env={**os.environ, **paths(home)},
         )
         assert parent.stdout
         pid = int(parent.stdout.readline())
-        parent.kill()
+        parent.kill()  # alone: that is what this is about
         parent.communicate()
     deadline = time.monotonic() + 60
     while _runs(pid) and time.monotonic() < deadline:

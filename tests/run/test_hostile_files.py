@@ -26,6 +26,7 @@ from portico.watch.trace.evidence import TracedSite
 from tests.run.test_rights import made, said
 from tests.support import Served, private_directory, start, until_ready
 from tests.support import end as stop
+from tests.support.process import PIPE, launch, running
 from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, paths, places, python
 
@@ -320,10 +321,8 @@ def test_what_is_no_file_names_no_gateway(theirs: Path, kind: str) -> None:
 
 class lock_held:  # noqa: N801  read like a function
     def __init__(self, runtime: Path) -> None:
-        self._holder = subprocess.Popen(
-            ["flock", "--exclusive", str(runtime / lock.NAME), "sh", "-c", "echo; cat"], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )  # fmt: skip
+        argv = ["flock", "--exclusive", str(runtime / lock.NAME), "sh", "-c", "echo; cat"]
+        self._holder = launch(argv, stdin=PIPE, stdout=PIPE)
 
     def __enter__(self) -> None:
         assert self._holder.stdout
@@ -349,8 +348,7 @@ def test_a_lock_that_another_user_left_is_made_anew(theirs: Path) -> None:
 @pytest.mark.parametrize("owner", [USER, "root"])
 def test_root_ends_what_a_list_of_its_own_names_and_nothing_else(theirs: Path, owner: str) -> None:
     """The directory has been another user's, who may have left that file in it."""
-    process = subprocess.Popen(["sleep", "1000"], process_group=0)
-    try:
+    with running(["sleep", "1000"], leads=True) as process:
         entry = proc.entry(process.pid)
         assert entry
         left = {"pid": process.pid, "started": entry.started, "drain": 15, "boot": proc.boot_id()}
@@ -358,6 +356,3 @@ def test_root_ends_what_a_list_of_its_own_names_and_nothing_else(theirs: Path, o
         shutil.chown(theirs / orphans.NAME, owner)
         orphans.end(str(theirs))
         assert (process.poll() is None) == (owner == USER)
-    finally:
-        process.kill()
-        process.wait()

@@ -8,7 +8,6 @@ import errno
 import select
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ import pytest
 from portico.run.sockets.closing import accept_again, refuse, until_taken
 from tests.support import Served, environment, free_port, portico, private_directory, served, write_files
 from tests.support.clients import STRANGERS, Clients
+from tests.support.process import running as running_program
 from tests.support.until import until
 
 APP = """\
@@ -165,18 +165,11 @@ def toml(port: int, nginx: str) -> str:
 def running(home: Path, *words: str, **how: object) -> Iterator[Served]:
     """`portico run` with nothing but what portico.toml says."""
     out, err = home / "stdout.txt", home / "stderr.txt"
-    with out.open("w") as stdout, err.open("w") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "portico", "run", *words],
-            cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, text=True,
-        )  # fmt: skip
-    run = Served(process, home, 0, stderr_path=err, stdout_path=out)
-    try:
-        yield run
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    argv = [sys.executable, "-m", "portico", "run", *words]
+    with running_program(
+        argv, cwd=home, env=environment(home), stdout=out, stderr=err, number=signal.SIGKILL
+    ) as program:
+        yield Served(program, home, 0, stderr_path=err, stdout_path=out)
 
 
 def test_both_families_of_every_address_are_kept() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from portico.run.gateway.httpd import orphan
+from tests.support.process import PIPE, ended, running
 
 CHILD = """
 import os, sys
@@ -20,9 +20,9 @@ sys.exit(os.read(reads, 1) != b"!")
 
 
 def test_a_process_that_holds_both_ends_of_a_pipe_reads_the_byte() -> None:
-    with subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE) as child:
+    with running([sys.executable, "-c", CHILD], stdout=PIPE) as child:
         assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
+        assert child.stdout.readline() == "ready\n"
         orphan.end(child.pid)
         assert child.wait(60) == 0
 
@@ -43,6 +43,4 @@ def test_a_file_that_took_the_place_of_the_pipe_is_not_written(tmp_path: Path) -
 
 
 def test_a_process_that_is_gone_is_no_error() -> None:
-    with subprocess.Popen(["true"]) as child:
-        child.wait()
-    orphan.end(child.pid)
+    orphan.end(ended().pid)

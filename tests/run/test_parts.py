@@ -36,6 +36,7 @@ from portico.run.sockets import drain, ports, switch
 from portico.run.supervisor import cause, signals
 from portico.run.upstream import health
 from portico.values import Address
+from tests.support.process import launch, running
 
 
 @pytest.fixture
@@ -340,7 +341,7 @@ def test_a_dead_child_of_ours_is_never_taken_for_a_stranger() -> None:
 
 
 def test_strangers_are_looked_at_once_a_second_however_many_children_end() -> None:
-    stranger = subprocess.Popen([sys.executable, "-c", "pass"])
+    stranger = launch([sys.executable, "-c", "pass"])
     os.waitid(os.P_PID, stranger.pid, os.WEXITED | os.WNOWAIT)
     looks = list[None]()
 
@@ -369,17 +370,15 @@ def test_leftovers_are_ended_and_strangers_spared(runtime: Path) -> None:
     )
     while not ready.exists():
         time.sleep(0.01)
-    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    same_number = replace_started(left, stranger.pid)
-    orphans.record(str(runtime), [left, same_number])
-    reaper = threading.Thread(target=_reaped, args=(left,))
-    reaper.start()
-    orphans.end(str(runtime))
-    reaper.join()
-    assert left.code == -signal.SIGKILL
-    assert stranger.poll() is None
-    stranger.kill()
-    stranger.wait()
+    with running(["sleep", "60"], leads=True) as stranger:
+        same_number = replace_started(left, stranger.pid)
+        orphans.record(str(runtime), [left, same_number])
+        reaper = threading.Thread(target=_reaped, args=(left,))
+        reaper.start()
+        orphans.end(str(runtime))
+        reaper.join()
+        assert left.code == -signal.SIGKILL
+        assert stranger.poll() is None
     assert not (runtime / orphans.NAME).exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from portico.watch import writer
 from portico.watch.lines import readable, visible
 from portico.watch.writer import Writer
 from tests.support import environment, free_port, private_directory, write_files
+from tests.support.process import PIPE, Program, finish, launch
 from tests.support.until import until
 
 APP = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"
@@ -97,11 +99,7 @@ def test_serving_goes_on_when_stdout_does_not(stdout: str, told: str) -> None:
         if stdout != "fifo":
             os.close(reading)
         port = free_port()
-        with (home / "stderr").open("w") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "portico", "run", "--listen", f"127.0.0.1:{port}"],
-                cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=writing, stderr=stderr,
-            )  # fmt: skip
+        process = _serve(home, port, writing)
         os.close(writing)
         try:
             until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
@@ -110,8 +108,8 @@ def test_serving_goes_on_when_stdout_does_not(stdout: str, told: str) -> None:
                 until(lambda: "the site keeps serving, see " in (home / "stderr").read_text())
             assert _ask(port, 5) == 5
         finally:
-            process.terminate()
-            assert process.wait(60) == -15
+            finish(process)
+            assert process.returncode == -signal.SIGTERM
             if stdout == "fifo":
                 os.close(reading)
         words = (home / "stderr").read_text()
@@ -124,11 +122,7 @@ def test_a_flood_of_requests_reaches_a_reader_who_takes_his_time() -> None:
     lines = b"".join(b'{"status":200,"uri":"/%06d","agent":"%s"}\n' % (n, b"x" * 250) for n in range(40_000))
     with private_directory() as home:
         write_files(home, {"app.py": APP})
-        with (home / "stderr").open("w") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "portico", "run", "--listen", f"127.0.0.1:{free_port()}"],
-                cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
-            )  # fmt: skip
+        process = _serve(home, free_port(), PIPE)
         assert process.stdout is not None
         try:
             until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
@@ -142,9 +136,8 @@ def test_a_flood_of_requests_reaches_a_reader_who_takes_his_time() -> None:
                 seen += chunk
                 time.sleep(0.002)
         finally:
-            process.terminate()
-            assert process.wait(60) == -15
-            process.stdout.close()
+            finish(process)
+            assert process.returncode == -signal.SIGTERM
         assert seen == lines
         assert "left out" not in (home / "stderr").read_text()
 
@@ -154,11 +147,7 @@ def test_a_reader_who_is_too_far_behind_is_told_and_holds_up_nothing() -> None:
     with private_directory() as home:
         write_files(home, {"app.py": APP, "portico.toml": '[log]\nsize = "0B"\n'})
         port = free_port()
-        with (home / "stderr").open("w") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "portico", "run", "--listen", f"127.0.0.1:{port}"],
-                cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
-            )  # fmt: skip
+        process = _serve(home, port, PIPE)
         assert process.stdout is not None
         try:
             until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
@@ -170,9 +159,13 @@ def test_a_reader_who_is_too_far_behind_is_told_and_holds_up_nothing() -> None:
             )
             assert _ask(port, 5) == 5
         finally:
-            process.terminate()
-            assert process.wait(60) == -15
-            process.stdout.close()
+            finish(process)
+            assert process.returncode == -signal.SIGTERM
+
+
+def _serve(home: Path, port: int, stdout: int) -> Program:
+    argv = [sys.executable, "-m", "portico", "run", "--listen", f"127.0.0.1:{port}"]
+    return launch(argv, cwd=home, env=environment(home), stdout=stdout, stderr=home / "stderr")
 
 
 def _ask(port: int, count: int) -> int:

@@ -21,6 +21,7 @@ from portico.run.sockets.systemd import Service
 from tests.run.test_listening import APP, get, is_refused
 from tests.support import Served, environment, free_port, portico, private_directory, write_files
 from tests.support.clients import STRANGERS, Clients
+from tests.support.process import running
 from tests.support.until import until
 
 LAUNCH = """\
@@ -87,19 +88,12 @@ def started(
     """`portico run` as systemd would start it."""
     out, err = home / "stdout.txt", home / "stderr.txt"
     fds = [one.fileno() for one in given.values()]
-    with out.open("w") as stdout, err.open("w") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, ",".join(map(str, fds)), ":".join(given), *words],
-            cwd=home, env=environment(home) | {"NOTIFY_SOCKET": manager.address} | env, pass_fds=fds,
-            stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, text=True,
-        )  # fmt: skip
-    run = Served(process, home, 0, stderr_path=err, stdout_path=out)
-    try:
-        yield run
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(90)
+    with running(
+        [sys.executable, "-c", LAUNCH, ",".join(map(str, fds)), ":".join(given), *words],
+        cwd=home, env=environment(home) | {"NOTIFY_SOCKET": manager.address} | env, pass_fds=fds,
+        stdout=out, stderr=err,
+    ) as process:  # fmt: skip
+        yield Served(process, home, 0, stderr_path=err, stdout_path=out)
 
 
 @pytest.fixture

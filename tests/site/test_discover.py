@@ -19,6 +19,7 @@ from portico.site.discover import start_discovery
 from portico.site.facts import AppFacts, LeftFolder, Route, StaticFolder
 from portico.values import AppRef
 from tests.site.asked import discover
+from tests.support.process import running
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "discover"
 RULE = "-" * 80
@@ -500,11 +501,11 @@ def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     )
     code = "from pathlib import Path; from portico.site import discover as site; "
     code += "site.start_discovery(None, Path.cwd()).facts()"
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
-    pid = _wait_for_pid(tmp_path)
-    parent.kill()
-    parent.wait()
-    assert _is_gone(pid)
+    with running([sys.executable, "-c", code], cwd=tmp_path) as parent:
+        pid = _wait_for_pid(tmp_path)
+        parent.kill()  # alone
+        parent.wait()
+        assert _is_gone(pid)
 
 
 def test_a_python_that_does_not_exist_is_an_error(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ import psutil
 from portico.log.request import as_json
 from portico.ticks import Rounds
 from tests.support import commands
+from tests.support.process import Program, launch
 from tests.support.until import PATIENCE_SECONDS, until
 
 RULE = "-" * 80
@@ -106,7 +107,7 @@ def write_files(directory: Path, files: Mapping[str, str]) -> None:
 class Served:
     """A running `portico run`."""
 
-    process: subprocess.Popen[str]
+    process: Program
     directory: Path
     port: int
     prefix: str = ""
@@ -233,16 +234,8 @@ def start(
 ) -> Served:
     port = port or free_port()
     out, err = home / "stdout.txt", home / "stderr.txt"
-    with out.open("w") as stdout, err.open("w") as stderr:
-        process = subprocess.Popen(
-            [python, "-m", "portico", "run", *words, "--listen", f"{host}:{port}"],
-            cwd=home,
-            env=environment(home) | dict(env or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            text=True,
-        )
+    argv = [python, "-m", "portico", "run", *words, "--listen", f"{host}:{port}"]
+    process = launch(argv, cwd=home, env=environment(home) | dict(env or {}), stdout=out, stderr=err)
     return Served(process, home, port, stderr_path=err, stdout_path=out)
 
 
