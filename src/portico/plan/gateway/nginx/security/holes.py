@@ -33,8 +33,8 @@ def holes(build: Build, tree: Iterable[Directive]) -> tuple[Hole, ...]:
     found = open_in(build)
     if not found:
         return ()
-    scopes = frozenset(_below(tree, frozenset()))
-    return tuple(Hole(one, uses(one, scopes)) for one in found)
+    scopes = [_by_name(scope) for scope in frozenset(_below(tree, frozenset()))]
+    return tuple(Hole(one, _uses(one, scopes)) for one in found)
 
 
 def http2_hole(build: Build) -> Advisory | None:
@@ -60,6 +60,8 @@ def _has_fix(version: tuple[int, ...], fixed: tuple[tuple[int, ...], ...]) -> bo
 
 _Head = tuple[str, ...]
 _Scope = frozenset[_Head]
+_ByName = dict[str, list[_Head]]
+"""The arguments of each directive in effect in a block, by its name."""
 
 
 def _below(tree: Iterable[Directive], around: _Scope) -> Iterator[_Scope]:
@@ -99,22 +101,29 @@ def _users(text: str) -> Iterator[_Head]:
         words = []
 
 
-def uses(one: Advisory, scopes: Iterable[_Scope]) -> bool:
+def _by_name(scope: _Scope) -> _ByName:
+    found = _ByName()
+    for name, *args in scope:
+        found.setdefault(name, []).append(tuple(args))
+    return found
+
+
+def _uses(one: Advisory, scopes: Iterable[_ByName]) -> bool:
     """Whether a configuration has what the advisory needs; in doubt it has."""
     if not one.needs:
         return True
     wanted = [[need.split() for need in way.split(" + ")] for way in one.needs]
     can_be_included = one.needs[0] not in _ELSEWHERE
     return any(
-        (can_be_included and ("?include",) in scope)
+        (can_be_included and "?include" in scope)
         or any(all(_has(scope, need) for need in way) for way in wanted)
         for scope in scopes
     )
 
 
-def _has(scope: _Scope, need: list[str]) -> bool:
+def _has(scope: _ByName, need: list[str]) -> bool:
     name, *words = need
-    return any(head[0] == name and all(_among(word, head[1:]) for word in words) for head in scope)
+    return any(all(_among(word, args) for word in words) for args in scope.get(name, ()))
 
 
 def _among(word: str, args: _Head) -> bool:
