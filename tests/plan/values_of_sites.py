@@ -251,6 +251,7 @@ SITES: dict[str, dict[str, Any]] = {
             "name": "shop",
             "routed_by": ["front", "other"],
             "upstream": {"resolver": ["127.0.0.53"]},
+            "mirror": {"to": "http://10.0.0.3:8000", "share": "5%"},
             "route": [
                 {"path": "/api/", "to": "api", "host": ["api.example"]},
                 {

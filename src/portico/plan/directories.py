@@ -36,7 +36,11 @@ def directories(web: Web) -> tuple[Directory, ...]:
         *_uploads(web),
         *_of_workers(site, place),
         *_of_challenge(web, private),
-        *([] if place.host_runtime or not web.listeners.routed else [routed_directory(place)]),
+        *(
+            []
+            if place.host_runtime or not (web.listeners.routed or web.mirror)
+            else [routed_directory(place)]
+        ),
         *tls_directories(web),
     )
 

@@ -50,6 +50,12 @@ def routed_socket(place: Place, front: str, name: str) -> str:
     return f"{routed_sockets(place.host_runtime or place.runtime)}/{name[:20]}-{digest}.sock"
 
 
+def mirror_socket(place: Place, name: str) -> str:
+    """The socket at which the gateway itself takes the copies of a site's requests."""
+    digest = hashlib.sha256(f"{name}+mirror".encode()).hexdigest()[:8]
+    return f"{routed_sockets(place.host_runtime or place.runtime)}/mirror-{digest}.sock"
+
+
 def without_rules(text: str) -> str:
     """The text with each live path as the plain one."""
     return _RULES.sub("/app.", text)

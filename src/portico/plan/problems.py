@@ -21,6 +21,7 @@ from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
 from portico.plan.web.routes import impossible as no_routes
 from portico.plan.web.routing.build import impossible as no_routing
+from portico.plan.web.routing.build import way_impossible
 from portico.plan.web.waf import impossible as no_waf
 
 
@@ -34,6 +35,7 @@ def problems(web: Web) -> list[Problem]:
         *no_downloads(site),
         *no_routes(site),
         *no_routing(site, place, web.routing, web.abilities, kind.remedies),
+        *(way_impossible(site, place, web.mirror.route) if web.mirror else []),
         *no_access(site, place, web.abilities, kind.remedies),
         *no_waf(site),
         *no_challenge(site, web.abilities, kind.remedies),

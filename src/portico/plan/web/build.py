@@ -34,6 +34,7 @@ from portico.plan.web.own import own_directives
 from portico.plan.web.pages import pages
 from portico.plan.web.processes import processes
 from portico.plan.web.routing.build import routed_mounts, routing
+from portico.plan.web.routing.mirror import mirror
 from portico.plan.web.routing.model import Choice
 from portico.plan.web.space import space
 from portico.plan.web.unwanted.bans import bans, guesses
@@ -91,6 +92,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         waf=guarded.waf,
         chains=guards,
         routing=routes,
+        mirror=mirror(site, place, abilities),
         mounts=routed_mounts(mounts(site, place, files, guards), routes, guards),
     )
 

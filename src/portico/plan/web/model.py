@@ -37,7 +37,7 @@ from portico.plan.web.mount import Mount
 from portico.plan.web.own import OwnDirectives
 from portico.plan.web.pages import Pages
 from portico.plan.web.processes import Processes
-from portico.plan.web.routing.model import Routing
+from portico.plan.web.routing.model import Mirror, Routing
 from portico.plan.web.unwanted.bans import Bans
 from portico.plan.web.unwanted.crawlers import Crawlers, Robots
 from portico.plan.web.waf import Waf
@@ -101,6 +101,7 @@ class Web(Struct, frozen=True):
     chains: Chains
     """The guards of the app's answers: each mount has its own selection of them."""
     routing: Routing
+    mirror: Mirror | None
     mounts: tuple[Mount, ...]
     host: Host
     upstream: Upstream

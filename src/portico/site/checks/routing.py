@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from portico.site.checks.rule import DOMAIN, URL_PATH, Broken, BrokenRule, Rules
 from portico.site.options import Options
 from portico.site.options.route import Route
-from portico.site.routing import ToFolder, ToServer, ToSite, answers_everything, percentage, rule
+from portico.site.routing import ToFolder, ToServer, ToSite, answers_everything, percentage, rule, target
 
 _DOTS = re.compile(r"//|/\.\.?(/|$)")
 _METHOD = re.compile(r"[A-Z]{1,20}")
@@ -119,4 +119,30 @@ def _routed_by(options: Options) -> Broken:
             yield f"{name} has no meaning here", "the site that routes here has the addresses and the names"
 
 
-ROUTING_RULES: Rules = {"routed_by": _routed_by}
+def _mirror_to(options: Options) -> Broken:
+    text = options.mirror.to
+    if not text:
+        return
+    expected = 'expected a server ("http://10.0.0.2:8000", "unix:/run/next.sock") or the name of a site'
+    try:
+        found = target(text)
+    except ValueError:
+        yield f'"{text}" is no target', expected
+        return
+    is_uwsgi = isinstance(found, ToServer) and found.server.protocol == "uwsgi"
+    if any(map(answers_everything, options.route)):
+        yield "no request reaches an app here", "leave it out: a [[route]] answers everything"
+    elif is_uwsgi or not isinstance(found, ToSite | ToServer):
+        yield f'"{text}" takes no copies of requests', expected
+    elif isinstance(found, ToSite) and found.name == options.name:
+        yield f'"{text}" is this site itself', "name another site or server"
+
+
+def _mirror_share(options: Options) -> Broken:
+    try:
+        percentage("1%" if options.mirror.share == "100%" else options.mirror.share)
+    except ValueError:
+        yield f'"{options.mirror.share}" is no share', 'expected a percentage above 0, up to "100%"'
+
+
+ROUTING_RULES: Rules = {"routed_by": _routed_by, "mirror.to": _mirror_to, "mirror.share": _mirror_share}

@@ -24,6 +24,7 @@ from portico.site.options.headers import Headers
 from portico.site.options.https import Https
 from portico.site.options.limits import Limits
 from portico.site.options.log import Log
+from portico.site.options.mirror import Mirror
 from portico.site.options.nginx import Nginx
 from portico.site.options.node import Node
 from portico.site.options.observers import Dashboard, Metrics, Trace, Tracing
@@ -205,6 +206,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: Headers = Headers()
     cors: Cors = Cors()
     upstream: Upstream = Upstream()
+    mirror: Mirror = Mirror()
     node: Node = Node()
     log: Log = Log()
     trace: Trace = Trace()

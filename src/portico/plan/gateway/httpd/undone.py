@@ -26,6 +26,7 @@ def missing(web: Web) -> list[Problem]:
 def _missing(web: Web) -> Iterator[tuple[str, str]]:
     options, causes = web.site.options, web.site.causes
     of_site = {
+        ("mirror.to", "requests are not copied"): bool(options.mirror.to),
         ("upstream.resolver", "the name servers of this machine are asked"): bool(options.upstream.resolver),
         ("limits.bandwidth", "answers have no bandwidth"): bool(options.limits.bandwidth),
         ("limits.held", "requests in progress are not counted"): "limits.held" in causes,

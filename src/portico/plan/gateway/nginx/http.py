@@ -36,6 +36,7 @@ from portico.plan.gateway.nginx.pages import failure_maps, page_maps
 from portico.plan.gateway.nginx.password import password_maps
 from portico.plan.gateway.nginx.routing.choice import choice_maps
 from portico.plan.gateway.nginx.routing.elsewhere import stripped_maps, upstreams
+from portico.plan.gateway.nginx.routing.mirror import mirror_maps
 from portico.plan.gateway.nginx.server import servers
 from portico.plan.gateway.nginx.waf import waf_rules
 from portico.plan.paths import Paths
@@ -145,6 +146,7 @@ def own(web: Web) -> list[Directive]:
         *choice_maps(web),
         *stripped_maps(web),
         *upstreams(web),
+        *mirror_maps(web),
         *servers(web),
         *endpoint_servers(web),
         *in_http(web),

@@ -29,6 +29,7 @@ from portico.plan.gateway.nginx.pages import (
 )
 from portico.plan.gateway.nginx.routing.detours import rule_detours
 from portico.plan.gateway.nginx.routing.elsewhere import answer, elsewhere
+from portico.plan.gateway.nginx.routing.mirror import mirror_location, mirrored
 from portico.plan.gateway.nginx.waf import handed_on, inspected_name, is_inspected, waf_locations
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
@@ -57,6 +58,7 @@ def locations(web: Web) -> list[Directive]:
         *(_mount(web, mount) for mount in web.mounts if not isinstance(mount.action, Files | OneFile)),
         *detours(web),
         *rule_detours(web),
+        *mirror_location(web),
         *waf_locations(web, _inspected(web).items()),
         *spa_locations(web),
         *downloads(web),
@@ -152,6 +154,7 @@ def _answer(web: Web, mount: Mount) -> list[Directive]:
         *(open_files(web) if is_cached and web.cache and not isinstance(mount.match, Matching) else []),
         *repeated(web, routed, own),
         *own,
+        *mirrored(web),
         pass_to_app(web),
     ]
 

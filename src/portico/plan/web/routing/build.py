@@ -35,7 +35,9 @@ def routing(site: Site, place: Place, abilities: frozenset[Ability]) -> Routing:
     """The rules with the way to each target."""
     return Routing(
         tuple(
-            _route(site, place, abilities, one) for one in site.rules if not isinstance(one.target, ToFolder)
+            route_of(site, place, abilities, one)
+            for one in site.rules
+            if not isinstance(one.target, ToFolder)
         ),
         is_alone=not place.host_runtime,
     )
@@ -53,8 +55,13 @@ def impossible(
         )
         return
     for one in routing.routes:
-        if one.passage:
-            yield from web_upstream.impossible(_as_remote(site, place, one.rule), one.passage.upstream, place)
+        yield from way_impossible(site, place, one)
+
+
+def way_impossible(site: Site, place: Place, one: Route) -> Iterator[Problem]:
+    """What the server of a rule cannot be on this machine."""
+    if one.passage:
+        yield from web_upstream.impossible(_as_remote(site, place, one.rule), one.passage.upstream, place)
 
 
 def notes(site: Site, routing: Routing) -> Iterator[str]:
@@ -131,7 +138,8 @@ def _is_covered(mount: Mount, routing: Routing) -> bool:
     return any(is_below(path, one.rule.path) for one in routing.plain)
 
 
-def _route(site: Site, place: Place, abilities: frozenset[Ability], one: RouteRule) -> Route:
+def route_of(site: Site, place: Place, abilities: frozenset[Ability], one: RouteRule) -> Route:
+    """A rule with the way to its target."""
     if not isinstance(one.target, ToSite | ToServer):
         return Route(one)
     there = _as_remote(site, place, one)

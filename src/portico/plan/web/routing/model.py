@@ -40,6 +40,17 @@ class Route(Struct, frozen=True):
         )
 
 
+class Mirror(Struct, frozen=True):
+    """The way of the copies. `share` is a percentage, 100 for all; `socket` is that of the gateway's own server which
+    answers at once and sends the copy on.
+    """
+
+    route: Route
+    share: float
+    socket: str
+    cause: str
+
+
 class Choice(Struct, frozen=True):
     """Rules with conditions that a request may meet at some place, in the order in which they are tried. `word`
     distinguishes the place: empty for everything that is the site's own, else a rule without conditions.

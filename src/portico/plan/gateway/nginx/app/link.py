@@ -54,7 +54,8 @@ def tables(web: Web) -> list[Directive]:
     goes_elsewhere = any(
         one.passage.upstream.protocol.startswith("http") for one in web.routing.passed if one.passage
     )
-    return http_link.tables() if _is_http(web) or asks_elsewhere or goes_elsewhere else []
+    is_needed = _is_http(web) or asks_elsewhere or goes_elsewhere or web.mirror is not None
+    return http_link.tables() if is_needed else []
 
 
 def _varied(web: Web, known: set[str]) -> list[Directive]:

@@ -35,7 +35,7 @@ _ANY = "404"
 
 def upstreams(web: Web) -> list[Directive]:
     """At `http` level: the servers of the rules."""
-    return [_upstream(seen(web, one), one) for one in web.routing.passed]
+    return [one_upstream(seen(web, one), one) for one in web.routing.passed]
 
 
 def stripped_maps(web: Web) -> list[Directive]:
@@ -187,7 +187,8 @@ def _pass(web: Web, there: Web, one: Route) -> Directive:
     return directive("proxy_pass", target, why=why, cause=one.rule.cause)
 
 
-def _upstream(there: Web, one: Route) -> Directive:
+def one_upstream(there: Web, one: Route) -> Directive:
+    """At `http` level: the server of a rule."""
     cause, is_followed = one.rule.cause, any(target.is_followed for target in there.upstream.targets)
     name = upstream_name(there)
     of = [
