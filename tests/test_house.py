@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from portico.explain.languages import LANGUAGES
-from portico.log.error_logs import ERROR_LOGS
+from portico.log.errors.kinds import ERROR_LOGS
 from portico.place.gateway.finders import FINDERS
 from portico.plan.gateway.kinds import GATEWAYS
 from portico.run.gateway.programs import PROGRAMS
@@ -53,12 +53,12 @@ PURE = (
     "place/preset.py",
     "plan/",
     "log/request.py",
-    "log/entry.py",
-    "log/complaint.py",
-    "log/error_log.py",
-    "log/error_logs.py",
-    "log/nginx.py",
-    "log/refusal.py",
+    "log/app_output.py",
+    "log/errors/complaint.py",
+    "log/errors/kind.py",
+    "log/errors/kinds.py",
+    "log/errors/nginx.py",
+    "log/errors/limit.py",
     "log/count.py",
     "export/",
     "explain/adopted.py",
@@ -256,7 +256,7 @@ KNOW_NGINX = {
     "site/own/tables.py",  # that of the tables of portico.toml
     "plan/gateway/kinds.py",  # the tuple of gateways
     "run/gateway/programs.py",  # the tuple of those that can be run
-    "log/error_logs.py",  # that of the error logs
+    "log/errors/kinds.py",  # that of the error logs
     "explain/languages.py",  # that of those whose files are read
 }
 NGINX_ROOMS = (
@@ -301,11 +301,11 @@ ASKS_THE_PROGRAM = r"\.is_asgi\b|\bworkers\.server\b|\bserver\.name [!=]= .(?:gu
 
 
 def test_what_an_app_server_can_do_is_asked_by_its_features() -> None:
-    """Not by the name of a program: `plan/appserver` knows which there are, and `site/` what may be written."""
+    """Not by the name of a program: `plan/app_servers` knows which there are, and `site/` what may be written."""
     found = {
         str(path.relative_to(SOURCE)) for path in modules() if re.search(ASKS_THE_PROGRAM, path.read_text())
     }
-    assert found == {"plan/appserver/build.py", "plan/appserver/kind.py", "site/checks/behind.py"}
+    assert found == {"plan/app_servers/build.py", "plan/app_servers/chosen.py", "site/checks/behind.py"}
 
 
 def test_tests_start_programs_in_one_place() -> None:

@@ -173,7 +173,7 @@ def test_an_error_page_that_would_never_be_shown(home: Path) -> None:
     write_files(home, {"pages/502.htm": "misspelt"})
     done = portico("plan", cwd=home)
     assert done.returncode == 2
-    assert "has 502.htm, which would never be shown\n  nginx shows 400, 40" in done.stderr
+    assert "has 502.htm, which would never be shown\n  the gateway shows 400, 40" in done.stderr
 
 
 def test_explain_of_a_line_without_a_reason(home: Path) -> None:

@@ -31,8 +31,8 @@ from portico.values import Size, counted
 from portico.watch.exposition import exposition
 from portico.watch.histogram import Histogram
 from portico.watch.lines import milliseconds, readable
-from portico.watch.metrics import MOST_ROUTES, Metrics
-from tests.watch.test_metrics import CERTIFICATE, STATUS
+from portico.watch.log_counts import MOST_ROUTES, Metrics
+from tests.watch.test_log_counts import CERTIFICATE, STATUS
 
 
 def _request(**fields: Any) -> Request:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from portico.log.error_logs import complaints
+from portico.log.errors.kinds import complaints
 
 NGINX = (
     "2026/11/29 10:50:36 [error] 25854#25854: *326 client intended to send too large body: 9 bytes, client: 1.2.3.6, "

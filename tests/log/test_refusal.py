@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from portico.log.error_logs import refusal
-from portico.log.refusal import Refusal
+from portico.log.errors.kinds import refusal
+from portico.log.errors.limit import Refusal
 from portico.protocol.status import LimitInForce
 from portico.watch.limits_report import report
 

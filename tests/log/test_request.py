@@ -17,7 +17,7 @@ from portico.plan.web.log import FIELDS, NUMBERS, OF_REFUSED, TRACING_FIELDS
 from portico.run.watchers.served import Served
 from portico.watch.compare_releases import tally
 from portico.watch.lines import detail, readable
-from portico.watch.metrics import Metrics
+from portico.watch.log_counts import Metrics
 from portico.watch.rings import Requests
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.plan.nginx_words import UnreadableError
+from tests.plan.nginx_parser import UnreadableError
 
 _MAGIC = re.compile(r"%(?!%)|[$@]\(")
 _TOKEN = re.compile(rb'[ \t]*(?:"((?:\\.|[^"\\])*)"|([^ \t"]+))(?=[ \t]|$)', re.DOTALL)

@@ -12,7 +12,7 @@ import pytest
 
 from portico.check.accepted import write_placeholder
 from portico.errors import PorticoError
-from portico.log.nginx import HASH
+from portico.log.errors.nginx import HASH
 from portico.place.gateway.httpd import found as find_httpd
 from portico.place.gateway.nginx import find_nginx
 from portico.place.model import Build

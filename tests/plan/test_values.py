@@ -27,7 +27,7 @@ from portico.plan.gateway.nginx.main import tree
 from portico.plan.model import Plan
 from portico.site.facts import StaticFolder
 from portico.site.keys import access_keys, keys, route_keys
-from tests.plan.nginx_words import Read, read
+from tests.plan.nginx_parser import Read, read
 from tests.plan.other_words import modsecurity, uwsgi
 from tests.plan.test_accepted import warnings
 from tests.plan.test_golden import FACTS, PLACE

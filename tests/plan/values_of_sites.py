@@ -26,7 +26,7 @@ from portico.site.model import Root, Site
 from portico.site.options.route import Route
 from portico.site.routed import routed
 from portico.site.routing import RouteRule, ToFolder, by_rank, rule
-from tests.plan.nginx_words import Read
+from tests.plan.nginx_parser import Read
 from tests.plan.test_golden import BUILDS, PLACE, RULES
 
 USERS = (
@@ -400,7 +400,7 @@ def _named(table: dict[str, Any]) -> Iterator[str]:
 
 
 def words_of(tree: Iterable[Directive]) -> list[Any]:
-    """The directives that Portico means, as `nginx_words.read` returns them."""
+    """The directives that Portico means, as `nginx_parser.read` returns them."""
     return [
         Read(
             tuple(word.encode() for word in (one.name, *one.args)),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.plan.appserver.workers import capacity
+from portico.plan.app_servers.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.notes.app_risks import processes
 from portico.site.facts import AppFacts

@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from portico.log.error_logs import refusal
+from portico.log.errors.kinds import refusal
 from portico.watch.history import Log
 
 OLD, MIDDLE, NEW = (datetime(2026, 11, 29, 14, minute).astimezone() for minute in (0, 10, 20))

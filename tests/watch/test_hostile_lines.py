@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from portico.log.entry import Entry
+from portico.log.app_output import Entry
 from portico.log.follow import MOST, Follower
 from portico.log.request import Request
 from portico.run.processes.stderr import Lines
 from portico.run.watchers.served import Served
 from portico.watch.compare_releases import tally
 from portico.watch.history import Log
-from portico.watch.metrics import Metrics
+from portico.watch.log_counts import Metrics
 from tests.support import private_directory
 
 DEEP = '{"zz": ' + "[" * 100_000

@@ -1,4 +1,4 @@
-"""Which app servers there are. `plan/appserver` writes for each."""
+"""Which app servers there are. `plan/app_servers` writes for each."""
 
 from __future__ import annotations
 

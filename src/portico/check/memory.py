@@ -8,7 +8,7 @@ from portico.app_servers.kind import Feature
 from portico.check.model import Finding, Setting, warning
 from portico.link.gunicorn.watch import allowed_memory
 from portico.place.model import Place
-from portico.plan.appserver.workers import capacity
+from portico.plan.app_servers.workers import capacity
 from portico.plan.model import Plan
 from portico.site.model import Site
 from portico.watch.lines import short_size

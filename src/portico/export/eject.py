@@ -19,9 +19,9 @@ from portico.errors import Problem, UsageError
 from portico.export import eject_texts as texts
 from portico.export.systemd import RESERVED_PORTS, command_word, plain, quote
 from portico.place.model import Place
-from portico.plan.appserver.kind import app_server
-from portico.plan.appserver.uwsgi import is_writable, plain_ini
-from portico.plan.appserver.workers import capacity
+from portico.plan.app_servers.chosen import app_server
+from portico.plan.app_servers.uwsgi import is_writable, plain_ini
+from portico.plan.app_servers.workers import capacity
 from portico.plan.build import plan
 from portico.plan.decide import decided
 from portico.plan.files import Directory, File, Line

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from portico.log import entry, request
-from portico.log.entry import Entry
+from portico.log import app_output, request
+from portico.log.app_output import Entry
 from portico.log.request import Request
 from portico.place.untrusted import opened
 
@@ -41,7 +41,7 @@ def request_reader() -> Reader[Request]:
 
 
 def entry_reader() -> Reader[Entry]:
-    return Reader(Entry.parse, entry.NAME)
+    return Reader(Entry.parse, app_output.NAME)
 
 
 def unread_lines(count: int, name: str = request.NAME) -> str:

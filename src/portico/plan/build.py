@@ -10,8 +10,8 @@ from portico.app_servers.kind import Feature
 from portico.errors import UsageError
 from portico.place.model import Place
 from portico.plan import tracing
-from portico.plan.appserver.build import server_process
-from portico.plan.appserver.workers import capacity
+from portico.plan.app_servers.build import server_process
+from portico.plan.app_servers.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.directories import directories
 from portico.plan.gateway.build import gateway_files, gateway_process

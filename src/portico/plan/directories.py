@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from portico.app_servers.kind import Feature
 from portico.place.model import Place
-from portico.plan.appserver.kind import app_server
+from portico.plan.app_servers.chosen import app_server
 from portico.plan.files import Directory
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.paths import Paths, routed_sockets, slow, workers

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from portico.app_servers.kind import AppServer
-from portico.plan.appserver.kind import process_kind
+from portico.plan.app_servers.chosen import process_kind
 from portico.plan.files import Directory, File, Process
 from portico.plan.paths import release_socket
 from portico.plan.subjects import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import tracing
-from portico.plan.appserver.build import impossible as no_server
+from portico.plan.app_servers.build import impossible as no_server
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes import app_risks
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths

@@ -12,7 +12,7 @@ from collections import Counter
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.appserver.kind import common_features
+from portico.plan.app_servers.chosen import common_features
 from portico.plan.subjects import Tracing
 from portico.site.checks.observers import NOWHERE
 from portico.site.model import Site

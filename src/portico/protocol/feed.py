@@ -18,7 +18,7 @@ Fields = Mapping[str, str | int | float | None]
 class Numbers(Struct, frozen=True, kw_only=True, rename={"bytes_in": "in", "bytes_out": "out"}):
     """Numbers of a period. Rates are by the second, percentiles milliseconds: None without requests.
 
-    `classes` are rates, as `watch.metrics.CLASSES` names them. `hits` of `asked` requests were answered by the
+    `classes` are rates, as `watch.log_counts.CLASSES` names them. `hits` of `asked` requests were answered by the
     cache; `by_gateway` are answers that cost the app nothing. `estimated`: not every line of the log was read.
     """
 

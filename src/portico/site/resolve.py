@@ -17,6 +17,7 @@ from portico.errors import Problem, UsageError
 from portico.reading import OURS, Reader, as_user
 from portico.site.access.rules import access_rules
 from portico.site.crawlers import crawler_networks
+from portico.site.error_pages import PAGE_NAMES, PAGES, is_page_like, wrong_pages
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.front.front import at_root, with_manifests
 from portico.site.model import Root, Routed, Site
@@ -26,41 +27,9 @@ from portico.site.own.tables import table_of
 from portico.site.routed import routed
 from portico.site.routing import RouteRule, ToFolder, ToPage, by_rank, rule
 
-ERROR_PAGES = (
-    "400",
-    "401",
-    "403",
-    "404",
-    "405",
-    "413",
-    "414",
-    "429",
-    "431",
-    "502",
-    "503",
-    "504",
-    "507",
-    "busy",
-    "maintenance",
-    "attack",
-    "banned",
-    "crawler",
-)
-"""The error pages that nginx can show; every other error page is the app's own."""
-PAGES = frozenset(f"{name}.{kind}" for name in ERROR_PAGES for kind in ("html", "json"))
-
-_PAGE_NAMES = (
-    f"nginx shows {', '.join(ERROR_PAGES[:-1])} and {ERROR_PAGES[-1]}, each as .html or .json;\n"
-    "the app answers all other errors: move the page there"
-)
-_STATUS_PAGE = re.compile(r"[45]\d\d\.(html|json)")
-"""A page named by its status: an unused one is harmless, a misspelt name is an error."""
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 _SHORTEST_PASSWORD = 12
 """Wrong passwords are answered at once, so they can be tried quickly: only the length protects."""
-_PAGE_LIKE = re.compile(
-    rf"(\d{{3}}|{'|'.join(name for name in ERROR_PAGES if not name.isdigit())})\.(html?|json)", re.IGNORECASE
-)
 
 
 def resolve(
@@ -345,27 +314,19 @@ def _pages(
     where = causes.get("errors.pages", "errors.pages")
     try:
         folder = _path(directory, options.errors.pages)
-        found = [folder / name for name in reader.names(folder) if _PAGE_LIKE.fullmatch(name)]
+        found = [folder / name for name in reader.names(folder) if is_page_like(name)]
     except (OSError, ValueError) as error:
         what, hint = _why_not(error, directory / options.errors.pages)
         problems.append(Problem(where, f'errors.pages: "{options.errors.pages}": {what}', hint))
         return
-    problem = _wrong_pages([path.name for path in found])
+    problem = wrong_pages([path.name for path in found])
     if problem:
-        problems.append(Problem(where, f'errors.pages: "{folder}" {problem}', _PAGE_NAMES))
+        problems.append(Problem(where, f'errors.pages: "{folder}" {problem}', PAGE_NAMES))
         return
     for path in found:
         text = _text(path, where, problems, reader) if path.name in PAGES else ""
         if text is not None:
             yield path.name, text
-
-
-def _wrong_pages(names: list[str]) -> str:
-    """What is wrong with the directory of these pages, or None."""
-    unused = [name for name in names if name not in PAGES and not _STATUS_PAGE.fullmatch(name)]
-    if unused:
-        return f"has {', '.join(unused)}, which would never be shown"
-    return "" if names else "has no page in it"
 
 
 def _text(path: Path, where: str, problems: list[Problem], reader: Reader) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from portico.log.complaint import Complaint
-from portico.log.entry import Entry
+from portico.log.app_output import Entry
+from portico.log.errors.complaint import Complaint
 from portico.log.request import Request
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from portico.protocol.status import BansStatus, CertificateStatus, SiteStatus
 from portico.watch.histogram import Histogram
-from portico.watch.metrics import CLASSES, Metrics
+from portico.watch.log_counts import CLASSES, Metrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Labels = Mapping[str, str]

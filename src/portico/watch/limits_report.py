@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from portico.log.asked import Asked
-from portico.log.refusal import Refusal
+from portico.log.errors.limit import Refusal
 from portico.protocol.status import Ban, LimitInForce
 
 _MOST_CLIENTS, _MOST_SHOWN, _MOST_ZONES = 100_000, 5, 1000

@@ -44,7 +44,7 @@ from portico.watch import secret
 from portico.watch.access import Lock, Secret
 from portico.watch.endpoint import Endpoint, listen_unix
 from portico.watch.exposition import exposition
-from portico.watch.metrics import Metrics
+from portico.watch.log_counts import Metrics
 from portico.watch.moment import Moments
 from portico.watch.notice_marks import mark
 from portico.watch.rings import Errors, Requests

@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 
 from portico.protocol.feed import Now, Numbers, Route, Second
 from portico.watch.histogram import Histogram
-from portico.watch.metrics import Metrics
+from portico.watch.log_counts import Metrics
 
 HISTORY_SECONDS = 600
 NOW_SECONDS = 5

@@ -14,11 +14,11 @@ from portico.plan.web.pages import FAILED, pages
 from portico.plan.web.refusals import GUARDS
 from portico.site.access.rule import AccessRule
 from portico.site.access.sha512_crypt import hashed
+from portico.site.error_pages import ERROR_PAGES
 from portico.site.load import load
 from portico.site.model import Site
 from portico.site.options.crawlers import Crawlers
 from portico.site.options.guard import Guard
-from portico.site.resolve import ERROR_PAGES
 from portico.values import Duration
 from tests.plan.test_golden import FACTS, case
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from portico.app_servers.kind import Feature
 from portico.check.model import Finding, warning
 from portico.place.model import Place
-from portico.plan.appserver.kind import app_server
-from portico.plan.appserver.workers import capacity
+from portico.plan.app_servers.chosen import app_server
+from portico.plan.app_servers.workers import capacity
 from portico.site.facts import AppSettings
 from portico.site.model import Site
 from portico.values import Duration, Size

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from portico.check.model import Finding, warning
 from portico.check.system.around import Kernel
 from portico.place.model import Place
-from portico.plan.appserver.workers import capacity
+from portico.plan.app_servers.workers import capacity
 from portico.plan.model import Plan
 from portico.site.model import Site
 from portico.values import Size

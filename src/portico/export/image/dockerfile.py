@@ -14,7 +14,7 @@ from portico.app_servers.uwsgi import UWSGI
 from portico.export.image.model import Image
 from portico.export.image.requirements import VENV, Requirements
 from portico.export.image.system import COMPILER
-from portico.plan.appserver.kind import app_server
+from portico.plan.app_servers.chosen import app_server
 from portico.plan.files import File, Line
 from portico.plan.model import Plan
 from portico.site.model import Site

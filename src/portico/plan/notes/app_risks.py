@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portico.errors import Problem
-from portico.plan.appserver.workers import capacity
+from portico.plan.app_servers.workers import capacity
 from portico.plan.notes.reachable import is_reachable
 from portico.plan.web.model import Web
 from portico.site.model import Site

@@ -20,7 +20,7 @@ from msgspec import Struct, to_builtins
 
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.appserver.kind import protocol
+from portico.plan.app_servers.chosen import protocol
 from portico.plan.web.ability import Ability
 from portico.site.access.rule import AccessRule, Networks
 from portico.site.access.spelling import covering, holding

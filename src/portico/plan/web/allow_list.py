@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from portico.plan.web.access import ByPath, Users
-from portico.plan.web.guard_patterns import LINE_END, exact_paths, paths_of, takes_everything
+from portico.plan.web.allow_list_patterns import LINE_END, exact_paths, paths_of, takes_everything
 from portico.plan.web.unwanted.scanners import Probe, probes
 from portico.plan.web.wide import Pieces
 from portico.site.facts import Rule, Unrouted

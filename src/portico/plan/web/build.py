@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portico.place.model import Place
-from portico.plan.appserver.kind import app_server, common_features
+from portico.plan.app_servers.chosen import app_server, common_features
 from portico.plan.paths import Paths
 from portico.plan.web.ability import Ability
 from portico.plan.web.access import access

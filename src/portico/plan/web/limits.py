@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.appserver.kind import common_features
-from portico.plan.appserver.workers import capacity
+from portico.plan.app_servers.chosen import common_features
+from portico.plan.app_servers.workers import capacity
 from portico.plan.paths import Paths
 from portico.plan.web.sizes import requests, share, uploads
 from portico.plan.web.unwanted.crawlers import limited

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.plan import decisions
-from portico.plan.appserver.kind import common_features
+from portico.plan.app_servers.chosen import common_features
 from portico.site.facts import Route
 from portico.site.methods import is_hidden
 from portico.site.model import Routed, Site

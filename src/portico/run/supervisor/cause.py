@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from portico.log.entry import Entry
+from portico.log.app_output import Entry
 from portico.log.reader import Reader, entry_reader, last_lines
 from portico.plan.model import Plan
 from portico.run.machine import event as was

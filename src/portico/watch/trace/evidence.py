@@ -22,9 +22,9 @@ from portico.explain.languages import language_in
 from portico.explain.node import Node
 from portico.explain.verdict import Asked, NoServerError, Verdict
 from portico.link.trace import Tracer
-from portico.log.complaint import Complaint
-from portico.log.entry import Entry
-from portico.log.error_logs import complaints
+from portico.log.app_output import Entry
+from portico.log.errors.complaint import Complaint
+from portico.log.errors.kinds import complaints
 from portico.log.follow import Follower, decoded
 from portico.log.reader import entry_reader, request_reader
 from portico.log.request import Request

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from portico.explain.language import Setting
 from portico.explain.node import Node
-from portico.log.error_log import Topic
-from portico.log.error_logs import about
+from portico.log.errors.kind import Topic
+from portico.log.errors.kinds import about
 from portico.log.request import NO_NUMBERS
 from portico.protocol.trace import Moment
 from portico.watch.trace.evidence import Evidence

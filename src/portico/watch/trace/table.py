@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from portico.explain.language import Setting
 from portico.explain.node import Node
-from portico.log.error_log import Topic
-from portico.log.error_logs import about
+from portico.log.errors.kind import Topic
+from portico.log.errors.kinds import about
 from portico.log.request import NO_NUMBERS
 from portico.plan.web.refusals import CONNECTIONS, RATE
 from portico.protocol.trace import Bar, Row

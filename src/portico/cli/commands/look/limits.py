@@ -13,7 +13,7 @@ from portico.cli import output
 from portico.cli.running import running_runtime_of, runtime_of, state_of
 from portico.cli.running import running_site as of_site
 from portico.log.asked import Asked
-from portico.log.error_logs import refusal
+from portico.log.errors.kinds import refusal
 from portico.place import untrusted
 from portico.plan.paths import bans
 from portico.protocol.commands import LIFT, STATUS, LiftBans

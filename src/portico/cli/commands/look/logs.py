@@ -15,9 +15,9 @@ import msgspec
 from portico.cli import output
 from portico.cli.running import running_site, state_of
 from portico.errors import PorticoError, Problem, UsageError
-from portico.log.complaint import Complaint
-from portico.log.entry import Entry
-from portico.log.error_logs import complaints
+from portico.log.app_output import Entry
+from portico.log.errors.complaint import Complaint
+from portico.log.errors.kinds import complaints
 from portico.log.reader import entry_reader, request_reader
 from portico.log.request import Request, moment
 from portico.values import Duration

@@ -26,7 +26,7 @@ from portico.cli.journal import Priority
 from portico.cli.notices import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.waiting import Waiting
-from portico.log.error_logs import error_log_of
+from portico.log.errors.kinds import error_log_of
 from portico.log.follow import MOST, PIECE, Follower, decoded, paced
 from portico.log.reader import request_reader
 from portico.plan.model import Plan

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from portico.app_servers.kind import Feature
-from portico.plan.appserver.kind import common_features
+from portico.plan.app_servers.chosen import common_features
 from portico.plan.subjects import Ladder
 from portico.plan.web.ability import Ability
 from portico.site.model import Routed, Site

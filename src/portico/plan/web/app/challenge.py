@@ -13,7 +13,7 @@ from msgspec import Struct
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.appserver.kind import app_server
+from portico.plan.app_servers.chosen import app_server
 from portico.plan.paths import Paths
 from portico.plan.subjects import PlannedChallenge
 from portico.plan.web.ability import Ability

@@ -7,7 +7,7 @@ from msgspec import Struct
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.appserver.kind import common_features
+from portico.plan.app_servers.chosen import common_features
 from portico.plan.web.ability import Ability
 from portico.plan.web.literal import is_literal
 from portico.site.model import Site

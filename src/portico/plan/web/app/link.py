@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from portico.plan.appserver.kind import protocol
+from portico.plan.app_servers.chosen import protocol
 from portico.plan.subjects import Ladder
 from portico.site.model import Site
 

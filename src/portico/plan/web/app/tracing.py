@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from portico.app_servers.kind import Feature
-from portico.plan.appserver.kind import common_features
+from portico.plan.app_servers.chosen import common_features
 from portico.site.model import Site
 
 

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.appserver.kind import protocol
+from portico.plan.app_servers.chosen import protocol
 from portico.plan.paths import live_path, socket_aliases
 from portico.plan.web.ability import Ability
 from portico.site.model import Site

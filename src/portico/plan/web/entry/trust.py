@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from portico.app_servers.kind import Feature
-from portico.plan.appserver.kind import app_server, common_features
+from portico.plan.app_servers.chosen import app_server, common_features
 from portico.proxy_headers import FAMILIES, OF_PROXY, kind, named
 from portico.site.model import Site
 from portico.site.proxies import ROUTED, SHARED, ranges

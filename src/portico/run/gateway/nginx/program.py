@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from portico.log.nginx import HASH
+from portico.log.errors.nginx import HASH
 from portico.plan.paths import temporary
 from portico.run.gateway.nginx import cache_files, workers
 from portico.run.gateway.nginx.bodies import bodies

@@ -14,8 +14,8 @@ from portico.app_servers.kinds import KINDS as ALL
 from portico.app_servers.kinds import NAMES
 from portico.app_servers.uwsgi import UWSGI
 from portico.errors import UsageError
-from portico.plan.appserver.build import WRITERS
-from portico.plan.appserver.kind import app_server, common_features, protocol
+from portico.plan.app_servers.chosen import app_server, common_features, protocol
+from portico.plan.app_servers.kinds import WRITERS
 from portico.plan.build import plan
 from portico.site.model import Site
 from portico.site.options import Options

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from portico.log.complaint import Complaint
-from portico.log.error_log import ErrorLog, Topic
+from portico.log.errors.complaint import Complaint
+from portico.log.errors.kind import ErrorLog, Topic
 
 _LINE = re.compile(
     r"\[(?P<time>\w{3} \w{3} +\d{1,2} \d\d:\d\d:\d\d)(?:\.\d+)? (?P<year>\d{4})\] \[(?P<module>\w*):(?P<level>\w+)\] "

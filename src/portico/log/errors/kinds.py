@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from portico.log.complaint import Complaint
-from portico.log.error_log import ErrorLog, Topic
-from portico.log.httpd import HTTPD
-from portico.log.nginx import NGINX
-from portico.log.refusal import Refusal
+from portico.log.errors.complaint import Complaint
+from portico.log.errors.httpd import HTTPD
+from portico.log.errors.kind import ErrorLog, Topic
+from portico.log.errors.limit import Refusal
+from portico.log.errors.nginx import NGINX
 
 ERROR_LOGS = (NGINX, HTTPD)
 

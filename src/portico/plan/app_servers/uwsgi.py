@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from portico.app_servers.uwsgi import UWSGI
 from portico.place.model import Place
 from portico.plan import decisions
-from portico.plan.appserver.gunicorn import FRAMEWORK, SOCKET_FD, own_variables
-from portico.plan.appserver.settings import Setting
-from portico.plan.appserver.workers import Capacity, jitter
+from portico.plan.app_servers.gunicorn import FRAMEWORK, SOCKET_FD, own_variables
+from portico.plan.app_servers.settings import Setting
+from portico.plan.app_servers.workers import Capacity, jitter
 from portico.plan.files import CONF, File, Line, Process
 from portico.plan.subjects import Ladder
 from portico.plan.web.entry.listeners import backlog

@@ -8,7 +8,7 @@ from portico.site.model import Site
 
 
 def app_server(site: Site) -> AppServer:
-    """The app server of the app. It may be unable to run it: `appserver.build` says why."""
+    """The app server of the app. It may be unable to run it: `app_servers.build` says why."""
     if not site.has_app:
         return NONE
     able = Feature.ASGI if site.is_asgi else Feature.WSGI

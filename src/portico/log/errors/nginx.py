@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from portico.log.complaint import Complaint
-from portico.log.error_log import ErrorLog, Topic
-from portico.log.refusal import Refusal
+from portico.log.errors.complaint import Complaint
+from portico.log.errors.kind import ErrorLog, Topic
+from portico.log.errors.limit import Refusal
 
 HASH = "_params_hash, you should increase either"
 """In a warning about its table of uwsgi_param and fastcgi_param: the headers that are kept from the app are more than

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portico.app_servers.gunicorn import GUNICORN
 from portico.app_servers.kind import AppServer, Feature
 from portico.app_servers.kinds import KINDS
 from portico.app_servers.uwsgi import UWSGI
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.appserver.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.appserver.kind import app_server
-from portico.plan.appserver.uwsgi import is_writable, uwsgi_ini, uwsgi_process
-from portico.plan.appserver.workers import Capacity
+from portico.plan.app_servers.chosen import app_server
+from portico.plan.app_servers.kinds import WRITERS
+from portico.plan.app_servers.uwsgi import is_writable
+from portico.plan.app_servers.workers import Capacity
 from portico.plan.files import File, Process
 from portico.site.model import Site
-
-WRITERS = {
-    GUNICORN.name: (gunicorn_process, gunicorn_conf),
-    UWSGI.name: (uwsgi_process, uwsgi_ini),
-}
-"""The process and the file of each."""
 
 
 def server_process(

@@ -9,9 +9,9 @@ from portico.app_servers.kind import Feature
 from portico.place.model import Place
 from portico.plan import decisions, tracing
 from portico.plan import downloads as names
-from portico.plan.appserver.kind import app_server
-from portico.plan.appserver.settings import Setting, as_python
-from portico.plan.appserver.workers import Capacity, jitter
+from portico.plan.app_servers.chosen import app_server
+from portico.plan.app_servers.settings import Setting, as_python
+from portico.plan.app_servers.workers import Capacity, jitter
 from portico.plan.files import CONF, File, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
 from portico.plan.subjects import Ladder

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from portico.app_servers.kind import Feature
 from portico.place.model import Place
-from portico.plan.appserver.kind import app_server
+from portico.plan.app_servers.chosen import app_server
 from portico.site.model import Site
 
 DEFAULT_THREADS = 8

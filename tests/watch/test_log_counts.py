@@ -24,7 +24,7 @@ from portico.protocol.status import (
 )
 from portico.watch.exposition import exposition
 from portico.watch.histogram import BOUNDS, SHOWN, Histogram
-from portico.watch.metrics import APP, GATEWAY, MOST_ROUTES, OTHER, SERVER, UNNAMED, Metrics
+from portico.watch.log_counts import APP, GATEWAY, MOST_ROUTES, OTHER, SERVER, UNNAMED, Metrics
 from portico.watch.moment import Moments
 
 SOCKET = "/run/shop/app.sock"

@@ -8,8 +8,8 @@ from enum import Enum
 
 from msgspec import Struct
 
-from portico.log.complaint import Complaint
-from portico.log.refusal import Refusal
+from portico.log.errors.complaint import Complaint
+from portico.log.errors.limit import Refusal
 
 
 class Topic(Enum):
