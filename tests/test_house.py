@@ -251,7 +251,7 @@ def test_decisions_are_made_before_they_are_written_for_nginx() -> None:
         assert not re.findall(LOOKS, path.read_text()), f"{path.name} looks at Site or Place"
 
 
-KNOW_NGINX = {
+KNOW_A_GATEWAY = {
     "place/gateway/finders.py",  # the tuple of those that are looked for
     "site/own/tables.py",  # that of the tables of portico.toml
     "plan/gateway/kinds.py",  # the tuple of gateways
@@ -259,29 +259,34 @@ KNOW_NGINX = {
     "log/errors/kinds.py",  # that of the error logs
     "explain/languages.py",  # that of those whose files are read
 }
-NGINX_ROOMS = (
+GATEWAY_ROOMS = (
     "place/gateway/nginx",
     "site/own/nginx/",
     "plan/gateway/nginx/",
     "run/gateway/nginx/",
     "explain/nginx/",
+    "log/errors/nginx",
+    "place/gateway/httpd",
+    "site/own/httpd/",
+    "plan/gateway/httpd/",
+    "run/gateway/httpd/",
     "explain/httpd/",
-    "log/nginx",
+    "log/errors/httpd",
 )
 
 
 def test_a_gateway_is_known_in_its_rooms_and_in_one_tuple_each() -> None:
     """Everybody else asks its kind (`plan/gateway/kind`) or its program (`run/gateway/program`): a second gateway is
     two rooms and two rows."""
-    theirs = tuple(f"portico.{room}".rstrip("/").replace("/", ".") for room in NGINX_ROOMS)
+    theirs = tuple(f"portico.{room}".rstrip("/").replace("/", ".") for room in GATEWAY_ROOMS)
     knows = {
         str(path.relative_to(SOURCE))
         for path in modules()
         if any(name.startswith(theirs) for name in imported(path))
     }
-    others = {name for name in knows if not name.startswith(NGINX_ROOMS)}
-    assert {name for name in others if not name.startswith(tuple(KNOW_NGINX))} == set()
-    assert {known for known in KNOW_NGINX if not any(name.startswith(known) for name in others)} == set()
+    others = {name for name in knows if not name.startswith(GATEWAY_ROOMS)}
+    assert {name for name in others if not name.startswith(tuple(KNOW_A_GATEWAY))} == set()
+    assert {known for known in KNOW_A_GATEWAY if not any(name.startswith(known) for name in others)} == set()
 
 
 def test_every_gateway_has_a_row_in_each_tuple() -> None:
