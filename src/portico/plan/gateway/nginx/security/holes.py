@@ -19,6 +19,8 @@ _TABLES = ("map", "geo", "split_clients", "types", "match")
 """Blocks whose lines are not directives."""
 _CAPTURE = re.compile(r"\$\{?\d")
 _WORDS = re.compile(r"#[^\n]*|\"(?:\\.|[^\"])*\"|'(?:\\.|[^'])*'|[;{}]|[^\s;{}\"']+")
+_INCLUDE = "?include"
+"""Stands for an include of the user's: what it adds is not known."""
 _ELSEWHERE = ("mail", "stream")
 """Blocks that a file included below `http` cannot add."""
 
@@ -33,7 +35,8 @@ def holes(build: Build, tree: Iterable[Directive]) -> tuple[Hole, ...]:
     found = open_in(build)
     if not found:
         return ()
-    scopes = [_by_name(scope) for scope in frozenset(_below(tree, frozenset()))]
+    names = frozenset(need.split()[0] for one in found for way in one.needs for need in way.split(" + "))
+    scopes = [_by_name(scope) for scope in frozenset(_below(tree, names | {_INCLUDE}, frozenset()))]
     return tuple(Hole(one, _uses(one, scopes)) for one in found)
 
 
@@ -64,15 +67,15 @@ _ByName = dict[str, list[_Head]]
 """The arguments of each directive in effect in a block, by its name."""
 
 
-def _below(tree: Iterable[Directive], around: _Scope) -> Iterator[_Scope]:
-    """For each block, the directives in effect there: its own and those of the blocks around it."""
+def _below(tree: Iterable[Directive], names: frozenset[str], around: _Scope) -> Iterator[_Scope]:
+    """For each block, those directives in effect there that have one of the names: its own and those around it."""
     tree = tuple(tree)
-    heads = [head for item in tree for head in _heads(item)]
-    here = around | frozenset(heads)
+    heads = frozenset(head for item in tree for head in _heads(item) if head[0] in names)
+    here = around | heads if heads else around
     yield here
     for item in tree:
         if item.block and item.name not in _TABLES:
-            yield from _below(item.block, here)
+            yield from _below(item.block, names, here)
 
 
 def _heads(item: Directive) -> Iterator[_Head]:
@@ -95,7 +98,7 @@ def _users(text: str) -> Iterator[_Head]:
             words.append(word.strip("\"'"))
             continue
         if words:
-            yield ("?include",) if words[0] == "include" else tuple(words)
+            yield (_INCLUDE,) if words[0] == "include" else tuple(words)
             if any(map(_CAPTURE.search, words)):
                 yield ("$captures",)
         words = []
@@ -115,7 +118,7 @@ def _uses(one: Advisory, scopes: Iterable[_ByName]) -> bool:
     wanted = [[need.split() for need in way.split(" + ")] for way in one.needs]
     can_be_included = one.needs[0] not in _ELSEWHERE
     return any(
-        (can_be_included and "?include" in scope)
+        (can_be_included and _INCLUDE in scope)
         or any(all(_has(scope, need) for need in way) for way in wanted)
         for scope in scopes
     )
