@@ -23,7 +23,7 @@ from portico.cli import portico
 from portico.cli.command_table import COMMANDS, module
 from portico.plan import decisions
 from portico.plan.gateway.nginx.log.line import VARIABLES
-from portico.plan.web.log import FIELDS, OF_REFUSED, TRACING_FIELDS
+from portico.plan.web.log import FIELDS, OF_REFUSED, OF_RULES, TRACING_FIELDS
 from portico.site.json_schema import json_schema
 from portico.site.keys import flag_keys, keys
 from portico.site.load import load
@@ -175,7 +175,7 @@ def test_every_option_has_a_flag_an_example_and_help() -> None:
 
 def test_every_field_of_the_log_line_is_documented() -> None:
     page = (ROOT / "docs/log.md").read_text()
-    for name, meaning in (FIELDS | TRACING_FIELDS | OF_REFUSED).items():
+    for name, meaning in (FIELDS | TRACING_FIELDS | OF_RULES | OF_REFUSED).items():
         assert f"| `{name}` | {meaning} | `{VARIABLES[name]}` |" in page
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.support import Served, end, private_directory, start, until_ready, write_files
+from tests.support import Served, end, portico, private_directory, start, until_ready, write_files
+from tests.support.until import until
 
 TOML = """
 domains = ["app.example"]
@@ -111,6 +113,21 @@ def test_a_browser_gets_the_single_page_app_where_nothing_else_is(site: Served) 
     assert ask(site, "/some/view", **PAGE) == (200, "the page")
     assert ask(site, "/api/view", **PAGE) == (200, "GET /view")
     assert ask(site, "/form", "POST", **PAGE)[0] == 404
+
+
+def test_the_log_names_the_rule(site: Served) -> None:
+    assert ask(site, "/api/logged")[0] == 200
+    assert ask(site, "/old/logged")[0] == 301
+    assert ask(site, "/logged")[0] == 404
+
+    def rules() -> dict[str, str]:
+        done = portico("logs", "--json", "--no-follow", cwd=site.directory)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        return {one["uri"]: one.get("rule", "") for one in lines if one.get("uri", "").endswith("/logged")}
+
+    wanted = {"/api/logged": "1", "/old/logged": "3", "/logged": "4"}
+    wanted = dict.fromkeys(wanted, "") if site.is_apache else wanted
+    until(lambda: rules() == wanted, lambda: str(rules()))
 
 
 def test_access_rules_hold_for_the_single_page_app(site: Served) -> None:

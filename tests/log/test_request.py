@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from portico.log.count import Counts, counted
 from portico.log.reader import last_lines, request_reader
 from portico.log.request import Request
-from portico.plan.web.log import FIELDS, NUMBERS, OF_REFUSED, TRACING_FIELDS
+from portico.plan.web.log import FIELDS, NUMBERS, OF_REFUSED, OF_RULES, TRACING_FIELDS
 from portico.run.watchers.served import Served
 from portico.watch.compare_releases import tally
 from portico.watch.lines import detail, readable
@@ -68,7 +68,7 @@ CLASS_LEFT = 6
 
 
 def test_every_field_that_is_written_is_read() -> None:
-    assert Request.__struct_fields__ == (*FIELDS, *TRACING_FIELDS, *OF_REFUSED)
+    assert Request.__struct_fields__ == (*FIELDS, *TRACING_FIELDS, *OF_RULES, *OF_REFUSED)
 
 
 @given(AS_NGINX_WRITES)

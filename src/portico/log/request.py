@@ -83,6 +83,8 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     ended: Moment = 0.0
     traceparent: str = ""
     trusted: str = ""
+    rule: str = ""
+    """The number of the [[route]] that took the request, from 1."""
     fetch_site: str = ""
 
     @classmethod
@@ -190,8 +192,9 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
             fields["trace"] = self.trace
         else:
             del fields["ended"], fields["traceparent"], fields["trusted"]
-        if not self.fetch_site:
-            del fields["fetch_site"]
+        for name in ("rule", "fetch_site"):
+            if not fields[name]:
+                del fields[name]
         follows = {"path": self.path, "outcome": self.outcome, "retries": self.retries}
         return fields | follows | self.numbers._asdict()
 

@@ -51,12 +51,14 @@ OF_REFUSED = {
     "fetch_site": "the browser's Sec-Fetch-Site: which page caused the request; of refused requests, with `guard.ban`",
 }
 """What the lines of error pages have besides, where clients are banned."""
+OF_RULES = {"rule": "the number of the [[route]] that took the request; empty if none did"}
+"""An additional field of a site with [[route]]."""
 NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection", "ended"}
 """Fields that always contain one number; those of the upstream may contain none, or several after a retry."""
 _OF_TLS = {"tls", "cipher"}
 _OF_THE_APP = {
     "refused_by", "cache", "upstream", "upstream_status", "connect_seconds", "header_seconds", "response_seconds",
-    "worker", "forwarded",
+    "worker", "forwarded", "rule",
 }  # fmt: skip
 """Fields that are always empty for a file, which the gateway answers by itself."""
 
@@ -78,7 +80,12 @@ def log(site: Site, abilities: frozenset[Ability]) -> Log:
     absent = _absent(abilities, has_tls=site.has_https) | ({"forwarded"} if site.proxies else set())
     traces = [name for name in TRACING_FIELDS if name != "trusted" or site.has_http_proxies]
     of_refused = OF_REFUSED if site.options.guard.ban else ()
-    return _log(absent, traces if site.is_traced else [], of_refused, notes_proxies=not site.proxies)
+    more = [*(traces if site.is_traced else []), *(OF_RULES if _has_rules(site) else ())]
+    return _log(absent, more, of_refused, notes_proxies=not site.proxies)
+
+
+def _has_rules(site: Site) -> bool:
+    return any(one.is_elsewhere for one in site.rules)
 
 
 def log_of_strangers(abilities: frozenset[Ability]) -> Log:
@@ -90,7 +97,7 @@ def _absent(abilities: frozenset[Ability], *, has_tls: bool) -> set[str]:
     return set() if has_tls and Ability.TLS in abilities else _OF_TLS
 
 
-def _log(absent: set[str], traces: list[str], of_refused: Iterable[str], *, notes_proxies: bool) -> Log:
-    fields = [*(name for name in FIELDS if name not in absent), *traces]
+def _log(absent: set[str], more: list[str], of_refused: Iterable[str], *, notes_proxies: bool) -> Log:
+    fields = [*(name for name in FIELDS if name not in absent), *more]
     of_files = [name for name in fields if name not in _OF_THE_APP]
     return Log(tuple(fields), tuple(of_files), (*fields, *of_refused), notes_proxies)

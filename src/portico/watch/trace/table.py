@@ -103,6 +103,8 @@ def _gateway(evidence: Evidence) -> Iterator[Row]:
     yield _row(evidence, GATEWAY, f"chooses {what}", "", GATEWAY, place=place, note=found.location_why)
     if found.location is None or line is None:
         return
+    if line.rule:
+        yield _row(evidence, GATEWAY, f"follows [[route]] number {line.rule}", "", GATEWAY, place=place)
     yield from _limits(evidence)
     yield from _detour(evidence)
     if line.cache:

@@ -30,7 +30,7 @@ _SENT = "%{THE_REQUEST} =~ m#^[^ ]+ (?:https?://[^/ ?]*)?"
 _FORM, _TLS_FORM = "portico", "portico_tls"
 _FETCHED = "PORTICO_FETCH_SITE"
 _UNKNOWN = frozenset({
-    "cache", "upstream_status", "connect_seconds", "header_seconds", "response_seconds",
+    "cache", "upstream_status", "connect_seconds", "header_seconds", "response_seconds", "rule",
 })  # fmt: skip
 """Fields that httpd cannot fill: they are empty."""
 _WORDS = {

@@ -58,6 +58,7 @@ VARIABLES = {
     "ended": "$msec",
     "traceparent": "$http_traceparent",
     "trusted": "$portico_behind",
+    "rule": "$portico_taken",
     "fetch_site": "$portico_fetch_site",
 }
 """Every field of the line, as nginx's variables."""
@@ -69,7 +70,7 @@ _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 def log(web: Web) -> list[Directive]:
     """The formats, and the file of the lines."""
-    said = {"scheme": scheme(web), "trusted": variable(web, "behind")}
+    said = {"scheme": scheme(web), "trusted": variable(web, "behind"), "rule": variable(web, "taken")}
     notes_limits = web.limits.is_dry_run or web.own.say(_UNUSUAL_LIMIT)
     return _log(web.log, Paths.of(web.place), web.space, said, notes_limits=notes_limits)
 

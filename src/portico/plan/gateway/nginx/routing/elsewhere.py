@@ -64,6 +64,9 @@ def elsewhere(web: Web, mount: Mount, words: Sequence[str]) -> Directive:
     return block(
         "location", *words, why=mount.why, cause=one.rule.cause,
         of=[
+            directive(
+                "set", variable(web, "taken"), one.rule.number, why="the log names the rule", cause=one.rule.cause
+            ),
             *(ruled_way(web, one) if is_server else []),
             *(gone_elsewhere(web) if one.passage else []),
             *_odd(web, one),
