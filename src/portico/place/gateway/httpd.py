@@ -24,7 +24,7 @@ _INSTALL = "install it: apt install apache2-bin"
 NEEDED = (
     "mpm_event", "authz_core", "alias", "headers", "mime", "dir", "filter", "rewrite", "setenvif", "unique_id",
     "reqtimeout", "proxy", "proxy_uwsgi", "proxy_http", "proxy_balancer", "lbmethod_byrequests", "slotmem_shm",
-    "include", "remoteip",
+    "include", "remoteip", "asis",
 )  # fmt: skip
 """The modules without which no site can be served."""
 

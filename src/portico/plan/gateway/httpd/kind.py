@@ -19,7 +19,6 @@ from portico.plan.gateway.httpd.app.upstream import planned
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.health import NOTE, health_files
 from portico.plan.gateway.httpd.entry.trust import impossible as no_trust
-from portico.plan.gateway.httpd.files.spa import impossible as no_page
 from portico.plan.gateway.httpd.files.spa import spa_files
 from portico.plan.gateway.httpd.guards import guard_modules, undone
 from portico.plan.gateway.httpd.guards import notes as guards_by_default
@@ -84,7 +83,6 @@ def _problems(web: Web) -> list[Problem]:
         *impossible_version(web.place.gateway),
         *tls.impossible(web),
         *no_trust(web),
-        *no_page(web),
         *no_route(web),
         *no_balancer(web),
         *lacking(web.place.gateway, guard_modules(web), "a password", "access"),

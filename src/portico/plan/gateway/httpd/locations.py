@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portico.plan import decisions
-from portico.plan.gateway.httpd.app.link import is_http
-from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, suffix_of
+from portico.plan.gateway.httpd.app.link import is_http, microseconds
+from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, seconds_of, suffix_of
 from portico.plan.gateway.httpd.conf import Directive, directive, regex, section
+from portico.plan.gateway.httpd.entry.transfer import too_large
 from portico.plan.gateway.httpd.files.spa import may_be_page, page_first
 from portico.plan.gateway.httpd.files.statics import file_rules
 from portico.plan.gateway.httpd.guards import guarded
 from portico.plan.gateway.httpd.headers import routes
-from portico.plan.gateway.httpd.names import HERE, PATH, PRIVATE, ROUTE, RULE, balancer
+from portico.plan.gateway.httpd.names import HERE, PATH, PRIVATE, ROUTE, RULE, SILENCE, balancer
 from portico.plan.gateway.httpd.pages import unavailable_rules
 from portico.plan.gateway.httpd.routing.choice import choice_rules
 from portico.plan.gateway.httpd.routing.elsewhere import answer
@@ -55,7 +56,7 @@ def rules(web: Web) -> list[Directive]:
 
 def _conditional(web: Web, one: Route) -> list[Directive]:
     """What a rule with conditions does with a request that it takes; all others skip it."""
-    block = [*guarded(web, route_guards(one, web.chains)), *answer(one, "^")]
+    block = [*guarded(web, route_guards(one, web.chains)), *_too_large_for(web, one), *answer(one, "^")]
     why, cause = f"a rule sends these requests to {one.rule.word}; others go on below", one.rule.cause
     count = sum(item.name == "RewriteRule" for item in block)
     return [
@@ -89,6 +90,7 @@ def _one(web: Web, mount: Mount) -> list[Directive]:
     if isinstance(mount.action, App):
         return [
             *made,
+            *_for(mount.match, too_large(_largest(web, mount.action.routed))),
             *_for(mount.match, unavailable_rules(web)),
             *may_be_page(web, pattern(mount.match)),
             *_app(web, mount),
@@ -98,7 +100,7 @@ def _one(web: Web, mount: Mount) -> list[Directive]:
     if isinstance(mount.action, Elsewhere):
         at, of = pattern(mount.match), mount.action.route
         first = page_first(web, at) if of.rule.path == "/" else []
-        return [*made, *first, *answer(of, at)]
+        return [*made, *first, *_for(mount.match, _too_large_for(web, of)), *answer(of, at)]
     path, cause = pattern(mount.match), mount.cause
     flags = ",NC" if isinstance(mount.match, Matching) and mount.match.ignores_case else ""
     match mount.action:
@@ -112,6 +114,10 @@ def _one(web: Web, mount: Mount) -> list[Directive]:
         case NotFound():
             made.append(directive("RewriteRule", path, "-", f"[R=404,L{flags}]", why=mount.why, cause=cause))
     return made
+
+
+def _too_large_for(web: Web, one: Route) -> list[Directive]:
+    return too_large(_largest(web, None)) if one.passage else []
 
 
 def _for(match: Match, made: list[Directive]) -> list[Directive]:
@@ -137,6 +143,8 @@ def _app(web: Web, mount: Mount) -> list[Directive]:
         return [directive("RewriteRule", path, "-", f"[L{flags}]", why=mount.why, cause=cause)]
     target = f"%{{ENV:{PATH}}}" if is_http(web) else "%{REQUEST_URI}"
     why = f"{mount.why}; the app may be silent for another time"
+    assert routed is not None
+    flags += f",E={SILENCE}:{microseconds(seconds_of(web, routed))}"
     words = f"[P,L{flags}{',NE' if is_http(web) else ''}]"
     return [directive("RewriteRule", path, f"{balancer(suffix)}{target}", words, why=why, cause=cause)]
 

@@ -15,7 +15,7 @@ from portico.plan.gateway.httpd.guards import guard_modules
 from portico.plan.gateway.httpd.log import error_log, log_formats
 from portico.plan.gateway.httpd.modules import ALWAYS, has, load_modules
 from portico.plan.gateway.httpd.own import in_main
-from portico.plan.gateway.httpd.routing.elsewhere import has_pages, rule_balancers
+from portico.plan.gateway.httpd.routing.elsewhere import rule_balancers
 from portico.plan.gateway.httpd.server import servers
 from portico.plan.gateway.httpd.waf import waf_limits, waf_modules
 from portico.plan.web.files.mime import TYPES
@@ -80,7 +80,6 @@ def _modules(web: Web) -> list[str]:
         *(["proxy_http"] if (has_endpoints(web) or web.routing.passed) and link != "proxy_http" else []),
         *(name for name in ("deflate", "brotli") if has(build, name)),
         *(["remoteip"] if web.trust.proxies else []),
-        *(["asis"] if web.spa or has_pages(web) else []),
         *(["ssl", "socache_shmcb"] if web.tls else []),
         *guard_modules(web),
         *waf_modules(web),

@@ -11,7 +11,7 @@ from portico.plan.gateway.httpd.conf import Directive, directive
 ALWAYS = (
     "mpm_event", "authz_core", "alias", "dir", "mime", "filter", "headers",
     # The id must be there before mod_setenvif reads it: both run at the same moment, in the order of these lines.
-    "unique_id", "setenvif", "rewrite", "reqtimeout", "include", "proxy", "slotmem_shm", "proxy_balancer",
+    "unique_id", "setenvif", "rewrite", "reqtimeout", "include", "asis", "proxy", "slotmem_shm", "proxy_balancer",
     "lbmethod_byrequests",
 )  # fmt: skip
 _WHY = {
@@ -37,7 +37,7 @@ _WHY = {
     "ssl": "HTTPS",
     "socache_shmcb": "the cache of TLS sessions, in shared memory",
     "http2": "HTTP/2",
-    "asis": "the status of a single-page app's page",
+    "asis": "pages with a status of their own",
     "deflate": "gzip",
     "brotli": "brotli",
     "authn_core": "which kind of password is asked for",

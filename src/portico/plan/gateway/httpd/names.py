@@ -51,6 +51,8 @@ OWN: Final = (
     "(%{REQUEST_STATUS} -in {'204','308'} || %{REQUEST_STATUS} -ge 400)"
 )
 """The condition of httpd's own answers without a page of Portico's: only `Header always` reaches them."""
+SILENCE: Final = "PORTICO_SILENCE"
+"""How long the target of this request may be silent, in microseconds."""
 RULE: Final = "PORTICO_RULE"
 """The number of the [[route]] that takes the request."""
 HERE: Final = "PORTICO_HERE"

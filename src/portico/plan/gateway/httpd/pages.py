@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from portico.plan.files import File
+from msgspec.structs import replace
+
+from portico.plan.files import File, Line
 from portico.plan.gateway.httpd.conf import Directive, directive, section
 from portico.plan.gateway.httpd.entry.trust import setting
-from portico.plan.gateway.httpd.names import GUARD, ID, PAGE
+from portico.plan.gateway.httpd.names import GUARD, ID, PAGE, SILENCE, UPSTREAM
 from portico.plan.gateway.page_files import Marks, page_files
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
@@ -25,10 +27,14 @@ from portico.plan.web.refusals import MAINTENANCE, STARTING
 _ACCEPT = "req_novary('Accept')"
 PREFIX = "/-/errors/"
 _ID = f'<!--#echo var="{ID}" -->'
+_ASIS = "https://httpd.apache.org/docs/2.4/mod/mod_asis.html"
+_TYPES = {"html": "text/html; charset=utf-8", "json": "application/json"}
+_FOLDER, _TIMED_OUT = "errors/", "timeout"
 _NAMES = {500: FAILED}
 """The file of a status where it is not the status itself."""
 STATUSES = (400, 401, 403, 404, 405, 411, 413, 414, 416, 429, 431, 500, 502, 503, 504)
 _FILE = "PORTICO_503"
+_RULE = "https://httpd.apache.org/docs/2.4/expr.html"
 FORBIDDEN = "PORTICO_403"
 """The file of a 403: whoever is banned, and a crawler, learns why."""
 _EXPR = "https://httpd.apache.org/docs/2.4/mod/core.html#errordocument"
@@ -37,7 +43,20 @@ _EXPR = "https://httpd.apache.org/docs/2.4/mod/core.html#errordocument"
 def error_page_files(web: Web) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
     message = f'<!--#include virtual="{PREFIX}message.{{}}" -->'
-    return page_files(web.pages, Marks(_ID, message.format("html"), message.format("json")), {})
+    made = page_files(web.pages, Marks(_ID, message.format("html"), message.format("json")), {})
+    return [*made, *(_timed_out(file) for file in made if file.path.startswith(f"{_FOLDER}504."))]
+
+
+def as_it_stands(page: File, path: str, status: int, cause: str) -> File:
+    """The page with its own status, for mod_asis."""
+    kind = _TYPES[path.rpartition(".")[2]]
+    head = (f"Status: {status}", f"Content-Type: {kind}", "Cache-Control: no-store", "")
+    lines = tuple(Line(line, "the head of the page", _ASIS, cause) for line in head)
+    return replace(page, path=path, lines=(*lines, *page.lines))
+
+
+def _timed_out(page: File) -> File:
+    return as_it_stands(page, page.path.replace("504.", f"{_TIMED_OUT}."), 504, "errors")
 
 
 def page_settings() -> list[Directive]:
@@ -97,6 +116,7 @@ def page_rules(web: Web) -> list[Directive]:
         why="what `portico maintenance on --message` says, already escaped for the format", cause=cause,
     )  # fmt: skip
     return [
+        *_timeout_rules(web),
         directive("RewriteCond", "%{IS_SUBREQ}", "=true", why="only a page includes it", cause=cause),
         message,
         internal,
@@ -106,6 +126,21 @@ def page_rules(web: Web) -> list[Directive]:
         directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+)\.$", f"{paths.error_pages}/$1.html", "[L]", cause=cause,
                   why="a request that could not be read says not which format it wants"),
         directive("RewriteRule", f"^{PREFIX}", "-", "[R=404,L]", why="no client can ask for one", cause=cause),
+    ]  # fmt: skip
+
+
+def _timeout_rules(web: Web) -> list[Directive]:
+    """httpd says 500 or 502 when the app is silent for too long. The time since the request came tells it."""
+    if not web.pages.made:
+        return []
+    why, pages = "the app was silent for too long: 504", Paths.of(web.place).error_pages
+    late = f"req_novary('X-Portico-Msec') =~ /D=([0-9]+)$/ && $1 -ge reqenv('REDIRECT_{SILENCE}')"
+    return [
+        directive("RewriteCond", "%{ENV:REDIRECT_STATUS}", "^50[02]$", why=why, cause="errors"),
+        directive("RewriteCond", f"%{{ENV:REDIRECT_{UPSTREAM}}}", "!^$", why="the app was asked", cause="errors"),
+        directive("RewriteCond", "expr", late, why=why, cause="errors", source=_RULE),
+        directive("RewriteRule", rf"^{PREFIX}[a-z0-9]+\.(html|json)$", f"{pages}/{_TIMED_OUT}.$1", "[L,H=send-as-is]",
+                  why=why, cause="errors", source=_ASIS),
     ]  # fmt: skip
 
 

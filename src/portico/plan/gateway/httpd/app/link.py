@@ -12,7 +12,18 @@ from portico.plan import decisions
 from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.entry.host_header import HOST
 from portico.plan.gateway.httpd.entry.trust import setting
-from portico.plan.gateway.httpd.names import BEHIND, ID, MSEC, PREFIX, RULE, SCHEME, SENDER, WORKER, balancer
+from portico.plan.gateway.httpd.names import (
+    BEHIND,
+    ID,
+    MSEC,
+    PREFIX,
+    RULE,
+    SCHEME,
+    SENDER,
+    SILENCE,
+    WORKER,
+    balancer,
+)
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 
@@ -35,17 +46,24 @@ def first_settings(web: Web) -> list[Directive]:
     """In a virtual host, before every other variable: Portico's worker checks every header that comes after."""
     why = "when the request came: the worker tells the time until it began"
     made = [
-        directive("RequestHeader", "set", "X-Portico-Msec", "%t", "early", why=why, cause=decisions.LOG_LINE),
+        directive("RequestHeader", "set", "X-Portico-Msec", "%t %D", "early", why=why, cause=decisions.LOG_LINE),
         directive(
-            "SetEnvIf", "X-Portico-Msec", "^t=([0-9]+)([0-9]{3})[0-9]{3}$", f"{MSEC}=$1.$2",
+            "SetEnvIf", "X-Portico-Msec", "^t=([0-9]+)([0-9]{3})[0-9]{3} ", f"{MSEC}=$1.$2",
             why="in seconds, to the millisecond", cause=decisions.LOG_LINE,
         ),
         setting("md5(reqenv('UNIQUE_ID')) =~ /^(.+)$/", f"{ID}=$1", "the id of the request: 32 digits"),
     ]  # fmt: skip
+    silence = f"{SILENCE}={microseconds(web.link.silence_seconds)}"
+    made.append(setting("true", silence, "tells a time-out from another failure", web.link.silence_cause))
     if not is_http(web):
         why = "httpd counts the bytes of an upload without a length before it passes it on"
         made.append(setting("true", "proxy-sendcl=1", why, decisions.LINK))
     return made
+
+
+def microseconds(seconds: float) -> int:
+    """As httpd counts the time of a request."""
+    return round(seconds * 1_000_000)
 
 
 def told_to_app(web: Web) -> list[Directive]:
@@ -166,12 +184,10 @@ def _unset(name: str, why: str) -> Directive:
 def limits_of_link(web: Web) -> list[str]:
     """Notes: what this link cannot carry."""
     made = []
-    if not is_http(web) and web.app_server.name:
-        made.append("httpd answers 411 to an upload without a length (chunked): mod_proxy_uwsgi carries none")
-        if Feature.WEBSOCKETS in web.features:
-            made.append(
-                "WebSockets do not reach a WSGI app: mod_proxy_uwsgi carries none; those of ASGI apps do"
-            )
+    if not web.upstream.is_nobody:
+        made.append("httpd answers 411 to an upload without a length (chunked): it cannot limit its size")
+    if not is_http(web) and web.app_server.name and Feature.WEBSOCKETS in web.features:
+        made.append("WebSockets do not reach a WSGI app: mod_proxy_uwsgi carries none; those of ASGI apps do")
     if RouteFact.UPLOAD in web.link.of_routes:
         made.append("upload_to_file: the worker writes the file itself, httpd has none")
     return made

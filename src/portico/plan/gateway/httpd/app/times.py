@@ -14,18 +14,19 @@ def times(web: Web) -> dict[str, tuple[float, str]]:
     made = {"": (web.link.silence_seconds, web.link.silence_cause)}
     for routed in web.routed:
         suffix = suffix_of(web, routed)
-        made.setdefault(suffix, (_seconds(web, routed), routed.causes.get("timeout", routed.rule)))
+        made.setdefault(suffix, (seconds_of(web, routed), routed.causes.get("timeout", routed.rule)))
     return made
 
 
 def suffix_of(web: Web, routed: Routed | None) -> str:
     """The balancer of a route, by the suffix of its name."""
-    if routed is None or _seconds(web, routed) == web.link.silence_seconds:
+    if routed is None or seconds_of(web, routed) == web.link.silence_seconds:
         return ""
-    return f"{_seconds(web, routed):g}s".replace(".", "-")
+    return f"{seconds_of(web, routed):g}s".replace(".", "-")
 
 
-def _seconds(web: Web, routed: Routed) -> float:
+def seconds_of(web: Web, routed: Routed) -> float:
+    """The longest silence of the app on this route."""
     if routed.edge.timeout:
         return float(routed.edge.timeout)
     return float(STREAM_SECONDS) if routed.edge.stream else web.link.silence_seconds

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from portico.plan.gateway.httpd.conf import Directive, directive
+from portico.plan.gateway.httpd.names import GUARD
 from portico.plan.web.entry import transfer as decided
 from portico.plan.web.guards import MOST_HEAD
 from portico.plan.web.model import Web
+from portico.plan.web.refusals import UPLOAD
 
 _FIELDS = 1000
+_PASSED = "https://httpd.apache.org/docs/2.4/mod/core.html#limitrequestbody"
 
 
 def client_times() -> list[Directive]:
@@ -52,4 +55,20 @@ def largest_body(web: Web) -> list[Directive]:
             "LimitRequestBody", int(web.transfer.largest_body), cause=web.transfer.body_cause,
             why="a larger upload is refused with 413, before it costs the app anything",
         )
+    ]  # fmt: skip
+
+
+def too_large(limit: Directive) -> list[Directive]:
+    """Rules of a mount that passes requests on: LimitRequestBody holds there only for what httpd keeps in a file."""
+    (size,), cause = limit.args, limit.cause
+    if size == "0":
+        return []
+    why = "the largest upload, by the length that the request names; more is 413"
+    unknown = "httpd counts no upload that it passes on, so one without a length has no limit"
+    return [
+        directive("RewriteCond", "%{HTTP:Transfer-Encoding}", "!^$", "[NV]", why=unknown, cause=cause, source=_PASSED),
+        directive("RewriteRule", "^", "-", f"[R=411,L,E={GUARD}:{UPLOAD}]", why=unknown, cause=cause),
+        directive("RewriteCond", "expr", f"req_novary('Content-Length') -gt {size}", why=why, cause=cause,
+                  source=_PASSED),
+        directive("RewriteRule", "^", "-", f"[R=413,L,E={GUARD}:{UPLOAD}]", why=why, cause=cause),
     ]  # fmt: skip

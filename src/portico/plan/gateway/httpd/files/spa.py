@@ -7,10 +7,8 @@ another, and leads to the page.
 
 from __future__ import annotations
 
-from portico.errors import Problem
 from portico.plan.files import File, Line
 from portico.plan.gateway.httpd.conf import Directive, directive, literal, regex, section
-from portico.plan.gateway.httpd.modules import lacking
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 
@@ -134,8 +132,3 @@ def spa_folder(web: Web) -> list[Directive]:
                 why=why, cause=cause),
         section("Directory", f"{Paths.of(web.place).conf}/spa", of=[granted], why="what leads to it", cause=cause),
     ]  # fmt: skip
-
-
-def impossible(web: Web) -> list[Problem]:
-    """What this build lacks for it."""
-    return lacking(web.place.gateway, ("asis",), "spa", web.spa.cause) if web.spa else []

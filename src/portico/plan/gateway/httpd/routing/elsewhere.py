@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from portico.errors import Problem
-from portico.plan.files import File, Line
-from portico.plan.gateway.httpd.app.link import WHO_SENT, is_http, told_to_app
+from portico.plan.files import File
+from portico.plan.gateway.httpd.app.link import WHO_SENT, is_http, microseconds, told_to_app
 from portico.plan.gateway.httpd.app.upstream import member
 from portico.plan.gateway.httpd.conf import Directive, directive, regex, section, value
 from portico.plan.gateway.httpd.entry.host_header import HOST
 from portico.plan.gateway.httpd.modules import lacking
-from portico.plan.gateway.httpd.names import BEFORE, HERE, PATH, RULE, SCHEME, balancer
-from portico.plan.gateway.httpd.pages import PREFIX
+from portico.plan.gateway.httpd.names import BEFORE, HERE, PATH, RULE, SCHEME, SILENCE, balancer
+from portico.plan.gateway.httpd.pages import PREFIX, as_it_stands
 from portico.plan.gateway.page_files import rule_page
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
@@ -33,7 +33,6 @@ _STATUS, _PAGE = 424, "PORTICO_RULE_PAGE"
 _OWN = (WHO_SENT, "X-Portico-Began")
 _COOKIE_PATH = r"(?i)^([^;]*;(?:.*;)?[ \t]*path[ \t]*=[ \t]*)/"
 _NGINX = 'use nginx (gateway = "nginx"), or leave it out'
-_TYPES = {"html": "text/html; charset=utf-8", "json": "application/json"}
 
 
 def answer(one: Route, path: str) -> list[Directive]:
@@ -98,10 +97,7 @@ def rule_pages(web: Web) -> list[File]:
         assert isinstance(one.rule.target, ToPage)
         to, cause = one.rule.target, one.rule.cause
         page = rule_page(page_name(one.rule), to.text, cause)
-        kind = _TYPES[page_name(one.rule).rpartition(".")[2]]
-        head = (f"Status: {to.status}", f"Content-Type: {kind}", "Cache-Control: no-store", "")
-        lines = tuple(Line(line, "the head of the page", _ASIS, cause) for line in head)
-        made.append(replace(page, lines=(*lines, *page.lines)))
+        made.append(as_it_stands(page, page.path, to.status, cause))
     return made
 
 
@@ -120,8 +116,6 @@ def impossible(web: Web) -> Iterator[Problem]:
         what = _lacks(one)
         if what:
             yield Problem(one.rule.cause, what, _NGINX)
-        if _is_own_page(one):
-            yield from lacking(web.place.gateway, ("asis",), "a page of [[route]]", one.rule.cause)
     if web.routing.passed and not is_http(web):
         yield from lacking(web.place.gateway, ("proxy_http",), "[[route]]", "route")
     if web.site.is_routed:
@@ -155,7 +149,7 @@ def _lacks(one: Route) -> str:
 
 
 def _passed(one: Route, path: str) -> list[Directive]:
-    cause, flags = one.rule.cause, f"[P,L,NE,E={RULE}:{one.rule.number}]"
+    cause, flags = one.rule.cause, f"[P,L,NE,E={RULE}:{one.rule.number},E={SILENCE}:{_silence(one)}]"
     to = balancer(_word(one))
     if not one.prefix:
         why = "the target of the rule, with the path as the client sent it"
@@ -215,6 +209,10 @@ def _put_right(one: Route) -> Iterator[Directive]:
         "Header", "edit", "Location", "^[a-z]+://[^/]*/", back, f"expr={here}", why=why, cause=cause
     )
     yield directive("Header", "edit", "Set-Cookie", _COOKIE_PATH, f"$1{back}", why=why, cause=cause)
+
+
+def _silence(one: Route) -> int:
+    return microseconds(one.passage.link.silence_seconds) if one.passage else 0
 
 
 def _word(one: Route) -> str:
