@@ -16,6 +16,7 @@ from portico.plan.gateway.httpd.app.link import limits_of_link
 from portico.plan.gateway.httpd.app.upstream import impossible as no_balancer
 from portico.plan.gateway.httpd.app.upstream import notes as of_balancer
 from portico.plan.gateway.httpd.app.upstream import planned
+from portico.plan.gateway.httpd.bandwidth import no_bandwidth
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.health import NOTE, health_files
 from portico.plan.gateway.httpd.entry.trust import impossible as no_trust
@@ -87,6 +88,7 @@ def _problems(web: Web) -> list[Problem]:
         *no_balancer(web),
         *lacking(web.place.gateway, guard_modules(web), "a password", "access"),
         *waf_problems(web),
+        *no_bandwidth(web),
         *undone(web),
         *missing(web),
     ]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from portico.plan import decisions
 from portico.plan.gateway.httpd.app.link import is_http, microseconds
 from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, seconds_of, suffix_of
+from portico.plan.gateway.httpd.bandwidth import bandwidth_flag
 from portico.plan.gateway.httpd.conf import Directive, directive, regex, section
 from portico.plan.gateway.httpd.entry.transfer import too_large
 from portico.plan.gateway.httpd.files.spa import may_be_page, page_first
@@ -137,7 +138,7 @@ def _app(web: Web, mount: Mount) -> list[Directive]:
     routed, path, cause = mount.action.routed, pattern(mount.match), mount.cause
     if web.is_waiting:
         return [directive("RewriteRule", path, "-", "[R=502,L]", why="the app is not known yet", cause=cause)]
-    flags = _facts(web, routed) + _headers(web, routed)
+    flags = _facts(web, routed) + _headers(web, routed) + bandwidth_flag(routed)
     suffix = suffix_of(web, routed)
     if not suffix:
         return [directive("RewriteRule", path, "-", f"[L{flags}]", why=mount.why, cause=cause)]

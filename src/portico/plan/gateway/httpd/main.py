@@ -5,6 +5,7 @@ from __future__ import annotations
 from portico.plan import decisions
 from portico.plan.files import File, Line
 from portico.plan.gateway.httpd.app.upstream import balancers, method_modules
+from portico.plan.gateway.httpd.bandwidth import bandwidth_modules
 from portico.plan.gateway.httpd.conf import Directive, directive, render, render_commented, section
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.observer_endpoints import endpoint_servers, has_endpoints
@@ -83,6 +84,7 @@ def _modules(web: Web) -> list[str]:
         *(["ssl", "socache_shmcb"] if web.tls else []),
         *guard_modules(web),
         *waf_modules(web),
+        *bandwidth_modules(web),
         *(["http2"] if tls.has_http2(web) else []),
     ]
 

@@ -45,6 +45,7 @@ _WHY = {
     "authz_user": "which users have access",
     "auth_basic": "asks browsers for a name and a password",
     "env": "what the log line says after a right password",
+    "ratelimit": "the bandwidth of answers",
     "security2": "the firewall: ModSecurity",
     "remoteip": "the client's address from a declared proxy",
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from portico.plan.gateway.httpd.app.link import answered, first_settings, pass_to_app, told_to_app
 from portico.plan.gateway.httpd.app.upstream import sticky
+from portico.plan.gateway.httpd.bandwidth import bandwidth_settings
 from portico.plan.gateway.httpd.conf import Directive, directive, section
 from portico.plan.gateway.httpd.cors import cors_headers, cors_settings, preflight_rules
 from portico.plan.gateway.httpd.entry import tls
@@ -110,6 +111,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *coding_settings(),
             *unavailable_settings(),
             *guard_settings(web),
+            *bandwidth_settings(web),
             *_common(web, is_tls=is_tls),
             *largest_body(web),
             *_entry_rules(web, is_tls=is_tls),

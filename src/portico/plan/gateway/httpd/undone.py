@@ -28,7 +28,6 @@ def _missing(web: Web) -> Iterator[tuple[str, str]]:
     of_site = {
         ("mirror.to", "requests are not copied"): bool(options.mirror.to),
         ("upstream.resolver", "the name servers of this machine are asked"): bool(options.upstream.resolver),
-        ("limits.bandwidth", "answers have no bandwidth"): bool(options.limits.bandwidth),
         ("limits.held", "requests in progress are not counted"): "limits.held" in causes,
         ("cache.size", "no answer is cached"): "cache.size" in causes and bool(options.cache.size),
         ("downloads.roots", "the app sends its files itself"): bool(options.downloads.roots),
@@ -38,7 +37,7 @@ def _missing(web: Web) -> Iterator[tuple[str, str]]:
         yield "mount", "uWSGI is not told the prefix: httpd sets SCRIPT_NAME itself"
     for item in web.routed:
         for key, is_set in (
-            ("cache", item.edge.cache is not None), ("bandwidth", item.edge.bandwidth),
+            ("cache", item.edge.cache is not None),
             ("upload_to_file", item.edge.upload_to_file and not web.hides_bodies),
         ):  # fmt: skip
             if is_set:
