@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portico.errors import Problem
-from portico.place.model import Build
+from portico.place.model import Build, Place
 from portico.plan.gateway.httpd.modules import has
 from portico.plan.web.ability import Ability
 
@@ -41,3 +41,14 @@ def impossible_version(build: Build) -> list[Problem]:
     oldest = ".".join(map(str, OLDEST))
     what = f"Apache httpd {build.number} is too old, Portico writes for {oldest} and newer"
     return [Problem(build.path, what, "install a newer one: apt install apache2-bin")]
+
+
+def impossible_folders(place: Place) -> list[Problem]:
+    """Rules look for files there, and httpd would replace a part of the name: none would be found."""
+    hint = "choose a directory without one for Portico's own files"
+    return [
+        Problem(path, f"has a {sign}, which httpd replaces in its rules", hint)
+        for path in dict.fromkeys((place.runtime, place.state))
+        for sign in "$%"
+        if sign in path
+    ]

@@ -11,7 +11,7 @@ from portico.plan.bindings import Bindings
 from portico.plan.files import CONF, File, Process
 from portico.plan.gateway.faults import Faults
 from portico.plan.gateway.httpd import bans, crawlers
-from portico.plan.gateway.httpd.abilities import REMEDIES, abilities, impossible_version
+from portico.plan.gateway.httpd.abilities import REMEDIES, abilities, impossible_folders, impossible_version
 from portico.plan.gateway.httpd.app.link import limits_of_link
 from portico.plan.gateway.httpd.app.upstream import impossible as no_balancer
 from portico.plan.gateway.httpd.app.upstream import notes as of_balancer
@@ -82,6 +82,7 @@ def _problems(web: Web) -> list[Problem]:
     return [
         *alone,
         *impossible_version(web.place.gateway),
+        *impossible_folders(web.place),
         *tls.impossible(web),
         *no_trust(web),
         *no_route(web),
