@@ -21,11 +21,13 @@ _WANTED = (
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """A path below a prefix of STAND_IN_PREFIXES (default: all) is 200; a body is counted and hashed."""
+    body = environ[
+        "wsgi.input"
+    ].read()  # also of a 404: who closes before the end of a body may be taken for dead
     prefixes = os.environ.get("STAND_IN_PREFIXES", "/").split()
     if not str(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).startswith(tuple(prefixes)):
         start_response("404 Not Found", [("Content-Type", "text/plain")])
         return [b"the stand-in has no such path"]
-    body = environ["wsgi.input"].read()
     seen = {name: str(environ.get(name, "")) for name in _WANTED}
     seen["scheme"] = str(environ["wsgi.url_scheme"])
     seen["uri"] = str(environ.get("REQUEST_URI") or environ.get("RAW_URI") or "")
