@@ -22,6 +22,8 @@ from portico.app_servers.kinds import KINDS
 from portico.cli import portico
 from portico.cli.command_table import COMMANDS, module
 from portico.plan import decisions
+from portico.plan.gateway.httpd.guards import _UNDONE
+from portico.plan.gateway.httpd.undone import OF_ROUTES, OF_SITES
 from portico.plan.gateway.nginx.log.line import VARIABLES
 from portico.plan.web.log import FIELDS, OF_REFUSED, OF_RULES, TRACING_FIELDS
 from portico.site.json_schema import json_schema
@@ -184,6 +186,15 @@ def test_the_page_of_the_app_servers_tells_every_feature_of_each() -> None:
     assert [row for row in rows if len(row) == 1 + len(KINDS)] == [
         [feature, *("yes" if feature in kind.features else "no" for kind in KINDS)] for feature in Feature
     ]
+
+
+def test_the_page_of_httpd_names_every_option_that_it_has_not_and_no_other() -> None:
+    asked = {option for option, _ in _UNDONE.values()}
+    text = Path("docs/apache.md").read_text()
+    said = re.search(r"^Options that are an error with httpd: (.*); of a route (.*)\.$", text, re.MULTILINE)
+    assert said
+    assert set(re.findall("`(.+?)`", said[1])) == asked | set(OF_SITES)
+    assert set(re.findall("`(.+?)`", said[2])) == set(OF_ROUTES)
 
 
 def test_each_promise_of_security_names_tests_that_there_are() -> None:

@@ -8,6 +8,16 @@ from portico.app_servers.uwsgi import UWSGI
 from portico.errors import Problem
 from portico.plan.web.model import Web
 
+OF_SITES = {
+    "mirror.to": "requests are not copied",
+    "upstream.resolver": "the name servers of this machine are asked",
+    "limits.held": "requests in progress are not counted",
+    "cache.size": "no answer is cached",
+    "downloads.roots": "the app sends its files itself",
+}
+"""Options that httpd has not, and what it does instead."""
+OF_ROUTES = ("cache", "upload_to_file")
+"""Settings of a route that it has not."""
 _NGINX = 'use nginx (gateway = "nginx"), or leave it out'
 
 
@@ -25,20 +35,18 @@ def missing(web: Web) -> list[Problem]:
 
 def _missing(web: Web) -> Iterator[tuple[str, str]]:
     options, causes = web.site.options, web.site.causes
-    of_site = {
-        ("mirror.to", "requests are not copied"): bool(options.mirror.to),
-        ("upstream.resolver", "the name servers of this machine are asked"): bool(options.upstream.resolver),
-        ("limits.held", "requests in progress are not counted"): "limits.held" in causes,
-        ("cache.size", "no answer is cached"): "cache.size" in causes and bool(options.cache.size),
-        ("downloads.roots", "the app sends its files itself"): bool(options.downloads.roots),
+    wanted = {
+        "mirror.to": bool(options.mirror.to),
+        "upstream.resolver": bool(options.upstream.resolver),
+        "limits.held": "limits.held" in causes,
+        "cache.size": "cache.size" in causes and bool(options.cache.size),
+        "downloads.roots": bool(options.downloads.roots),
     }
-    yield from (what for what, is_wanted in of_site.items() if is_wanted)
+    yield from ((option, what) for option, what in OF_SITES.items() if wanted[option])
     if web.prefix and web.app_server.name == UWSGI.name:
         yield "mount", "uWSGI is not told the prefix: httpd sets SCRIPT_NAME itself"
     for item in web.routed:
-        for key, is_set in (
-            ("cache", item.edge.cache is not None),
-            ("upload_to_file", item.edge.upload_to_file and not web.hides_bodies),
-        ):  # fmt: skip
+        of_route = (item.edge.cache is not None, item.edge.upload_to_file and not web.hides_bodies)
+        for key, is_set in zip(OF_ROUTES, of_route, strict=True):
             if is_set:
                 yield f'routes."{item.rule}".{key}', "routes have no such setting"
