@@ -49,6 +49,7 @@ def _of_httpd(base: dict[str, Any]) -> dict[str, Any]:
     toml.pop("downloads", None)
     toml.pop("upstream", None)
     toml.pop("routed_by", None)
+    toml.pop("mirror", None)
     if "route" in toml:
         toml["route"] = [one for one in toml["route"] if not re.match("api|https:|uwsgi:", one["to"])]
     return made
