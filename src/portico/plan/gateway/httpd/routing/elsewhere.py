@@ -21,7 +21,11 @@ from portico.plan.gateway.httpd.names import BEFORE, HERE, PATH, RULE, SCHEME, S
 from portico.plan.gateway.httpd.pages import PREFIX, as_it_stands
 from portico.plan.gateway.page_files import rule_page
 from portico.plan.paths import Paths
+from portico.plan.web.guards import Password
 from portico.plan.web.model import Web
+from portico.plan.web.mount import Below
+from portico.plan.web.mounts import meeting
+from portico.plan.web.routing.build import route_guards
 from portico.plan.web.routing.model import Route
 from portico.site.routing import ToPage, ToRedirect, ToServer, ToSite, page_name
 
@@ -113,7 +117,7 @@ def _is_own_page(one: Route) -> bool:
 def impossible(web: Web) -> Iterator[Problem]:
     """Rules that httpd cannot follow."""
     for one in web.routing.routes:
-        what = _lacks(one)
+        what = _lacks(one) or _is_early(web, one)
         if what:
             yield Problem(one.rule.cause, what, _NGINX)
     if web.routing.passed and not is_http(web):
@@ -131,6 +135,18 @@ def seen(web: Web, one: Route) -> Web:
         web, upstream=of.upstream, link=of.link, trust=of.trust, prefix=one.prefix, is_waiting=False,
         features=frozenset(), routing=replace(web.routing, routes=()),
     )  # fmt: skip
+
+
+def _is_early(web: Web, one: Route) -> str:
+    to = one.rule.target
+    if not isinstance(to, ToRedirect) and not _is_own_page(one):
+        return ""
+    asked = meeting(Below(one.rule.path), route_guards(one, web.chains))
+    if not any(isinstance(guard, Password) for guard in asked):
+        return ""
+    return (
+        f'to = "{one.rule.word}": httpd answers a redirect or a page of a rule before it asks for a password'
+    )
 
 
 def _lacks(one: Route) -> str:

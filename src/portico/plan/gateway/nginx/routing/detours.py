@@ -5,7 +5,7 @@ from __future__ import annotations
 from portico.plan.gateway.nginx.app.detours import UPGRADED_SECONDS, closed, to_tunnel, upgraded
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.routing.choice import rule_location, word_of
-from portico.plan.gateway.nginx.routing.elsewhere import answer, elsewhere
+from portico.plan.gateway.nginx.routing.elsewhere import answer, answering, elsewhere
 from portico.plan.web.model import Web
 from portico.plan.web.mount import Elsewhere, Exact, Mount
 from portico.plan.web.routing.build import route_guards
@@ -21,6 +21,7 @@ def rule_detours(web: Web) -> list[Directive]:
             why = f"a rule sends these requests to {one.rule.word}"
             mount = Mount(Exact(one.rule.path), Elsewhere(one), why, one.rule.cause, guards)
             made.append(elsewhere(web, mount, [rule_location(web, word)]))
+        made += answering(web, one)
         if isinstance(one.rule.target, ToServer):
             made += upgraded(web, word, answer(web, one, silence_seconds=UPGRADED_SECONDS), guards)
             made += closed(web, word, answer(web, one), guards, [to_tunnel()])

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
+from portico.plan.gateway.nginx.access import refusal
+from portico.plan.gateway.nginx.app.challenge import without_pass
 from portico.plan.gateway.nginx.app.detours import to_tunnel
 from portico.plan.gateway.nginx.app.link import pass_to_app, told_to_app
 from portico.plan.gateway.nginx.app.routes import ruled_way
@@ -16,11 +18,14 @@ from portico.plan.gateway.nginx.entry.tls import secured_headers
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.files.spa import to_spa
 from portico.plan.gateway.nginx.guards import guarded
-from portico.plan.gateway.nginx.names import variable
-from portico.plan.gateway.nginx.pages import PREFIX, any_body, gone_elsewhere
-from portico.plan.gateway.nginx.waf import handed_on, is_inspected
+from portico.plan.gateway.nginx.names import location, variable
+from portico.plan.gateway.nginx.pages import PREFIX, any_body, failures, gone_elsewhere
+from portico.plan.gateway.nginx.waf import handed_on, is_inspected, refused_by_waf
+from portico.plan.paths import Paths
+from portico.plan.web.guards import Asked, Password
 from portico.plan.web.model import Web
 from portico.plan.web.mount import Elsewhere, Mount
+from portico.plan.web.routing.build import every_guard, route_guards
 from portico.plan.web.routing.model import Route
 from portico.site.pattern import escape
 from portico.site.routing import ToPage, ToRedirect, ToServer, ToSite, page_name
@@ -31,6 +36,8 @@ _DOTS = r"(?![^?]*/(?i:\.|%2e){1,2}(?:[/?]|(?i:%2f)|$))"
 REST = "portico_rest"
 """The capture; sites share the name, because PCRE has no longer ones than 32 letters."""
 _ANY = "404"
+_NO_METHOD = "405"
+"""What nginx says for a file, to methods that have no file."""
 
 
 def upstreams(web: Web) -> list[Directive]:
@@ -71,7 +78,8 @@ def elsewhere(web: Web, mount: Mount, words: Sequence[str]) -> Directive:
             *(gone_elsewhere(web) if one.passage else []),
             *_odd(web, one),
             *guarded(web, mount.guards, [*([to_tunnel()] if is_server else []), *_page_first(web, one)]),
-            *(handed_on(web, mount) if inspects else answer(web, one)),
+            *(handed_on(web, mount) if inspects else _after_guards(web, one) if _is_asked_late(web, one)
+              else answer(web, one)),
         ],
     )  # fmt: skip
 
@@ -85,7 +93,7 @@ def answer(web: Web, one: Route, *, silence_seconds: float = 0) -> list[Directiv
         case ToPage(status, ""):
             return [directive("return", status, why="nothing is there", cause=one.rule.cause)]
         case ToPage(status, _):
-            return _page(one, status)
+            return _page(web, one, status)
         case _:
             return _passed(web, one, silence_seconds)
 
@@ -106,19 +114,50 @@ def _page_first(web: Web, one: Route) -> list[Directive]:
     return to_spa(web) if one.rule.path == "/" and one.rule.is_plain else []
 
 
-def _page(one: Route, status: int) -> list[Directive]:
-    cause = one.rule.cause
+def _page(web: Web, one: Route, status: int) -> list[Directive]:
+    cause, page = one.rule.cause, f"{PREFIX}{page_name(one.rule)}"
     return [
-        directive(
-            "error_page",
-            _ANY,
-            f"={status}",
-            f"{PREFIX}{page_name(one.rule)}",
-            why="the page of the rule",
-            cause=cause,
-        ),
+        directive("error_page", _ANY, f"={status}", page, why="the page of the rule", cause=cause),
+        *_other_pages(web),
         directive("return", _ANY, why="leads to that page, whatever the method", cause=cause),
     ]
+
+
+def _other_pages(web: Web) -> list[Directive]:
+    """In a location with an error page of its own, which inherits none: those of the server."""
+    guards = every_guard(web.routing, web.chains)
+    return [*failures(web), *refusal(web, guards), *refused_by_waf(web), *without_pass(web)]
+
+
+def _is_asked_late(web: Web, one: Route) -> bool:
+    """Whether nginx asks who the client is after it would have answered with `return`."""
+    answers_itself = isinstance(one.rule.target, ToRedirect | ToPage)
+    return answers_itself and any(
+        isinstance(guard, Password | Asked) for guard in route_guards(one, web.chains)
+    )
+
+
+def _after_guards(web: Web, one: Route) -> list[Directive]:
+    """Leads to what the rule answers once every guard let the request through: a file is looked for last."""
+    cause, why = one.rule.cause, "no file is there: the rule answers once the client may come here"
+    return [
+        directive("error_page", _ANY, _NO_METHOD, "=", _answering(web, one), why=why, cause=cause),
+        *_other_pages(web),
+        directive("root", f"{Paths.of(web.place).conf}/nothing", why=why, cause=cause),
+        directive("log_not_found", "off", why="that is how it is meant", cause=cause),
+    ]
+
+
+def answering(web: Web, one: Route) -> list[Directive]:
+    """The named location of that answer."""
+    if not _is_asked_late(web, one) or is_inspected(route_guards(one, web.chains)):
+        return []
+    why = "the client may come here: the answer of the rule"
+    return [block("location", _answering(web, one), why=why, cause=one.rule.cause, of=answer(web, one))]
+
+
+def _answering(web: Web, one: Route) -> str:
+    return f"{location(web, 'ruled')}_{one.rule.number}"
 
 
 def _passed(web: Web, one: Route, silence_seconds: float) -> list[Directive]:
