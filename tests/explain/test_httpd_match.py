@@ -112,11 +112,13 @@ def rewriting(dice: random.Random, name: str, pattern: str, backend: str) -> lis
         "RewriteCond %{REQUEST_METHOD} =GET", "RewriteCond %{QUERY_STRING} ^q=(.)",
         "RewriteCond %{REQUEST_URI} !^/static", "RewriteCond %{HTTPS} on [NC]", "RewriteCond %{SERVER_PORT} -gt80",
         "RewriteCond %{HTTP_USER_AGENT} curl [NC,OR]\nRewriteCond %{REQUEST_URI} css",
-        "RewriteCond expr \"%{QUERY_STRING} == 'old'\"",
+        "RewriteCond expr \"%{QUERY_STRING} == 'old'\"", "RewriteCond %{ENV:SEEN} =1",
+        "RewriteCond expr \"reqenv('SEEN') == ''\"", "RewriteCond expr \"req_novary('Content-Length') -gt 9\"",
     ]  # fmt: skip
     ends = [
         f"http://{name}.test/w/$1-%1 [R=301,L]", "- [F]", f"{backend}/{name}w/$1 [P]", "/b/a/ [PT]", "/static/ab/ [L]",
         "- [C]", "/a/$1", "/a/?z=1 [QSA,PT]", f"http://{name}.test/q [R,QSD,L]",
+        "- [E=SEEN:1]", "- [C,E=OTHER:2,E=SEEN:1]", "- [E=!SEEN]",
     ]  # fmt: skip
     rules = [*(f'RewriteRule "{pattern}" {end}' for end in ends), f'RewriteRule "!{pattern}" - [S=1]']
     return [*dice.sample(conditions, dice.choice([0, 0, 1, 2])), dice.choice(rules)]

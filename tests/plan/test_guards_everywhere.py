@@ -36,6 +36,7 @@ EXCEPT = {
     r"@portico_spa": {"deny", "password"},  # shown in place of a 404 of the app's
     r"\^~ /-/download/ > .*": {"deny", "password"},  # the app has answered, and names the file
     r"(=|\^~) /-/errors/.*": {"deny", "password"},  # pages of refusals
+    r"= /-/copy": ALL,  # internal: nginx copies a request when every guard has let it through
     r"= /-/health/app": ALL,  # Portico asks
     r"= (/shop)?/-/challenge(/puzzle)?": ALL,  # no answer of the app's: a browser leaves the solution of a puzzle there
     r"\^~ /\.well-known/acme-challenge/": {"deny", "password"},  # certificate authorities ask

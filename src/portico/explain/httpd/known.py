@@ -24,6 +24,8 @@ class Known(Struct, frozen=True):
     backs: tuple[str, ...] = field(default=())
     state: str = ""
     """As in `Asked`."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """The variables of the environment that are known: those that rules alone set."""
 
     @classmethod
     def of(cls, asked: Asked, uri: str) -> Known:
@@ -42,9 +44,14 @@ class Known(Struct, frozen=True):
     def with_(self, **values: str) -> Known:
         return replace(self, values={**self.values, **values})
 
+    def with_env(self, env: Mapping[str, str]) -> Known:
+        return replace(self, env={**self.env, **env})
+
     def value(self, name: str, of: str | None = None) -> str | None:
-        """A variable, or `HTTP:Name`; None if it is not known."""
+        """A variable, `HTTP:Name` or `ENV:Name`; None if it is not known."""
         upper = name.upper()
+        if of is not None and upper in ("ENV", "REQENV"):
+            return self.env.get(of)
         if of is not None:
             header = upper in ("HTTP", "REQ", "REQ_NOVARY")
             return (self.values["HTTP_HOST"] if of.lower() == "host" else "") if header else None
@@ -133,7 +140,7 @@ class _Parser:
             return self._unary(text)
         if kind == "word" and text.lower() in ("true", "false"):
             return text.lower() == "true"
-        left = self._text(kind, text)
+        left = self._value(kind, text)
         if not self.tokens or self.tokens[0][0] != "op" or self.tokens[0][1] in ("&&", "||", ")"):
             raise ValueError(f"nothing is compared with {text}")
         op = self.tokens.pop(0)[1]
@@ -145,13 +152,13 @@ class _Parser:
             pattern, flags = _regex_of(text if kind == "regex" else self._text(kind, text) or "")
             answer = None if left is None else found(pattern, left, flags) is not None
             return answer if op == "=~" or answer is None else not answer
-        return _compared(left, op, self._text(kind, text))
+        return _compared(left, op, self._value(kind, text))
 
     def _unary(self, op: str) -> bool | None:
         if op not in ("-z", "-n", "-T"):
             self.tokens.pop(0)
             return None
-        value = self._text(*self.tokens.pop(0))
+        value = self._value(*self.tokens.pop(0))
         if value is None:
             return None
         if op == "-T":
@@ -161,6 +168,15 @@ class _Parser:
     def _skip_list(self) -> None:
         while self.tokens and self.tokens.pop(0)[1] != "}":
             pass
+
+    def _value(self, kind: str, text: str) -> str | None:
+        """A text, or a function of one: `reqenv('NAME')`."""
+        if kind != "word" or not self._takes("("):
+            return self._text(kind, text)
+        name = self._text(*self.tokens.pop(0))
+        if not self._takes(")"):
+            raise ValueError("a parenthesis is open")
+        return None if name is None else self.known.value(text, name)
 
     def _text(self, kind: str, text: str) -> str | None:
         inner = re.sub(r"\\(.)", r"\1", text[1:-1]) if kind == "string" else text
@@ -183,8 +199,14 @@ def _compared(left: str | None, op: str, right: str | None) -> bool | None:
     if left is None or right is None:
         return None
     if op in _NUMBERS:
-        return _ordered(int(left), _NUMBERS[op], int(right))
+        return _ordered(_number(left), _NUMBERS[op], _number(right))
     return _ordered(left, {"=": "=="}.get(op, op), right)
+
+
+def _number(text: str) -> int:
+    """As atoi reads it: 0 for a text without digits."""
+    digits = re.match(r"\s*([+-]?\d+)", text)
+    return int(digits[1]) if digits else 0
 
 
 def _ordered(left: str | int, op: str, right: str | int) -> bool | None:

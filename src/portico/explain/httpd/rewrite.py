@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from msgspec import Struct, field
 
@@ -27,13 +28,14 @@ class Rule(Struct, frozen=True):
     pattern: str
     substitution: str
     flags: dict[str, str]
+    env: tuple[tuple[str, str | None], ...] = ()
+    """The variables that it sets, or removes (None)."""
 
     @classmethod
     def of(cls, node: Node, conditions: tuple[Node, ...]) -> Rule:
         pattern, substitution = (*node.args, "", "")[:2]
-        return cls(
-            node, conditions, pattern, substitution, flags_of((*node.args, "")[2] if node.args[2:] else "")
-        )
+        flags = (*node.args, "")[2] if node.args[2:] else ""
+        return cls(node, conditions, pattern, substitution, flags_of(flags), tuple(_env_of(flags)))
 
 
 class Rewritten(Struct):
@@ -48,6 +50,8 @@ class Rewritten(Struct):
     """Rules whose conditions cannot be known: taken as if they did not hold."""
     failed: dict[Node, str] = field(default_factory=dict)
     """Why each of the other rules did nothing."""
+    env: dict[str, str] = field(default_factory=dict)
+    """The variables that are known, as the rules so far have set them."""
 
 
 _LONG = {
@@ -65,6 +69,12 @@ def flags_of(text: str) -> dict[str, str]:
         if name:
             made[_LONG.get(name.lower(), name.upper())] = value.strip()
     return made
+
+
+def _env_of(text: str) -> Iterator[tuple[str, str | None]]:
+    """`[E=NAME:value,E=!OTHER]`."""
+    for one in re.finditer(r"(?i)(?:^\[?|,)\s*(?:E|env)=(!?)([^:,\]]*)(?::([^,\]]*))?", text.strip()):
+        yield one[2], None if one[1] else one[3] or ""
 
 
 def rules_of(block: Node) -> list[Rule]:
@@ -98,9 +108,23 @@ def rules_for(servers: list[Node]) -> list[Rule]:
     return made
 
 
+def variables(rules: list[Rule], servers: list[Node]) -> dict[str, str]:
+    """The variables that these rules set and no other line does: they are empty at first."""
+    others = {word.partition("=")[0].lstrip("!") for server in servers for word in _set_elsewhere(server)}
+    return dict.fromkeys((name for rule in rules for name, _ in rule.env if name not in others), "")
+
+
+def _set_elsewhere(server: Node) -> Iterator[str]:
+    for child in inside(server):
+        if child.name.startswith(("SetEnv", "BrowserMatch", "PassEnv")):
+            yield from child.args
+        elif child.children:
+            yield from _set_elsewhere(child)
+
+
 def rewritten(rules: list[Rule], uri: str, known: Known, base: str = "") -> Rewritten:
     """The outcome for a path; below a directory `uri` is without it, and `base` is put before the new path."""
-    state = Rewritten("", uri, known.value("QUERY_STRING") or "")
+    state = Rewritten("", uri, known.value("QUERY_STRING") or "", env=dict(known.env))
     for _ in range(_MOST_ROUNDS):
         if not _round(rules, state, known, base):
             break
@@ -123,10 +147,14 @@ def _round(rules: list[Rule], state: Rewritten, known: Known, base: str) -> bool
             state.failed.setdefault(rule.node, "belongs to a chain that ended before")
             chain = "C" not in rule.flags
             continue
-        match = _applies(rule, state, known)
+        match = _applies(rule, state, known.with_env(state.env))
         if match is None:
+            if rule.node in state.undecided:
+                for name, _ in rule.env:
+                    state.env.pop(name, None)
             chain = "C" not in rule.flags
             continue
+        _set(rule, state, known, match)
         _apply(rule, state, known, match, base)
         if rule.flags.keys() & {"L", "END", "F", "G", "P", "PT"} or state.how in ("refused", "proxy"):
             return False
@@ -134,6 +162,15 @@ def _round(rules: list[Rule], state: Rewritten, known: Known, base: str) -> bool
             return True
         skips = int(rule.flags["S"]) if rule.flags.get("S", "").isdigit() else 0
     return False
+
+
+def _set(rule: Rule, state: Rewritten, known: Known, match: _Match) -> None:
+    for name, text in rule.env:
+        value = "" if text is None else filled(text, match.rule, match.condition, known.with_env(state.env))
+        if value is None:
+            state.env.pop(name, None)
+        else:
+            state.env[name] = value
 
 
 class _Match(Struct, frozen=True):

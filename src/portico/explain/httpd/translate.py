@@ -53,7 +53,8 @@ def answer(servers: list[Node], uri: str, known: Known) -> Answer:
 
 def _mapped(servers: list[Node], uri: str, known: Known) -> Answer:
     """translate_name: mod_rewrite, mod_proxy, mod_alias, mod_wsgi, then DocumentRoot."""
-    new = rewrite.rewritten(rewrite.rules_for(servers), uri, known)
+    rules = rewrite.rules_for(servers)
+    new = rewrite.rewritten(rules, uri, known.with_env(rewrite.variables(rules, servers)))
     notes = _unknown(new.undecided)
     if made := _rewritten(new, uri):
         made.failed, made.notes = new.failed, notes

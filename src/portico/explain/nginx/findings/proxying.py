@@ -117,10 +117,11 @@ def upgrades(config: Config) -> Iterator[Finding]:
                     written("proxy_set_header", "Connection", "upgrade"),
                 ),
             )
-        if upgrade and version != "1.1" and not config.newer(*_KEPT_SINCE) and version != "2":
+        passed = [one for one in upgrade if one.args[1]]
+        if passed and version != "1.1" and not config.newer(*_KEPT_SINCE) and version != "2":
             yield config.finding(
                 "upgrade-http10",
-                upgrade[0],
+                passed[0],
                 "Upgrade is passed on, by HTTP/1.0, which has no upgrades",
                 "no WebSocket ever opens",
                 added(location, written("proxy_http_version", "1.1")),

@@ -16,6 +16,7 @@ from portico.plan.web.routing.model import Mirror
 from portico.site.routing import ToSite
 
 _COPY = "/-/copy"
+_HANDSHAKE = ("Upgrade", "Connection")
 _PATIENCE_SECONDS = 30
 
 
@@ -67,7 +68,12 @@ def mirror_location(web: Web) -> list[Directive]:
     told = [
         one
         for one in told_to_app(there)
-        if one.name == "proxy_set_header" and not (is_site and one.args[:1] == ("X-Request-ID",))
+        if one.name == "proxy_set_header" and one.args[0] not in _HANDSHAKE
+        if not (is_site and one.args[0] == "X-Request-ID")
+    ]
+    told += [
+        directive("proxy_set_header", name, "", why="a copy begins no WebSocket", cause=cause)
+        for name in _HANDSHAKE
     ]
     return [
         block(
