@@ -34,6 +34,7 @@ HARMLESS = [
     Harmless("forwarded-passed", r"server _ > location /$", "Portico's own endpoints believe no such header"),
     Harmless("raw-host", r"server _ > location /$", "Portico's own endpoints compare it with what a browser asks"),
     Harmless("raw-host", r'server "" > location = /-/copy$', "the site's server has set it"),
+    Harmless("error-page-200", r"location @portico_ruled_\d+$", "the status that the rule itself names"),
     Harmless("error-log-off", r'server "" > location (/|= /-/copy)$', "failures of copies are not the site's"),
     Harmless("limit-burst", r"http > server localhost$", "the line of the case's own user"),
     Harmless("limit-burst", r"location (/|//|@\S+)$", "a crawler that may ask once a second is to have one answer"),

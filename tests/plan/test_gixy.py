@@ -137,6 +137,10 @@ HARMLESS = [
         "Portico's own page of the dashboard checks the Host, so that no other site can read it: tests/watch",
     ),
     Harmless(
+        "host_spoofing", r"proxy_set_header Host \$http_host;", "server > location = /-/copy",
+        "the site's own server has set it, and nobody else reaches this socket",
+    ),
+    Harmless(
         "hsts_header|weak_ssl_tls", r"server listen 10\.0\.0\.1:8443(?: [^;]*)?;", "",
         "it speaks plain HTTP: gixy takes every port with 443 in it for HTTPS",
     ),

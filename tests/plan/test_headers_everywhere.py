@@ -81,8 +81,12 @@ def _blocks_of(path: Path, tmp_path: Path, wanted: str) -> Iterator[tuple[str, C
 
 
 def _is_for_others(server: Directive) -> bool:
-    """Whether it closes requests for an unknown Host, or has pages of Portico's own (the dashboard)."""
+    """Whether it closes requests for an unknown Host, has pages of Portico's own (the dashboard), or takes copies of
+    requests, whose answer nobody reads.
+    """
     own = [(one.name, one.args) for one in server.block or ()]
+    if any(name == "limit_conn" and args[0].endswith("copies") for name, args in own):
+        return True
     return ("return", ("444",)) in own or ("server_name", ("_",)) in own
 
 

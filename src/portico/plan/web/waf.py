@@ -45,11 +45,11 @@ FIRST_ID = 9_100_000
 _HEAD = "phase:1,t:none,nolog,pass"
 LONG = (
     ("SecRule", "REQUEST_HEADERS:Content-Length", f"@gt {BODY_BYTES}",
-     f"id:{FIRST_ID + 9_001},{_HEAD},setvar:tx.portico_long=1"),
+     f"id:{FIRST_ID + 9_001},{_HEAD},setvar:tx.body_long=1"),
     ("SecRule", "REQUEST_HEADERS:Content-Type", r"^(?:multipart/|application/(?:[a-z0-9.-]+\+)?json)",
-     f"id:{FIRST_ID + 9_002},{_HEAD},t:lowercase,setvar:tx.portico_whole=1"),
-    ("SecAction", f"id:{FIRST_ID + 9_003},{_HEAD},setvar:tx.portico_both=%{{tx.portico_long}}%{{tx.portico_whole}}"),
-    ("SecRule", "TX:portico_both", "@streq 11", f"id:{FIRST_ID + 9_004},{_HEAD},ctl:requestBodyAccess=Off"),
+     f"id:{FIRST_ID + 9_002},{_HEAD},t:lowercase,setvar:tx.body_whole=1"),
+    ("SecAction", f"id:{FIRST_ID + 9_003},{_HEAD},setvar:tx.body_both=%{{tx.body_long}}%{{tx.body_whole}}"),
+    ("SecRule", "TX:body_both", "@streq 11", f"id:{FIRST_ID + 9_004},{_HEAD},ctl:requestBodyAccess=Off"),
 )  # fmt: skip
 """Rules for JSON and forms of parts that are longer than what is inspected: ModSecurity takes the first part of one for
 a broken one, so they are not inspected where their length is known.

@@ -95,8 +95,7 @@ def _content(web: Web) -> list[Directive]:
         *failures(web),
         *refusal(web, every_guard(web.routing, web.chains)),
         *refused_by_waf(web),
-        tunnel(web),
-        closing(web, way(web)),
+        *_detours(web),
         *leaving(web),
         *without_pass(web),
         *spa_error(web),
@@ -107,6 +106,13 @@ def _content(web: Web) -> list[Directive]:
         *in_server(web),
         *told_last(web),
     ]
+
+
+def _detours(web: Web) -> list[Directive]:
+    """Where WebSockets and a closed site's requests go on, if anything is passed on."""
+    if web.upstream.is_nobody and not web.routing.passed:
+        return []
+    return [tunnel(web), closing(web, way(web))]
 
 
 def _entrance(web: Web, *, is_default: bool) -> list[Directive]:
