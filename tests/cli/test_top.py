@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from portico.cli import portico
 from portico.cli.commands.look import top
 from portico.errors import PorticoError
 
@@ -17,4 +18,4 @@ def test_a_feed_of_another_version_says_so(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(top, "one_site", lambda *_: str(tmp_path))
     monkeypatch.setattr("portico.run.control.client.lines", lambda *_, **__: iter([item]))
     with pytest.raises(PorticoError, match="another version"):
-        CliRunner().invoke(top.command, ["--once"], catch_exceptions=False)
+        CliRunner().invoke(portico, ["top", "--once"], catch_exceptions=False)
