@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -24,15 +26,35 @@ path = "/gone"
 to = "200 gone.html"
 header = { X-New = "1" }
 [[route]]
+path = "/api/"
+to = "http://127.0.0.1:{port}"
+[[route]]
 to = "404"
 """
 BOB = ("bob", "correct horse")
 
 
+class Told(BaseHTTPRequestHandler):
+    """The server of a rule: it says what it was told."""
+
+    def do_GET(self) -> None:
+        body = f"{self.headers.get('Authorization')} {self.headers.get('Remote-User')}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its own name
+        pass
+
+
 @pytest.fixture(scope="module", params=["embedded", "system"])
 def site(request: pytest.FixtureRequest) -> Iterator[Served]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Told)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     with private_directory() as home:
-        files = {"portico.toml": TOML, "gone.html": "the page", "everybody.users": f"bob:{hashed(BOB[1])}\n"}
+        toml = TOML.replace("{port}", str(server.server_port))
+        files = {"portico.toml": toml, "gone.html": "the page", "everybody.users": f"bob:{hashed(BOB[1])}\n"}
         write_files(home, files)
         run = start(home, "--nginx", request.param)
         try:
@@ -40,6 +62,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Served]:
             yield run
         finally:
             end(run)
+            server.shutdown()
 
 
 @pytest.mark.parametrize(
@@ -70,3 +93,8 @@ def test_a_rule_answers_who_may_come(site: Served, path: str, new: str, status: 
 def test_a_method_that_is_not_taken_is_405(site: Served, path: str) -> None:
     """No status of nginx's own use reaches a client."""
     assert site.client.post(f"{site.url}{path}", auth=BOB).status_code == 405
+
+
+def test_a_server_learns_who_it_is_and_no_password(site: Served) -> None:
+    assert site.get("/api/x").status_code == 401
+    assert site.get("/api/x", auth=BOB).text == "None bob"

@@ -53,7 +53,7 @@ def routed_socket(place: Place, front: str, name: str) -> str:
 def mirror_socket(place: Place, name: str) -> str:
     """The socket at which the gateway itself takes the copies of a site's requests."""
     digest = hashlib.sha256(f"{name}+mirror".encode()).hexdigest()[:8]
-    return f"{routed_sockets(place.host_runtime or place.runtime)}/mirror-{digest}.sock"
+    return f"{routed_sockets(place.host_runtime or place.runtime)}/-copies-{digest}.sock"  # no site's name begins so
 
 
 def without_rules(text: str) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from portico.export.image.model import Image
 from portico.plan.files import File, Line
 
-_SECRETS = ("**/.env", "**/.env.*", "**/*.pem", "**/*.key", "**/.netrc", "**/.pypirc")
-_DATA = ("**/*.sqlite3", "**/*.db", "instance")
-_HISTORY = (".git", ".hg", ".svn", ".github", ".gitlab-ci.yml")
+_SECRETS = (
+    "**/.env*", "**/*.pem", "**/*.key", "**/*.p12", "**/*.pfx", "**/id_rsa*", "**/id_ed25519*", "**/.ssh", "**/.aws",
+    "**/.netrc", "**/.pypirc", "**/.git-credentials", "**/.htpasswd", "**/*.users", "**/*.password",
+)  # fmt: skip
+_DATA = ("**/*.sqlite*", "**/*.db", "**/*.db-*", "instance")
+_HISTORY = ("**/.git", "**/.hg", "**/.svn", ".github", ".gitlab-ci.yml")
 _MADE = (
     "**/__pycache__", "**/*.pyc", "**/.pytest_cache", "**/.mypy_cache", "**/.ruff_cache", "**/.tox", "**/node_modules",
     "**/*.egg-info", "htmlcov", ".coverage",

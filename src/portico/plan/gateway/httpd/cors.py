@@ -12,7 +12,7 @@ from portico.plan.web.model import Web
 
 _FETCH = "https://fetch.spec.whatwg.org/#http-cors-protocol"
 _ALLOW = "Access-Control-Allow-Origin"
-_ORIGIN, _PREFLIGHT, _ASKED = "PORTICO_ORIGIN", "PORTICO_PREFLIGHT", "PORTICO_ASKED"
+_ORIGIN, _PREFLIGHT, _ASKED = "PORTICO_ORIGIN", "PORTICO_PREFLIGHT", "PORTICO_CORS_ASKED"
 _UNLESS = f"-z resp('{_ALLOW}')"
 """The app has not said itself who may read its answer."""
 

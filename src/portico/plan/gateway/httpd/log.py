@@ -26,7 +26,7 @@ from portico.plan.paths import Paths
 from portico.plan.web.log import NUMBERS
 from portico.plan.web.model import Web
 
-_SENT = "%{THE_REQUEST} =~ m#^[^ ]+ (?:https?://[^/ ?]*)?"
+_SENT = "%{THE_REQUEST} =~ m#^[^ ]+ (?:[a-z][a-z0-9+.-]*://[^/ ?]*)?"
 _FORM, _TLS_FORM = "portico", "portico_tls"
 _FETCHED = "PORTICO_FETCH_SITE"
 _UNKNOWN = frozenset({

@@ -105,7 +105,7 @@ def seen(web: Web, one: Route, silence_seconds: float = 0) -> Web:
     way = replace(way, silence_seconds=silence_seconds) if silence_seconds else way
     return replace(
         web, upstream=one.passage.upstream, link=way, trust=one.passage.trust, prefix=one.prefix, is_waiting=False,
-        features=frozenset(),
+        features=frozenset(), cache=None,
     )  # fmt: skip
 
 
