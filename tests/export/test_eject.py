@@ -116,7 +116,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
             assert process.poll() is None, (directory / "output").read_text()
             yield site
             process.send_signal(signal.SIGTERM)
-            assert process.wait(150) == 0  # uWSGI gives a worker that does not end a minute
+            assert process.wait(60) == 0
             assert not [*out.glob("*.pid")]
 
 

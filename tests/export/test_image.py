@@ -98,7 +98,7 @@ def test_every_step_of_an_image_has_its_reason_or_needs_none(path: Path, tmp_pat
 
 
 LISTED = {
-    "requirements.txt": "flask==3.1.3 ; python_version > '3'\n# comment\n-r more.txt\n--index-url https://pypi.org/simple\n",
+    "requirements.txt": "flask==3.1.3 ; python_version > '3'\n# comment\n-r more.txt\n--index-url https://index.example/simple\n",
     "more.txt": "-c fixed.txt\nPsycopg2_binary>=2 # a comment\n-r requirements.txt\n",
     "fixed.txt": "click==8.1\n",
 }
