@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx
+import psutil
 import pytest
 
 from tests.support import AS_ROOT, free_port, private_directory
-from tests.support.process import running
+from tests.support.process import is_alive, running
 from tests.support.until import until
 
 PACKAGES = ("flask", "werkzeug", "jinja2", "markupsafe", "itsdangerous", "click", "blinker", "pyuwsgi.libs")
@@ -229,3 +230,20 @@ def test_a_second_export_does_not_overwrite_what_may_have_been_changed(served: S
     )  # fmt: skip
     assert done.returncode == 1
     assert "is there already" in done.stderr
+
+
+def test_a_site_ends_whose_workers_have_only_just_been_started() -> None:
+    """uWSGI's master would wait for ever: a worker that still imports the app does not hear that it shall end."""
+    with private_directory() as directory:
+        port = free_port()
+        out, environment = exported("nginx", directory, port), without_portico(directory)
+        (directory / "shop" / "shop.py").write_text(f"import time\ntime.sleep(5)\n{APP}")
+        with running(
+            [out / "start"], cwd=Path("/"), env=environment, stdout=directory / "output", leads=True
+        ) as process:
+            until(lambda: (out / "nginx.pid").exists() or process.poll() is not None)
+            started = psutil.Process(process.pid).children(recursive=True)
+            assert any("pyuwsgi" in " ".join(one.cmdline()) for one in started)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+            until(lambda: not [one for one in started if is_alive(one)])

@@ -23,6 +23,7 @@ from tests.faults.shortages import FULL, fill
 from tests.faults.stage import APP, Stage, eventually
 from tests.support import write_files
 from tests.support.clients import Asked
+from tests.support.process import is_alive
 
 OLD, NEW = "0", "1"
 """The release that serves at first, and the one that a reload brings."""
@@ -227,7 +228,7 @@ class _Kill(Harm):
             with suppress(psutil.NoSuchProcess):  # it has just been replaced
                 victim.kill()
                 break
-        self.gone = self.sent + (eventually(lambda: not _is_alive(victim)) or 60)
+        self.gone = self.sent + (eventually(lambda: not is_alive(victim)) or 60)
 
     def victim(self) -> psutil.Process:
         raise NotImplementedError
@@ -489,13 +490,6 @@ HARMS: tuple[type[Harm], ...] = (
     AppWorker, Arbiter, NginxWorker, NginxMaster, Portico, Restart, RuntimeGone,
 )  # fmt: skip
 """In the order in which the two of a pair begin: what lasts comes before what takes a moment."""
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def files() -> dict[str, str]:

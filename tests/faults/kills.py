@@ -16,6 +16,7 @@ from tests.faults.clients import Clients
 from tests.faults.outcome import Outcome, at_most, judged
 from tests.faults.stage import Stage, eventually, staged
 from tests.support.clients import Asked, ask
+from tests.support.process import is_alive
 
 BACK_SECONDS = 2.0
 CALM_SECONDS = 10.5
@@ -122,8 +123,8 @@ def nginx_master(times: int) -> Outcome:
                 f"asked after kill {turn}: configuration {mark}" for mark in marks_of(stage) - {str(turn)}
             ]
             clients.go_on()
-            eventually(lambda them=orphans: not any(map(_is_alive, them)), at_most(BACK_SECONDS))  # type: ignore[misc]
-            wrong += [f"orphan {orphan.pid} is left" for orphan in orphans if _is_alive(orphan)]
+            eventually(lambda them=orphans: not any(map(is_alive, them)), at_most(BACK_SECONDS))  # type: ignore[misc]
+            wrong += [f"orphan {orphan.pid} is left" for orphan in orphans if is_alive(orphan)]
         return judged(
             f"kill -9 of nginx's master, {_times(times)}",
             f"0; newest configuration within {BACK_SECONDS:g} s, one configuration",
@@ -167,8 +168,8 @@ def _portico_itself(times: int, *, keeps_socket: bool) -> Outcome:
             stage.begin()
             stage.until_ready()
             deaths.append((sent, clients.recovered(sent, said=str(turn))))
-            eventually(lambda them=left: not any(map(_is_alive, them)), at_most(0.1))  # type: ignore[misc]
-            wrong += [f"left behind: {one.pid}" for one in left if _is_alive(one)]
+            eventually(lambda them=left: not any(map(is_alive, them)), at_most(0.1))  # type: ignore[misc]
+            wrong += [f"left behind: {one.pid}" for one in left if is_alive(one)]
             for request in in_hand:
                 request.join()
             clients.go_on()
@@ -291,13 +292,6 @@ def _is_another(find: Callable[[], psutil.Process], old: int) -> bool:
         return find().pid != old
     except psutil.Error:
         return False  # dead, and the next one is not there yet
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def marks_of(stage: Stage, count: int = 40) -> set[str]:

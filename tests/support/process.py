@@ -71,6 +71,14 @@ def finish(program: Program, number: signal.Signals = signal.SIGTERM, seconds: f
                 pipe.close()
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs: one that has ended and that nobody waited for does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def ended() -> Program:
     """One that has ended: nothing has its pid now."""
     with running(["true"]) as program:

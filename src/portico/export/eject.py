@@ -6,6 +6,7 @@ address, scheme and host need no header that an app would have to believe.
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -175,6 +176,7 @@ def _start(made: Plan, site: Site) -> File:
         "@app@": app,
         "@socket@": shlex.quote(made.socket if site.has_app else ""),
         "@certificate@": _first_certificate(made),
+        "@patience@": str(math.ceil(made.ladder.stop_seconds)),
     }
     return File("start", _script(_filled(texts.START, values)), mode=0o755)
 

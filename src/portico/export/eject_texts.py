@@ -44,13 +44,25 @@ done
 "$program" @arguments@ &
 gateway=$!
 
+# It may finish for @patience@ s, and is ended then, with what it has started. uWSGI itself waits for ever for a
+# worker that was only just starting.
+leave() {
+    left=@patience@0
+    while kill -0 $1 2>/dev/null && [ $left -gt 0 ]; do
+        left=$((left - 1))
+        sleep 0.1
+    done
+    [ $left -gt 0 ] || kill -KILL $1 $(cat /proc/$1/task/$1/children 2>/dev/null) 2>/dev/null || :
+    wait $1 || :
+}
+
 # @gateway@ finishes its requests first (@stop@), then the app (TERM).
 finish() {
     trap '' INT TERM
     kill -@stop@ $gateway 2>/dev/null || :
-    wait $gateway || :
+    leave $gateway
     [ -z "$pids" ] || kill -TERM $pids 2>/dev/null || :
-    wait
+    [ -z "$pids" ] || leave $pids
     rm -f @live@
     exit "${1:-0}"
 }
