@@ -39,6 +39,8 @@ class Echo(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = f"{self.command} {self.path}".encode()
+        if self.path == "/told":
+            body = json.dumps([[name.lower(), value] for name, value in self.headers.items()]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -133,3 +135,23 @@ def test_the_log_names_the_rule(site: Served) -> None:
 def test_access_rules_hold_for_the_single_page_app(site: Served) -> None:
     assert ask(site, "/closed/view", **PAGE)[0] == 403
     assert ask(site, "/%63losed/view", **PAGE)[0] == 403
+
+
+def test_a_server_is_told_the_host_and_the_client_by_the_gateway_alone(site: Served) -> None:
+    said = {"X-Forwarded-For": "192.0.2.6", "X-Forwarded-Host": "evil.example", "X-Portico-Proxy": "1"}
+    status, body = ask(site, "/api/told", **said)
+    assert status == 200
+    found = [
+        (name, value)
+        for name, value in json.loads(body)
+        if name.startswith(("host", "x-forwarded", "x-portico-p"))
+    ]
+    told = dict(found)
+    assert len(told) == len(found)
+    assert told.pop("x-forwarded-prefix", "/api") == "/api"
+    assert told == {
+        "host": "app.example",
+        "x-forwarded-for": "127.0.0.1",
+        "x-forwarded-host": "app.example",
+        "x-forwarded-proto": "http",
+    }

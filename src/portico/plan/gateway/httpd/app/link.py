@@ -147,14 +147,16 @@ def _last(web: Web) -> list[Directive]:
 
 def pass_to_app(web: Web) -> list[Directive]:
     """In a virtual host, after every rule: what no rule has answered is the app's."""
-    if web.is_waiting or web.upstream.is_nobody:
+    has_app = not web.is_waiting and not web.upstream.is_nobody
+    if not has_app and not web.routing.passed:
         return []
     words = ["nocanon"] if is_http(web) else []
     why = "the app, by the uwsgi protocol: httpd builds the WSGI environ, and the worker has the path as it was sent"
     if words:
         why = "the app, by HTTP; without canonicalisation the client's path reaches it byte for byte"
+    to_app = directive("ProxyPassMatch", "^(/.*)$", f"{balancer()}$1", *words, why=why, cause=decisions.LINK)
     return [
-        directive("ProxyPassMatch", "^(/.*)$", f"{balancer()}$1", *words, why=why, cause=decisions.LINK),
+        *([to_app] if has_app else []),
         directive("ProxyPreserveHost", "On", why="the app sees the host that the client asked for"),
         directive("ProxyAddHeaders", "Off", why="Portico says itself who the client is"),
         directive("ProxyErrorOverride", "Off", why="the app's own error answers pass untouched"),

@@ -132,9 +132,13 @@ def _of_proxy(web: Web) -> list[Directive]:
     if web.trust.is_fenced:
         why = "the worker removes headers that only a declared proxy may set; this says who sent the request"
         return [_header(WHO_SENT, sender(web) if web.trust.proxies else "", why, cause)]
+    why = "a worker of Portico elsewhere would believe it: no client says who a proxy is"
     return [
-        _header(name, value, f"{name} reaches the app from a declared proxy only", cause)
-        for name, value in of_proxy(web)
+        _header(WHO_SENT, "", why),
+        *(
+            _header(name, value, f"{name} reaches the app from a declared proxy only", cause)
+            for name, value in of_proxy(web)
+        ),
     ]
 
 
