@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from portico.check.model import Finding, warning
 from portico.site.facts import Route
 from portico.site.limit import OFF, Limit
-from portico.site.methods import is_hidden
 from portico.site.model import Routed, Site
+from portico.site.overlap.methods import is_hidden
 from portico.site.pattern import fixed_path
 
 _GUESSED = frozenset({

@@ -12,10 +12,10 @@ from portico.site.convert import convert
 from portico.site.facts import AppFacts, Route
 from portico.site.keys import route_keys
 from portico.site.limit import strange_methods
-from portico.site.methods import for_methods, is_from_app, is_hidden, with_shared
 from portico.site.model import Routed
 from portico.site.options import Options
 from portico.site.options.edge import Edge
+from portico.site.overlap.methods import for_methods, is_from_app, is_hidden, with_shared
 from portico.site.pattern import ANYTHING, of_starlette, pattern, rank, standard
 
 _LATER = 1 << 20

@@ -14,6 +14,7 @@ from portico.check.model import Finding, Mode, warning
 from portico.place.model import Place
 from portico.place.untrusted import content
 from portico.site.model import Site
+from portico.site.secrets import secret_files
 
 _NAMES = rb"SECRET|PASSW|TOKEN|PRIVATE|API_?KEY|DATABASE_URL|DSN"
 _SECRET = re.compile(rb"(?mi)^\s*(?:export\s+)?(\w*(?:%s)\w*)\s*=\s*\S" % _NAMES)
@@ -31,7 +32,7 @@ def mode_findings(site: Site, place: Place, databases: Mapping[str, str]) -> Ite
 
 
 def _readable(site: Site, place: Place) -> Iterator[Finding]:
-    secrets = {**_declared(site), **dict(_env_files(Path(site.directory)))}
+    secrets = {**secret_files(site), **dict(_env_files(Path(site.directory)))}
     for path, what_it_is in secrets.items():
         if not _may_anybody(Path(path), stat.S_IROTH):
             continue
@@ -50,18 +51,6 @@ def _group_to_let_in(path: Path, place: Place) -> str:
     user, found = pwd.getpwnam(place.app_user), path.stat()
     is_in_group = found.st_gid in os.getgrouplist(user.pw_name, user.pw_gid) and found.st_mode & stat.S_IRGRP
     return "" if found.st_uid == user.pw_uid or is_in_group else grp.getgrgid(user.pw_gid).gr_name
-
-
-def _declared(site: Site) -> dict[str, str]:
-    https = site.https_files
-    said = {
-        https.get("key", ""): "the key of the certificate",
-        https.get("eab_hmac_file", ""): "the key of the account at the certificate authority",
-        https.get("dns_credentials", ""): "the credentials that change DNS",
-        site.password_file: "the password of the dashboard",
-        site.metrics_password_file: "the password of the metrics",
-    }
-    return {path: what for path, what in said.items() if path}
 
 
 def _env_files(directory: Path) -> Iterator[tuple[str, str]]:

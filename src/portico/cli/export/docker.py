@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from portico.cli.export.give import write_new
 from portico.cli.flags import given, site_arguments
 from portico.project.gather import gather
 from portico.site.model import Site
+from portico.site.secrets import secret_files, user_files
 
 
 @click.command("docker")
@@ -41,14 +43,34 @@ def command(app: str | None, config: str | None, write: str | None, **said: Any)
     write_new(files, directory, {wheel.name: wheel.content})
     for sentence in _missing(found.site):
         output.say(f"{output.warned('warning')} {sentence}")
-    output.say(f"build it: docker build -t {found.site.name} {directory}")
+    here = Path(found.site.directory)
+    if directory.resolve() != here.resolve():
+        output.say(
+            f"put these files into {here}: an image is built there, where .dockerignore keeps secrets out"
+        )
+    output.say(f"build it: docker build -t {found.site.name} {here}")
 
 
 def _missing(site: Site) -> list[str]:
     """What the site uses and the image does not contain."""
     there = (Path(site.directory), Path(sys.prefix), Path(sys.base_prefix))
+    home = f"/srv/{site.name}"
+    kept_out = {**secret_files(site), **user_files(site)}
     return [
-        f"{folder.folder} ({folder.url}) is not below {site.directory}: mount it into the container at the same path"
-        for folder in site.static
-        if not any(Path(folder.folder).is_relative_to(top) for top in there)
+        *(
+            f"{path} ({what}) is not in the image: mount it, "
+            f"-v {shlex.quote(f'{path}:{_inside(path, site.directory, home)}:ro')}"
+            for path, what in kept_out.items()
+        ),
+        *(
+            f"{folder.folder} ({folder.url}) is not below {site.directory}: mount it at the same path"
+            for folder in site.static
+            if not any(Path(folder.folder).is_relative_to(top) for top in there)
+        ),
     ]
+
+
+def _inside(path: str, directory: str, home: str) -> str:
+    """Where the site in the container looks for that file."""
+    below = Path(os.path.normpath(path))
+    return f"{home}/{below.relative_to(directory)}" if below.is_relative_to(directory) else path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def give(file: File, write: str | None) -> None:
 def write_new(files: Sequence[File], directory: Path, others: Mapping[str, bytes]) -> None:
     """Writes files that are not there yet, and `others` by name. Raises PorticoError, before it writes, if one is."""
     if taken := next(
-        (name for name in (*(one.path for one in files), *others) if (directory / name).exists()), None
+        (name for name in (*(one.path for one in files), *others) if os.path.lexists(directory / name)), None
     ):
         what = f"{taken} is there already, and you may have changed it"
         raise PorticoError(Problem(str(directory), what, "remove it, or write into another directory"))

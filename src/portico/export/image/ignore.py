@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from portico.export.image.model import Image
 from portico.plan.files import File, Line
 
@@ -23,7 +25,7 @@ def ignore(image: Image) -> File:
     groups = (
         (
             "Secrets: a layer keeps them for ever. Give them to the container as files below /run/secrets.",
-            _SECRETS,
+            (*_SECRETS, *map(_escaped, image.secrets)),
         ),
         ("Data: it belongs in a volume.", _DATA),
         ("History, and what describes the machines that test.", _HISTORY),
@@ -36,3 +38,8 @@ def ignore(image: Image) -> File:
         lines += [Line(""), Line(f"# {why}")]
         lines += [Line(name, why) for name in dict.fromkeys(names)]
     return File(".dockerignore", tuple(lines))
+
+
+def _escaped(path: str) -> str:
+    """A path as a pattern that matches nothing else: https://docs.docker.com/build/concepts/context/#syntax"""
+    return re.sub(r"[*?\[\]\\!#]", r"\\\g<0>", path)

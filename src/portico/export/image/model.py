@@ -14,7 +14,7 @@ class Image(Struct, frozen=True):
     `python` is a version like "3.12". `requirements` is None for a site without an app. `words` are those after
     `portico run`, with paths below the site's directory. `wheel` is the name of the file that Portico is installed
     from. `compiled` are packages that were compiled on this machine: they have no wheel that fits. `environments` are
-    virtual environments below the site's directory.
+    virtual environments below the site's directory, `secrets` the files there that hold secrets.
     """
 
     python: str
@@ -24,3 +24,4 @@ class Image(Struct, frozen=True):
     needs: tuple[Needs, ...] = ()
     compiled: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()

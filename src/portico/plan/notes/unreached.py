@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from portico.plan.web.model import Web
 from portico.site.facts import Route
 from portico.site.model import Site
+from portico.site.overlap.segments import may_meet
 from portico.site.pattern import escape, head, is_fixed, pattern, plain
-from portico.site.segments import may_meet
 
 _TELL_THEIR_ROUTES = ("flask", "django", "pyramid")
 """For other apps the list of routes may be incomplete."""

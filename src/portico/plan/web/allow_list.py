@@ -19,9 +19,9 @@ from portico.plan.web.wide import Pieces
 from portico.site.facts import Rule, Unrouted
 from portico.site.front.routes import pattern as loose
 from portico.site.model import Site
+from portico.site.overlap.segments import may_meet
 from portico.site.pattern import head, is_fixed
 from portico.site.pattern import pattern as of_rule
-from portico.site.segments import may_meet
 
 READ = "Flask, Django, Pyramid, Starlette and FastAPI"
 """Frameworks whose rules are read."""

@@ -17,10 +17,10 @@ from portico.errors import Problem
 from portico.plan import decisions
 from portico.plan.app_servers.chosen import common_features
 from portico.site.facts import Route
-from portico.site.methods import is_hidden
 from portico.site.model import Routed, Site
+from portico.site.overlap.methods import is_hidden
+from portico.site.overlap.segments import may_meet
 from portico.site.pattern import below_slashes, escape, head, is_fixed, plain
-from portico.site.segments import may_meet
 
 
 class RoutePath(Struct, frozen=True):

@@ -19,8 +19,8 @@ from portico.site.facts import AppFacts, Route
 from portico.site.limit import of_methods
 from portico.site.model import Routed
 from portico.site.options.edge import Edge
+from portico.site.overlap.segments import may_meet
 from portico.site.pattern import both, fixed_path, head, is_fixed
-from portico.site.segments import may_meet
 
 _BY_METHOD = ("flask", "pyramid")
 """Frameworks that try the next route if the method differs; Django stops at the first match."""
