@@ -132,7 +132,7 @@ def test_of_bodies_that_may_go_to_disk_one_client_sends_a_part(run: Served) -> N
             for _ in range(most + more)
         ]
         refused = until(lambda: answered(uploads, more))
-        assert Counter(map(status, refused)) == {429: more}
+        assert Counter(map(status, refused)) == {429: more}, run.requests()[-more:]
         with ask(run, "203.0.113.8", "/upload", "Content-Length: 0\r\n") as small:
             assert status(small) == 200
         others = [one for one in uploads if one not in refused]

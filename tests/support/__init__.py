@@ -26,7 +26,7 @@ import psutil
 from portico.log.request import as_json
 from portico.ticks import Rounds
 from tests.support import commands
-from tests.support.process import Program, launch
+from tests.support.process import Forked, Program, launch
 from tests.support.until import PATIENCE_SECONDS, until
 
 RULE = "-" * 80
@@ -107,7 +107,7 @@ def write_files(directory: Path, files: Mapping[str, str]) -> None:
 class Served:
     """A running `portico run`."""
 
-    process: Program
+    process: Program | Forked
     directory: Path
     port: int
     prefix: str = ""
@@ -234,8 +234,11 @@ def start(
 ) -> Served:
     port = port or free_port()
     out, err = home / "stdout.txt", home / "stderr.txt"
-    argv = [python, "-m", "portico", "run", *words, "--listen", f"{host}:{port}"]
-    process = launch(argv, cwd=home, env=environment(home) | dict(env or {}), stdout=out, stderr=err)
+    asked, known = ["run", *words, "--listen", f"{host}:{port}"], environment(home) | dict(env or {})
+    if python == sys.executable:
+        process = commands.start(asked, home, known, out, err)
+    else:
+        process = launch([python, "-m", "portico", *asked], cwd=home, env=known, stdout=out, stderr=err)
     return Served(process, home, port, stderr_path=err, stdout_path=out)
 
 

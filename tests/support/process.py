@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,6 +14,42 @@ from typing import IO, Any
 import psutil
 
 DEVNULL, PIPE = subprocess.DEVNULL, subprocess.PIPE
+
+
+class Forked:
+    """A command in a fork of another process (`commands`), with what tests use of subprocess.Popen."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, args: Sequence[str], pid: int, told: socket.socket) -> None:
+        """The socket tells the exit code once it has ended."""
+        self.args, self.pid, self._told = args, pid, told
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises subprocess.TimeoutExpired."""
+        if self.returncode is None:
+            self._told.settimeout(timeout)
+            try:
+                self.returncode = int(self._told.recv(100))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired(list(self.args), timeout or 0) from None
+            self._told.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
 Program = subprocess.Popen[Any]
 Output = Path | IO[Any] | int | None
 """A file that is written anew, one that is open, PIPE, DEVNULL, or where the output of the tests goes."""
@@ -52,7 +90,7 @@ def launch(
         )  # fmt: skip
 
 
-def finish(program: Program, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> None:
+def finish(program: Program | Forked, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> None:
     """End it as it likes to be ended, and then by force what is left of it and of all that it started."""
     tree = _descendants(program)
     if program.poll() is None:
@@ -86,7 +124,7 @@ def ended() -> Program:
     return program
 
 
-def _descendants(program: Program) -> list[psutil.Process]:
+def _descendants(program: Program | Forked) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):
         return psutil.Process(program.pid).children(recursive=True)
     return []
