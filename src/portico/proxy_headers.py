@@ -20,6 +20,10 @@ class Family(NamedTuple):
     patterns: tuple[str, ...]
 
 
+MIRRORED = "X-Mirrored"
+"""Marks a copy of a request (`mirror`). No client can say it: what goes to an app or a server has none of theirs."""
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 

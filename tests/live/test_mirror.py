@@ -17,13 +17,24 @@ from tests.support.until import until
 APP = """
 import os
 from flask import Flask, request
+from portico import edge
 app = Flask(__name__)
+
+@app.post("/file")
+@edge.upload_to_file
+def file():
+    return "a file" if request.environ.get("portico.upload") else "no file"
+
+@app.get("/marker")
+def marker():
+    return request.headers.get("X-Mirrored", "none")
 
 @app.route("/", methods=["GET", "POST"])
 @app.route("/<path:rest>", methods=["GET", "POST"])
 def index(rest=""):
+    words = [request.environ["REQUEST_URI"], request.remote_addr, request.headers.get("X-Mirrored", "")]
     with open(os.path.join(os.path.dirname(__file__), "seen.txt"), "a") as file:
-        file.write(request.environ["REQUEST_URI"] + " " + request.remote_addr + "\\n")
+        file.write(" ".join(words) + "\\n")
     return "{name}"
 """
 SITES = {
@@ -67,7 +78,7 @@ class Sites:
         made = []
         try:
             for path in paths:
-                body = b"x=1" if method == "POST" else None
+                body = (b"x=1", b"x" * (3 << 20))[path == "/file"] if method == "POST" else None
                 connection.request(method, path, body, {"Host": host} | (headers or {}))
                 answer = connection.getresponse()
                 made.append((answer.status, answer.read().decode()))
@@ -135,8 +146,29 @@ def test_what_is_refused_or_changes_something_is_not_copied(sites: Sites) -> Non
 def test_a_site_gets_copies_of_those_that_it_names_alone(sites: Sites) -> None:
     assert sites.ask("rude.example", "/from-rude") == [(200, "rude")]
     assert sites.ask("blog.example", "/from-blog") == [(200, "blog")]
-    until(lambda: "/from-blog 127.0.0.1" in sites.seen("api"), sites.run.stderr)
+    until(lambda: "/from-blog 127.0.0.1 1\n" in sites.seen("api"), sites.run.stderr)
     assert "/from-rude" not in sites.seen("api")
+
+
+def test_the_copy_leaves_the_settings_of_the_request_s_route_alone(sites: Sites) -> None:
+    """The subrequest of a copy begins in the server, and shares its variables with the request: those count when a body
+    has come.
+    """
+    assert sites.ask("shop.example", "/file", method="POST") == [(200, "a file")]
+
+
+def test_no_client_says_that_its_request_is_a_copy(sites: Sites) -> None:
+    marked = {"X-Mirrored": "1"}
+    assert sites.ask("shop.example", "/marker", headers=marked) == [(200, "none")]
+    assert sites.ask("rude.example", "/marker", headers={"x-mirrored": "2"}) == [(200, "none")]
+
+
+def test_a_copy_is_not_copied_again(sites: Sites) -> None:
+    """Servers that copy to each other would send a request round for ever."""
+    assert sites.ask("shop.example", "/a-copy", headers={"X-Mirrored": "1"}) == [(200, "shop")]
+    assert sites.ask("shop.example", "/no-copy") == [(200, "shop")]
+    until(lambda: sites.has_copy("/no-copy"), sites.run.stderr)
+    assert not sites.has_copy("/a-copy")
 
 
 def test_more_copies_than_fit_are_not_sent_and_harm_nobody(sites: Sites) -> None:

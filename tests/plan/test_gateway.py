@@ -27,6 +27,7 @@ from portico.plan.gateway.nginx.names import PREFIX
 from portico.plan.gateway.nginx.routing.elsewhere import REST
 from portico.plan.host import Fragment, fitting, fragment_of, host_plan
 from portico.plan.model import Plan
+from portico.plan.paths import routed_socket
 from portico.plan.web.model import Web
 from portico.plan.web.space import namespace
 from portico.run.disk.write import write_files
@@ -236,6 +237,23 @@ def test_two_sites_of_one_name_are_refused() -> None:
     problem = bindings.add(Bindings("a", "two/", (Listen("127.0.0.1:2"),), ("y",)))
     assert problem
     assert 'is called "a", and so is one/' in problem.what
+
+
+def test_sites_that_copy_to_each_other_are_refused() -> None:
+    bindings = BindingTable()
+    assert bindings.add(Bindings("a", "one/", (), ("x",), mirrors=("b",), routed_by=("b",))) is None
+    problem = bindings.add(Bindings("b", "two/", (), ("y",), mirrors=("a",), routed_by=("a",)))
+    assert problem
+    assert "in a circle: b, a, b" in problem.what
+    of_rule = Bindings("b", "two/", (), ("y",), routes=(("/x", "a"),), routed_by=("a",))
+    assert bindings.add(of_rule), "a copy would come back through a rule"
+
+
+def test_no_name_of_a_site_is_chosen_so_that_it_has_what_another_site_has() -> None:
+    """Who owns a site chooses its name, and can try many."""
+    place = replace(PLACE, host_runtime=GATEWAY.runtime)
+    assert len({routed_socket(place, f"mine-{number}", "api") for number in range(200_000)}) == 200_000
+    assert namespace(namespace("Shop")) != namespace("Shop")
 
 
 def test_bindings_are_what_the_servers_say(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ class Bindings(Struct, frozen=True):
 
     routes: tuple[tuple[str, str], ...] = ()
     """Paths that its rules send to other sites, with their names."""
+    mirrors: tuple[str, ...] = ()
+    """The site that gets copies of its requests."""
     routed_by: tuple[str, ...] = ()
     """The sites that may send it requests; it has no address then."""
 
@@ -207,13 +209,17 @@ class BindingTable:
         return Problem(new.origin, what, hint)
 
     def _circle(self, new: Bindings) -> Problem | None:
-        """Rules by which a request could come back to this site, again and again."""
+        """Rules and mirrors by which a request could come back to this site, again and again."""
         names = self._names | {new.name: new}
         ways = [[new.name, *way] for way in _ways(new, names)]
         for way in ways:  # it grows: each way is followed to its end
             if way[-1] == new.name:
-                what = f"its rules lead in a circle: {', '.join(way)}"
-                return Problem(new.origin, what, "a request would never end: remove one of these [[route]]")
+                what = f"its rules and its mirror lead in a circle: {', '.join(way)}"
+                return Problem(
+                    new.origin,
+                    what,
+                    "a request would come back to it: remove one of these [[route]] or mirror",
+                )
             if len(way) == len(set(way)):
                 ways += [[*way, *more] for more in _ways(names[way[-1]], names)]
         return None
@@ -243,7 +249,7 @@ _SPEAKS = (
 
 def _ways(one: Bindings, names: Mapping[str, Bindings]) -> Iterator[list[str]]:
     """The sites that this one leads to, and that let it."""
-    for name in dict.fromkeys(name for _, name in one.routes):
+    for name in dict.fromkeys((*(name for _, name in one.routes), *one.mirrors)):
         if name in names and one.name in names[name].routed_by:
             yield [name]
 

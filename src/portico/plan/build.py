@@ -85,7 +85,7 @@ def _plan(web: Web) -> Plan:
         shared=place.host_runtime,
         tls=tls(web),
         knows_proxies=bool(web.trust.proxies),
-        routed=(*web.listeners.routed, *([web.mirror.socket] if web.mirror else [])),
+        routed=web.listeners.routed,
         proxied=web.listeners.tcp if web.listeners.has_proxy_protocol else (),
         tracing=tracing.planned(site),
         metrics=web.observers.metrics,

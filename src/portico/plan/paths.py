@@ -46,14 +46,18 @@ def routed_sockets(runtime: str) -> str:
 
 def routed_socket(place: Place, front: str, name: str) -> str:
     """The socket at which the site `front` reaches the site `name`: one for each pair, so that nobody else does."""
-    digest = hashlib.sha256(f"{front}+{name}".encode()).hexdigest()[:8]
-    return f"{routed_sockets(place.host_runtime or place.runtime)}/{name[:20]}-{digest}.sock"
+    return f"{routed_sockets(place.host_runtime or place.runtime)}/{name[:10]}-{_digest(front, name)}.sock"
 
 
 def mirror_socket(place: Place, name: str) -> str:
     """The socket at which the gateway itself takes the copies of a site's requests."""
-    digest = hashlib.sha256(f"{name}+mirror".encode()).hexdigest()[:8]
+    digest = _digest(name, "mirror")
     return f"{routed_sockets(place.host_runtime or place.runtime)}/-copies-{digest}.sock"  # no site's name begins so
+
+
+def _digest(one: str, other: str) -> str:
+    """96 bits: who chooses the name of a site finds no other pair of names with this one's."""
+    return hashlib.sha256(f"{one}+{other}".encode()).hexdigest()[:24]
 
 
 def without_rules(text: str) -> str:

@@ -10,7 +10,7 @@ from portico.plan import tracing
 from portico.plan.app_servers.build import impossible as no_server
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes import app_risks
-from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
+from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, routed_socket
 from portico.plan.web.access import impossible as no_access
 from portico.plan.web.app.challenge import impossible as no_challenge
 from portico.plan.web.app.downloads import impossible as no_downloads
@@ -23,6 +23,7 @@ from portico.plan.web.routes import impossible as no_routes
 from portico.plan.web.routing.build import impossible as no_routing
 from portico.plan.web.routing.build import way_impossible
 from portico.plan.web.waf import impossible as no_waf
+from portico.site.routing import ToSite
 
 
 def problems(web: Web) -> list[Problem]:
@@ -44,17 +45,28 @@ def problems(web: Web) -> list[Problem]:
         *app_risks.impossible(site),
         *tracing.impossible(site, place),
         *no_server(site, place),
-        *_too_long(place, web.access.rules),
+        *_too_long(web),
         *_unwritable(place),
     ]
 
 
-def _too_long(place: Place, rules: str) -> Iterator[Problem]:
-    path = Paths.of(place).longest_socket(rules)
+def _too_long(web: Web) -> Iterator[Problem]:
+    path = max([Paths.of(web.place).longest_socket(web.access.rules), *_between_sites(web)], key=len)
     length = len(path.encode())
     if length > SOCKET_PATH_LIMIT:
         what = f"this socket path has {length} bytes, the system allows {SOCKET_PATH_LIMIT}"
         yield Problem(path, what, "set PORTICO_RUNTIME_DIR to a shorter directory")
+
+
+def _between_sites(web: Web) -> list[str]:
+    """The sockets of the gateway at which this site is reached, reaches others, and has its copies taken."""
+    ways = [*web.routing.routes, *([web.mirror.route] if web.mirror else [])]
+    made = [
+        routed_socket(web.place, web.site.name, one.rule.target.name)
+        for one in ways
+        if isinstance(one.rule.target, ToSite)
+    ]
+    return [*made, *web.listeners.routed, *([web.mirror.socket] if web.mirror else [])]
 
 
 def _unwritable(place: Place) -> Iterator[Problem]:

@@ -42,9 +42,15 @@ def _bindings(web: Web, fragment: File) -> File:
             for one in web.routing.routes
             if isinstance(one.rule.target, ToSite)
         ),
+        mirrors=_mirrors(web),
         routed_by=tuple(site.options.routed_by),
         inspects=web.waf is not None,
         sets=gateway_of(web.place).set_for_all(web),
         own=tuple((number, line.cause) for number, line in enumerate(fragment.lines, 1) if line.is_users),
     )
     return bindings.file(wanted)
+
+
+def _mirrors(web: Web) -> tuple[str, ...]:
+    to = web.mirror.route.rule.target if web.mirror else None
+    return (to.name,) if isinstance(to, ToSite) else ()

@@ -9,6 +9,7 @@ from portico.place.model import Place
 from portico.site.model import Site
 
 _NOT_A_WORD = re.compile(r"[^a-z0-9_]")
+_DIGEST = re.compile(r".*_[0-9a-f]{12}", re.DOTALL)
 
 
 def space(site: Site, place: Place) -> str:
@@ -17,10 +18,10 @@ def space(site: Site, place: Place) -> str:
 
 
 def namespace(name: str) -> str:
-    """A word of lower-case letters, digits and underscores, unique to sites with this name."""
+    """A word of lower-case letters, digits and underscores, unique to sites with this name: who chooses the name of a
+    site finds none with the word of another.
+    """
     word = _NOT_A_WORD.sub("_", name.lower())
-    return (
-        word
-        if word == name and "__" not in word
-        else f"{word}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
-    )
+    if word == name and "__" not in word and not _DIGEST.fullmatch(word):
+        return word
+    return f"{word}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"

@@ -58,7 +58,7 @@ def _behind_protocol(options: Options) -> Broken:
 
 def _client_headers(options: Options) -> Broken:
     for name in options.client_headers:
-        if not proxy_headers.kind(name):
+        if not proxy_headers.kind(name) and name.lower() != proxy_headers.MIRRORED.lower():
             yield f'"{name}" is not a header that Portico removes from requests of clients', "leave it out"
 
 

@@ -13,6 +13,7 @@ from portico.plan.gateway.nginx.app.cache import cache_maps, cache_zone
 from portico.plan.gateway.nginx.app.challenge import challenge_maps
 from portico.plan.gateway.nginx.app.checks import check_maps
 from portico.plan.gateway.nginx.app.link import tables
+from portico.plan.gateway.nginx.app.resets import empty_maps
 from portico.plan.gateway.nginx.app.routes import private_map, upload_map
 from portico.plan.gateway.nginx.app.tracing import tracing_maps
 from portico.plan.gateway.nginx.app.upstream import resolver, upstream
@@ -77,7 +78,7 @@ def room(sites: int, cause: str = "") -> list[Directive]:
     return [
         directive("variables_hash_max_size", size, why=why, cause=cause),
         directive(
-            "variables_hash_bucket_size", 128, why="names that begin with a site's are long", cause=cause
+            "variables_hash_bucket_size", 256, why="names that begin with a site's are long", cause=cause
         ),
         directive("server_names_hash_max_size", size, why=why, cause=cause),
     ]
@@ -132,6 +133,7 @@ def own(web: Web) -> list[Directive]:
         *access_maps(web),
         *password_maps(web),
         *check_maps(web),
+        *empty_maps(web),
         *private_map(web),
         *header_maps(web),
         *cache_zone(web),

@@ -9,9 +9,9 @@ from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.allow_list import leaving
 from portico.plan.gateway.nginx.app.cache import cache_rules, status_headers
 from portico.plan.gateway.nginx.app.challenge import pressure, without_pass
-from portico.plan.gateway.nginx.app.checks import without_resets
 from portico.plan.gateway.nginx.app.detours import tunnel
 from portico.plan.gateway.nginx.app.link import told_last, told_to_app
+from portico.plan.gateway.nginx.app.resets import without_resets
 from portico.plan.gateway.nginx.app.routes import told_by_routes, way
 from portico.plan.gateway.nginx.bans import dry_run
 from portico.plan.gateway.nginx.conf import Directive, block, directive

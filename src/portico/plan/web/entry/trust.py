@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from portico.app_servers.kind import Feature
 from portico.plan.app_servers.chosen import app_server, common_features
-from portico.proxy_headers import FAMILIES, OF_PROXY, kind, named
+from portico.proxy_headers import FAMILIES, MIRRORED, OF_PROXY, kind, named
 from portico.site.model import Site
 from portico.site.proxies import ROUTED, SHARED, ranges
 
@@ -103,6 +103,8 @@ def _removed(site: Site, is_fenced: bool) -> tuple[str, ...]:
     else:
         said = site.believed & set(OF_PROXY)
         names = named([one.kind for one in FAMILIES if one.kind not in said])
+    # Sites that route here have removed it from their clients' requests: what still has it is a copy.
+    names = names if site.is_routed else (*names, MIRRORED)
     # Portico's own worker removes the trace header itself; other servers ignore it.
     return (*_foreign(site, names), *([] if Feature.TRACE in app_server(site).features else [TRACE]))
 

@@ -1,19 +1,16 @@
 """Access that another party decides (`auth_request`): nginx sends it the head of the request, without the body.
 
-A subrequest shares its variables with the request and begins in the server block: a `set` there that empties a
-variable would empty the request's, too. So such variables start empty here (`defaults`). Maps of the path are
-evaluated before (`$portico_checked`), because the subrequest has another path.
+Maps of the path are evaluated before (`$portico_checked`), because the subrequest has another path; what the server
+would empty for it is `resets`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from portico.plan.gateway.nginx.app.cache import cache_rules
 from portico.plan.gateway.nginx.app.link import dialect, pass_to_app, told_last, told_to_app
-from portico.plan.gateway.nginx.app.routes import told_by_routes
 from portico.plan.gateway.nginx.app.users import USER_HEADER, answered, both, headers
 from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
@@ -50,10 +47,6 @@ def check_maps(web: Web) -> list[Directive]:
         _verdict(web, numbers),
         *_sign_in_map(web, numbers),
         *_came_map(web),
-        *(
-            entries("map", "", name, table=[("default", "")], why="empty where no route sets it")
-            for name in sorted(_reset(web))
-        ),
     ]  # fmt: skip
 
 
@@ -75,13 +68,6 @@ def _verdict(web: Web, numbers: dict[Check, str]) -> Directive:
         table = [("default", AUTH), (f"{_NOBODY}:", AUTH), ("~:$", ""), (r"~2\d\d$", "")]
     why = "the guard that refused, unless the check granted access or was not needed"
     return entries("map", source, variable(web, "verdict"), table=table, why=why)
-
-
-def without_resets(web: Web, block_: Iterable[Directive]) -> list[Directive]:
-    """The server's directives without those that empty a variable, which `check_maps` does."""
-    if web.access.checks is None:
-        return list(block_)
-    return [one for one in block_ if not (one.name == "set" and one.args[1] == "")]
 
 
 def asked(web: Web, *, is_alone: bool) -> list[Directive]:
@@ -320,12 +306,6 @@ def _came_map(web: Web) -> Iterator[Directive]:
 
 def _signs_in(web: Web) -> bool:
     return any(check.sign_in for check in web.access.checks.values) if web.access.checks else False
-
-
-def _reset(web: Web) -> set[str]:
-    """The variables that the server would empty for each request."""
-    found = (*cache_rules(web), *told_by_routes(web))
-    return {one.args[0] for one in found if one.name == "set" and one.args[1] == ""}
 
 
 def _cause(web: Web) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from portico.plan.gateway.nginx.app.link import told_to_app
 from portico.plan.gateway.nginx.app.upstream import upstream_name
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
-from portico.plan.gateway.nginx.names import name_of, variable
+from portico.plan.gateway.nginx.names import header_word, name_of, variable
 from portico.plan.gateway.nginx.routing.elsewhere import one_upstream, seen
 from portico.plan.web.model import Web
 from portico.plan.web.routing.mirror import METHODS, MOST
 from portico.plan.web.routing.model import Mirror
+from portico.proxy_headers import MIRRORED
 from portico.site.routing import ToSite
 
 _COPY = "/-/copy"
@@ -33,9 +34,9 @@ def mirror_maps(web: Web) -> list[Directive]:
     return [
         *([] if is_whole else [drawn]),
         entries(
-            "map", "$request_method", variable(web, "copied"),
-            table=[("default", ""), *((method, "1" if is_whole else share) for method in METHODS)],
-            why="only requests that change nothing are copied", cause=cause,
+            "map", f"$request_method:$http_{header_word(MIRRORED)}", variable(web, "copied"),
+            table=[("default", ""), *((f"{method}:", "1" if is_whole else share) for method in METHODS)],
+            why="only requests that change nothing are copied, and no copies: they would go in a circle", cause=cause,
         ),
         directive(
             "limit_conn_zone", "copies", f"zone={name_of(web, 'copies')}:64k",
@@ -68,7 +69,7 @@ def mirror_location(web: Web) -> list[Directive]:
     told = [
         one
         for one in told_to_app(there)
-        if one.name == "proxy_set_header" and one.args[0] not in _HANDSHAKE
+        if one.name == "proxy_set_header" and one.args[0] not in (*_HANDSHAKE, MIRRORED)
         if not (is_site and one.args[0] == "X-Request-ID")
     ]
     told += [
@@ -86,7 +87,7 @@ def mirror_location(web: Web) -> list[Directive]:
                     of=[directive("return", 204, why="nothing is sent")],
                 ),
                 *told,
-                directive("proxy_set_header", "X-Mirrored", "1", why="the other server can tell a copy", cause=cause),
+                directive("proxy_set_header", MIRRORED, "1", why="the other server can tell a copy", cause=cause),
                 directive("proxy_set_header", "Content-Length", "", why="a copy has no body", cause=cause),
                 directive("proxy_pass_request_body", "off", why="a copy has no body", cause=cause),
                 directive("proxy_connect_timeout", "1s", why="nginx itself answers there", cause=cause),
