@@ -26,8 +26,8 @@ from portico.explain.nginx.locations import find_location
 from portico.explain.nginx.paths import normalised
 from portico.explain.node import Node
 from portico.plan.decide import decided
-from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.locations import locations
+from portico.plan.gateway.nginx.syntax import Directive
 from portico.reading import OURS
 from portico.site.access.rule import AccessRule
 from portico.site.access.rules import access_rules

@@ -18,7 +18,7 @@ from portico.explain.node import Node
 from portico.place.probe import probe
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.allow_list import allow_list_maps
-from portico.plan.gateway.nginx.conf import quote
+from portico.plan.gateway.nginx.syntax import quote
 from portico.site.model import Site
 from portico.site.options import Options
 from portico.site.options.guard import Guard

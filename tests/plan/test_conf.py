@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from portico.errors import UsageError
 from portico.place.gateway.nginx import find_nginx
-from portico.plan.gateway.nginx.conf import Directive, block, directive, literal, quote, render, time
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, literal, quote, render, time
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from portico.place.model import Build, Place
 from portico.place.probe import probe
 from portico.plan.bindings import Bindings, BindingTable, Listen
 from portico.plan.build import plan
-from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.entry.tls import SESSIONS, hsts_file
 from portico.plan.gateway.nginx.fragment import SHARED as SHARED_NOTE
 from portico.plan.gateway.nginx.fragment import fragment
@@ -25,6 +24,7 @@ from portico.plan.gateway.nginx.http import shared as shared_by_sites
 from portico.plan.gateway.nginx.limits.keys import SHARED
 from portico.plan.gateway.nginx.names import PREFIX
 from portico.plan.gateway.nginx.routing.elsewhere import REST
+from portico.plan.gateway.nginx.syntax import Directive
 from portico.plan.host import Fragment, fitting, fragment_of, host_plan
 from portico.plan.model import Plan
 from portico.plan.paths import routed_socket

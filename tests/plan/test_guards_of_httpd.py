@@ -10,8 +10,8 @@ import pytest
 from portico.errors import PorticoError
 from portico.plan.build import plan
 from portico.plan.decide import decided
-from portico.plan.gateway.httpd.conf import Directive
 from portico.plan.gateway.httpd.main import tree
+from portico.plan.gateway.httpd.syntax import Directive
 from tests.plan.test_golden import GOLDEN, read
 from tests.support import RULE
 

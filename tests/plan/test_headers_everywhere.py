@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from portico.errors import PorticoError
 from portico.plan.build import plan
 from portico.plan.decide import decided
-from portico.plan.gateway.nginx.conf import Directive, render
 from portico.plan.gateway.nginx.main import tree
+from portico.plan.gateway.nginx.syntax import Directive, render
 from portico.plan.web.headers import PRESETS
 from portico.site.checks.edge import broken_edge
 from portico.site.checks.values import broken_rules

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from portico.errors import UsageError
 from portico.place.model import Build, Package, Place
-from portico.plan.gateway.nginx.conf import Directive, block, directive, verbatim
 from portico.plan.gateway.nginx.security import exposure
 from portico.plan.gateway.nginx.security.advisories import ADVISORIES, AS_OF
 from portico.plan.gateway.nginx.security.choice import chosen, lacking
 from portico.plan.gateway.nginx.security.holes import holes, http2_hole, open_in
 from portico.plan.gateway.nginx.security.versions import is_fixed
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, verbatim
 from portico.plan.host import fitting, fragment_of
 from portico.plan.notes.reachable import is_reachable
 from tests.plan.test_gateway import TLS, planned, site, sited

@@ -10,7 +10,7 @@ import pytest
 from portico.errors import UsageError
 from portico.place.gateway.httpd import found
 from portico.place.model import Build
-from portico.plan.gateway.httpd.conf import directive, literal, quote, render, rewrite_quote, value
+from portico.plan.gateway.httpd.syntax import directive, literal, quote, render, rewrite_quote, value
 
 WORDS = [
     "plain", "with space", 'a "quoted" word', "back\\slash", "ends with \\", "double \\\\ one", "#hash", "a#b", "<tag>",

@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from portico.plan.gateway.nginx.conf import quote
+from portico.plan.gateway.nginx.syntax import quote
 from portico.plan.letters import in_bytes
 
 NGINX_WORD = 4095

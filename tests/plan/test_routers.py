@@ -15,7 +15,7 @@ import pytest
 from portico.explain.nginx.locations import find_location
 from portico.explain.node import Node
 from portico.place.probe import probe
-from portico.plan.gateway.nginx.conf import quote
+from portico.plan.gateway.nginx.syntax import quote
 from portico.site.access.spelling import holding
 from tests.routers import TABLES, asked_paths, closed_site_of, differences, settings_of, site_of, tree_of
 from tests.support import free_port, private_directory

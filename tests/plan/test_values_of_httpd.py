@@ -20,8 +20,8 @@ from portico.explain.httpd.read import read_partly
 from portico.explain.node import Node
 from portico.plan.build import plan
 from portico.plan.decide import decided
-from portico.plan.gateway.httpd.conf import Directive
 from portico.plan.gateway.httpd.main import tree
+from portico.plan.gateway.httpd.syntax import Directive
 from portico.plan.model import Plan
 from tests.plan.values_of_sites import FORMS, HOSTILE, LOCAL, SITES, Name, Way, leaves, put, site_of
 

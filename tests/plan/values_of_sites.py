@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place, RuleSet
-from portico.plan.gateway.nginx.conf import Directive
+from portico.plan.gateway.nginx.syntax import Directive
 from portico.reading import OURS
 from portico.site.access.rules import access_rules
 from portico.site.crawlers import crawler_networks

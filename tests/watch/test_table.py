@@ -9,8 +9,8 @@ from portico.explain.nginx.language import detours
 from portico.explain.node import Node
 from portico.explain.verdict import Verdict
 from portico.plan.decide import decided
-from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.server import servers
+from portico.plan.gateway.nginx.syntax import Directive
 from portico.site.facts import AppFacts
 from portico.site.model import Routed, Site
 from portico.site.options import Options

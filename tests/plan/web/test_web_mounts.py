@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from portico.plan.decide import decided
-from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.server import servers
+from portico.plan.gateway.nginx.syntax import Directive
 from portico.plan.web.access import ByPath, Row, Taken
 from portico.plan.web.guards import (
     FromNetworks,

@@ -21,7 +21,7 @@ from portico.explain.nginx.words import TABLES, words
 from portico.explain.nginx.written import alone
 from portico.explain.node import Node
 from portico.explain.verdict import Verdict
-from portico.plan.gateway.nginx.conf import quote
+from portico.plan.gateway.nginx.syntax import quote
 
 _DETOURS = {"upgraded": "418", "closed": "419"}
 """The statuses by which a generated configuration redirects a request to a named location."""

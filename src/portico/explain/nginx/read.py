@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from portico.errors import PorticoError, Problem
 from portico.explain.node import Node
-from portico.plan.gateway.nginx.conf import quote
+from portico.plan.gateway.nginx.syntax import quote
 from portico.reading import ordinary
 from portico.site.own.nginx.syntax import unescaped
 

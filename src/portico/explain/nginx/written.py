@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from portico.explain.node import Node
-from portico.plan.gateway.nginx.conf import quote
+from portico.plan.gateway.nginx.syntax import quote
 
 _INDENT = "    "
 _REGEX = ("~", "~*")

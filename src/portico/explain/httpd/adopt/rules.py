@@ -13,7 +13,7 @@ from portico.explain.httpd.sections import pattern_of
 from portico.explain.httpd.servers import title
 from portico.explain.httpd.sources import REDIRECTS, Line, line_of
 from portico.explain.node import Node
-from portico.plan.gateway.nginx.conf import quote
+from portico.plan.gateway.nginx.syntax import quote
 from portico.site.checks.rule import URL_PATH
 
 _WWW = re.compile(r"(?:\^?www\\?\.|!\^(?P<wanted>[\w\\.-]+)\$)")

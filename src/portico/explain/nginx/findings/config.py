@@ -17,7 +17,7 @@ from portico.explain.nginx.servers import listens_of, names_of, servers
 from portico.explain.nginx.words import TABLES
 from portico.explain.node import Node
 from portico.place.model import Build
-from portico.plan.gateway.nginx.conf import quote
+from portico.plan.gateway.nginx.syntax import quote
 
 _ELSEWHERE = ("stream", "mail")
 _TARGET = re.compile(r"(?:(?P<scheme>\w+)://)?(?P<host>unix:[^:]+|[^/]+?)(?::?(?P<uri>/.*))?")

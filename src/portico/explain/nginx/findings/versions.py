@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from portico.explain.finding import Finding
 from portico.explain.nginx.findings.config import Config, instead, removed, written
 from portico.explain.node import Node
-from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.security.holes import holes
+from portico.plan.gateway.nginx.syntax import Directive
 
 _Version = tuple[int, int, int]
 _SINCE: dict[str, _Version] = {

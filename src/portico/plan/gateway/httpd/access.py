@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.names import GUARD, URI
+from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.gateway.networks import halved
 from portico.plan.web.access import Allowed, ByPath, Denied, Taken, Verified
 from portico.plan.web.guards import Certificate, FromNetworks, Methods, NotDenied, PlainPath

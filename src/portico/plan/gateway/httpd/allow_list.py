@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from portico.plan.gateway.expressions import by_methods
 from portico.plan.gateway.httpd.access import ALLOW, is_set, refuse
-from portico.plan.gateway.httpd.conf import Directive, directive, quote
 from portico.plan.gateway.httpd.files.spa import NAVIGATES
 from portico.plan.gateway.httpd.names import GUARD, URI
 from portico.plan.gateway.httpd.password import USERS
+from portico.plan.gateway.httpd.syntax import Directive, directive, quote
 from portico.plan.web.allow_list import AllowList
 from portico.plan.web.guards import Known, NoScanner
 from portico.plan.web.model import Web

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from portico.errors import Problem
-from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.modules import lacking
+from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.web.model import Web
 from portico.site.limit import bandwidth
 from portico.site.model import Routed

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.names import GUARD
 from portico.plan.gateway.httpd.pages import FORBIDDEN
+from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.subjects import PlannedBans
 from portico.plan.web.model import Web
 from portico.plan.web.pages import BANNED

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from portico.plan.gateway.httpd.conf import Directive, directive, regex, value
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.names import OWN
+from portico.plan.gateway.httpd.syntax import Directive, directive, regex, value
 from portico.plan.web.headers import Cors
 from portico.plan.web.model import Web
 

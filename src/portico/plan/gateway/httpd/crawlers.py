@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from portico.plan.gateway.httpd.access import is_in
 from portico.plan.gateway.httpd.bans import DRY, looked_for
-from portico.plan.gateway.httpd.conf import Directive, directive, regex
 from portico.plan.gateway.httpd.names import AGENT, GUARD
 from portico.plan.gateway.httpd.pages import FORBIDDEN
+from portico.plan.gateway.httpd.syntax import Directive, directive, regex
 from portico.plan.subjects import PlannedClaims
 from portico.plan.web.model import Web
 from portico.plan.web.pages import CRAWLER as PAGE

@@ -12,7 +12,6 @@ from portico.errors import Problem
 from portico.plan.gateway.httpd.access import access_choices, access_headers, said
 from portico.plan.gateway.httpd.allow_list import allow_list_choice, allow_list_headers, unlisted
 from portico.plan.gateway.httpd.bans import banned, client_choice, dry_run, dry_settings
-from portico.plan.gateway.httpd.conf import Directive
 from portico.plan.gateway.httpd.crawlers import crawler_choice, unwanted
 from portico.plan.gateway.httpd.pages import maintenance_rules
 from portico.plan.gateway.httpd.password import (
@@ -22,6 +21,7 @@ from portico.plan.gateway.httpd.password import (
     password_sections,
     user_headers,
 )
+from portico.plan.gateway.httpd.syntax import Directive
 from portico.plan.gateway.httpd.waf import exempt_choice, inspects, waf_rules
 from portico.plan.web.guards import (
     Asked,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from portico.plan import decisions
-from portico.plan.gateway.httpd.conf import Directive, directive, value
 from portico.plan.gateway.httpd.names import ID, OWN, PRIVATE, ROUTE
+from portico.plan.gateway.httpd.syntax import Directive, directive, value
 from portico.plan.web.headers import Header
 from portico.plan.web.model import Web
 from portico.site.model import Routed

@@ -12,7 +12,6 @@ from portico.plan import decisions
 from portico.plan.gateway.httpd.app.link import is_http, microseconds
 from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, seconds_of, suffix_of
 from portico.plan.gateway.httpd.bandwidth import bandwidth_flag
-from portico.plan.gateway.httpd.conf import Directive, directive, regex, section
 from portico.plan.gateway.httpd.entry.transfer import too_large
 from portico.plan.gateway.httpd.files.spa import may_be_page, page_first
 from portico.plan.gateway.httpd.files.statics import file_rules
@@ -22,6 +21,7 @@ from portico.plan.gateway.httpd.names import HERE, PATH, PRIVATE, ROUTE, RULE, S
 from portico.plan.gateway.httpd.pages import unavailable_rules
 from portico.plan.gateway.httpd.routing.choice import choice_rules
 from portico.plan.gateway.httpd.routing.elsewhere import answer
+from portico.plan.gateway.httpd.syntax import Directive, directive, regex, section
 from portico.plan.subjects import Ladder
 from portico.plan.web.model import Web
 from portico.plan.web.mount import (

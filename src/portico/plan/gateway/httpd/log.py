@@ -7,7 +7,6 @@ too. Numbers in microseconds become seconds by an exponent (`7695e-6`).
 from __future__ import annotations
 
 from portico.plan import decisions
-from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.entry.trust import empty, setting
 from portico.plan.gateway.httpd.names import (
     AGENT,
@@ -22,6 +21,7 @@ from portico.plan.gateway.httpd.names import (
     URI,
     WORKER,
 )
+from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.paths import Paths
 from portico.plan.web.log import NUMBERS
 from portico.plan.web.model import Web

@@ -6,7 +6,6 @@ from portico.plan import decisions
 from portico.plan.files import File, Line
 from portico.plan.gateway.httpd.app.upstream import balancers, method_modules
 from portico.plan.gateway.httpd.bandwidth import bandwidth_modules
-from portico.plan.gateway.httpd.conf import Directive, directive, render, render_commented, section
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.observer_endpoints import endpoint_servers, has_endpoints
 from portico.plan.gateway.httpd.entry.transfer import client_times, heads
@@ -18,6 +17,7 @@ from portico.plan.gateway.httpd.modules import ALWAYS, has, load_modules
 from portico.plan.gateway.httpd.own import in_main
 from portico.plan.gateway.httpd.routing.elsewhere import rule_balancers
 from portico.plan.gateway.httpd.server import servers
+from portico.plan.gateway.httpd.syntax import Directive, directive, render, render_commented, section
 from portico.plan.gateway.httpd.waf import waf_limits, waf_modules
 from portico.plan.web.files.mime import TYPES
 from portico.plan.web.model import Web

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from portico.errors import Problem
 from portico.place.model import Build
-from portico.plan.gateway.httpd.conf import Directive, directive
+from portico.plan.gateway.httpd.syntax import Directive, directive
 
 ALWAYS = (
     "mpm_event", "authz_core", "alias", "dir", "mime", "filter", "headers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from portico.errors import Problem
-from portico.plan.gateway.httpd.conf import Directive, verbatim
+from portico.plan.gateway.httpd.syntax import Directive, verbatim
 from portico.plan.web.model import Web
 from portico.site.own.model import Own
 from portico.values import Duration, Size

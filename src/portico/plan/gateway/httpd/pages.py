@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from portico.plan.files import File, Line
-from portico.plan.gateway.httpd.conf import Directive, directive, section
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.names import GUARD, ID, PAGE, SILENCE, UPSTREAM
+from portico.plan.gateway.httpd.syntax import Directive, directive, section
 from portico.plan.gateway.page_files import Marks, page_files
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web

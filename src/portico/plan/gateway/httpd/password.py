@@ -9,9 +9,9 @@ from __future__ import annotations
 from portico.plan.gateway.httpd.access import by_path
 from portico.plan.gateway.httpd.app.link import is_http
 from portico.plan.gateway.httpd.bans import looked_for
-from portico.plan.gateway.httpd.conf import Directive, directive, section
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.names import GUARD
+from portico.plan.gateway.httpd.syntax import Directive, directive, section
 from portico.plan.paths import Paths, users_file
 from portico.plan.web.access import Users
 from portico.plan.web.guards import Password

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from portico.plan.files import File, Line
-from portico.plan.gateway.httpd.conf import Directive, directive, regex, section
 from portico.plan.gateway.httpd.guards import guarded
+from portico.plan.gateway.httpd.syntax import Directive, directive, regex, section
 from portico.plan.paths import Paths
 from portico.plan.web.guards import WantedCrawler
 from portico.plan.web.model import Web

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from portico.plan.gateway.httpd.app.link import answered, first_settings, pass_to_app, told_to_app
 from portico.plan.gateway.httpd.app.upstream import sticky
 from portico.plan.gateway.httpd.bandwidth import bandwidth_settings
-from portico.plan.gateway.httpd.conf import Directive, directive, section
 from portico.plan.gateway.httpd.cors import cors_headers, cors_settings, preflight_rules
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.health import health_folder, health_rules
@@ -39,6 +38,7 @@ from portico.plan.gateway.httpd.pages import (
 )
 from portico.plan.gateway.httpd.robots import robots_folder, robots_rules
 from portico.plan.gateway.httpd.routing.elsewhere import rule_page_rules, rule_page_setting, rule_sections
+from portico.plan.gateway.httpd.syntax import Directive, directive, section
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.values import Address

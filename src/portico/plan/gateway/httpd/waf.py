@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from portico.errors import Problem
 from portico.place.model import RuleSet
 from portico.plan.gateway.httpd.access import is_set
-from portico.plan.gateway.httpd.conf import Directive, directive, section
 from portico.plan.gateway.httpd.modules import has
 from portico.plan.gateway.httpd.names import GUARD, URI
 from portico.plan.gateway.httpd.pages import FORBIDDEN
+from portico.plan.gateway.httpd.syntax import Directive, directive, section
 from portico.plan.paths import Paths
 from portico.plan.web import refusals
 from portico.plan.web.guards import Inspection

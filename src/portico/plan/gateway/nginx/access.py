@@ -9,13 +9,13 @@ from portico.plan.gateway.networks import halved
 from portico.plan.gateway.nginx.app.checks import check_pages
 from portico.plan.gateway.nginx.bans import ban_page
 from portico.plan.gateway.nginx.by_path import by_path
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.crawlers import crawler_page
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages, unreadable
 from portico.plan.gateway.nginx.password import password_pages
 from portico.plan.gateway.nginx.routing.choice import rule_page
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.web.access import Allowed, ByPath, Denied, Taken, Verified
 from portico.plan.web.guards import (
     Asked,

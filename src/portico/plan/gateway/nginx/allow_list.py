@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from portico.plan.gateway.expressions import by_methods
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, size
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages
 from portico.plan.gateway.nginx.reference import link
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries, size
 from portico.plan.web.access import ByPath, Users
 from portico.plan.web.allow_list import Allowed, AllowList
 from portico.plan.web.guards import Known, NoScanner

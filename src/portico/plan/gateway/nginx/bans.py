@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.pages import PREFIX
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.subjects import PlannedBans
 from portico.plan.web.guards import Guard, NotBanned
 from portico.plan.web.model import Web

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from portico.plan.gateway.nginx.conf import Directive, entries
 from portico.plan.gateway.nginx.names import variable
+from portico.plan.gateway.nginx.syntax import Directive, entries
 from portico.plan.web.access import ByPath
 from portico.plan.web.model import Web
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from portico.plan.gateway.nginx.bans import by_network, client_name
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.pages import PREFIX
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.subjects import PlannedClaims
 from portico.plan.web.guards import Guard, WantedCrawler
 from portico.plan.web.model import Web

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from portico.errors import Problem
 from portico.plan.files import File
-from portico.plan.gateway.nginx.conf import Directive, directive, render
 from portico.plan.gateway.nginx.http import own
 from portico.plan.gateway.nginx.own import in_http, moved, settled, without
+from portico.plan.gateway.nginx.syntax import Directive, directive, render
 from portico.plan.paths import FRAGMENT, Paths
 from portico.plan.web.model import Web
 

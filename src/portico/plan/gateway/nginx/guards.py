@@ -10,12 +10,12 @@ from portico.plan.gateway.nginx.allow_list import leave
 from portico.plan.gateway.nginx.app.challenge import asks_pass
 from portico.plan.gateway.nginx.app.checks import asked
 from portico.plan.gateway.nginx.bans import banned
-from portico.plan.gateway.nginx.conf import Directive, block
 from portico.plan.gateway.nginx.crawlers import unwanted
 from portico.plan.gateway.nginx.limits.counted import counted, waits
 from portico.plan.gateway.nginx.pages import closed, too_long
 from portico.plan.gateway.nginx.password import asks_password
 from portico.plan.gateway.nginx.routing.choice import to_rule
+from portico.plan.gateway.nginx.syntax import Directive, block
 from portico.plan.web.guards import (
     Asked,
     Certificate,

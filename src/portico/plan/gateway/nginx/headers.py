@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from portico.plan import decisions
 from portico.plan.downloads import CARRIED
 from portico.plan.gateway.nginx.app.cache import status_headers
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.entry.tls import secured_headers
 from portico.plan.gateway.nginx.names import header_word, location, variable
 from portico.plan.gateway.nginx.own import own_headers
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.web.headers import SERVER, Cors, Header
 from portico.plan.web.model import Web
 from portico.site.model import Routed

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from portico.place.model import Place
 from portico.plan.bindings import Bindings, Spoken, addresses
 from portico.plan.files import File
-from portico.plan.gateway.nginx.conf import Directive, block, directive, render
 from portico.plan.gateway.nginx.entry import tls
 from portico.plan.gateway.nginx.http import maps, room, shared
 from portico.plan.gateway.nginx.log.line import log_of_strangers
 from portico.plan.gateway.nginx.main import events, process
 from portico.plan.gateway.nginx.server import said_of
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, render
 from portico.plan.paths import FRAGMENT, hosted_files
 from portico.plan.subjects import Tls
 from portico.plan.web.entry.health import HEALTH

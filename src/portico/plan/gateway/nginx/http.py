@@ -18,7 +18,6 @@ from portico.plan.gateway.nginx.app.routes import private_map, upload_map
 from portico.plan.gateway.nginx.app.tracing import tracing_maps
 from portico.plan.gateway.nginx.app.upstream import resolver, upstream
 from portico.plan.gateway.nginx.bans import client_map
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.crawlers import crawler_maps
 from portico.plan.gateway.nginx.entry import tls, transfer
 from portico.plan.gateway.nginx.entry.host_header import host_maps
@@ -39,6 +38,7 @@ from portico.plan.gateway.nginx.routing.choice import choice_maps
 from portico.plan.gateway.nginx.routing.elsewhere import stripped_maps, upstreams
 from portico.plan.gateway.nginx.routing.mirror import mirror_maps
 from portico.plan.gateway.nginx.server import servers
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.gateway.nginx.waf import waf_rules
 from portico.plan.paths import Paths
 from portico.plan.web.files.mime import TYPES

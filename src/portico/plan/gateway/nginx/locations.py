@@ -11,7 +11,6 @@ from portico.plan.gateway.nginx.app.checks import check_locations
 from portico.plan.gateway.nginx.app.detours import detours, to_tunnel
 from portico.plan.gateway.nginx.app.link import pass_to_app
 from portico.plan.gateway.nginx.app.routes import chosen_way, kept, settings
-from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.entry.health import health_locations
 from portico.plan.gateway.nginx.files.downloads import downloads
 from portico.plan.gateway.nginx.files.open_files import open_files
@@ -30,6 +29,7 @@ from portico.plan.gateway.nginx.pages import (
 from portico.plan.gateway.nginx.routing.detours import rule_detours
 from portico.plan.gateway.nginx.routing.elsewhere import answer, elsewhere
 from portico.plan.gateway.nginx.routing.mirror import mirror_location, mirrored
+from portico.plan.gateway.nginx.syntax import Directive, block, directive
 from portico.plan.gateway.nginx.waf import handed_on, inspected_name, is_inspected, waf_locations
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web

@@ -5,9 +5,9 @@ from __future__ import annotations
 from portico.place.model import Place
 from portico.plan import decisions
 from portico.plan.files import File
-from portico.plan.gateway.nginx.conf import Directive, block, directive, render, time
 from portico.plan.gateway.nginx.files.compression import modules
 from portico.plan.gateway.nginx.http import http
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, render, time
 from portico.plan.gateway.nginx.waf import waf_modules
 from portico.plan.paths import Paths
 from portico.plan.web.entry.transfer import OLD_SECONDS

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from portico.plan.gateway.nginx.conf import Directive, directive, verbatim
 from portico.plan.gateway.nginx.reference import is_known
+from portico.plan.gateway.nginx.syntax import Directive, directive, verbatim
 from portico.plan.web.model import Web
 from portico.site.own.model import Own, has_directive
 

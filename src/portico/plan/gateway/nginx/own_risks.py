@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from portico.errors import Problem
 from portico.plan.gateway.nginx.app.link import dialect
-from portico.plan.gateway.nginx.conf import Directive, render
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.headers import of_app
+from portico.plan.gateway.nginx.syntax import Directive, render
 from portico.plan.web.model import Web
 from portico.site.own.model import Own
 from portico.site.own.nginx.syntax import Statement, line_of, statements

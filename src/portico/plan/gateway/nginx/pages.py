@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from portico.plan.files import File
 from portico.plan.gateway.nginx.app.full_queue import UNCONNECTED, if_full
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.limits.counted import retry_after
 from portico.plan.gateway.nginx.log.line import page_log
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.own import let_in
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.gateway.page_files import Marks, page_files, rule_page
 from portico.plan.paths import Paths
 from portico.plan.web.ability import Ability

@@ -5,9 +5,9 @@ from __future__ import annotations
 from portico.plan.gateway.nginx.app.users import cause_of
 from portico.plan.gateway.nginx.bans import guessed, guesser_map
 from portico.plan.gateway.nginx.by_path import by_path
-from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.names import file_of, variable
 from portico.plan.gateway.nginx.pages import error_pages
+from portico.plan.gateway.nginx.syntax import Directive, directive, entries
 from portico.plan.paths import users_file
 from portico.plan.web.guards import Password
 from portico.plan.web.model import Web

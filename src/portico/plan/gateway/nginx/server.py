@@ -14,7 +14,6 @@ from portico.plan.gateway.nginx.app.link import told_last, told_to_app
 from portico.plan.gateway.nginx.app.resets import without_resets
 from portico.plan.gateway.nginx.app.routes import told_by_routes, way
 from portico.plan.gateway.nginx.bans import dry_run
-from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.crawlers import crawlers_dry_run
 from portico.plan.gateway.nginx.entry import tls
 from portico.plan.gateway.nginx.entry.health import health_locations
@@ -27,6 +26,7 @@ from portico.plan.gateway.nginx.limits.held import capacity
 from portico.plan.gateway.nginx.locations import locations
 from portico.plan.gateway.nginx.own import in_server, limit_status, settled
 from portico.plan.gateway.nginx.pages import closing, failures, not_elsewhere
+from portico.plan.gateway.nginx.syntax import Directive, block, directive
 from portico.plan.gateway.nginx.waf import refused_by_waf
 from portico.plan.web.entry.tls import Tls
 from portico.plan.web.model import Web

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from portico.errors import Problem
 from portico.place.model import Place, RuleSet
 from portico.plan.gateway.nginx.abilities import MODSECURITY
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import PREFIX
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.paths import Paths
 from portico.plan.web import refusals
 from portico.plan.web.ability import Ability

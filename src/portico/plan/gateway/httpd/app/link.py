@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from portico.app_servers.kind import Feature
 from portico.plan import decisions
-from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.entry.host_header import HOST
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.names import (
@@ -24,6 +23,7 @@ from portico.plan.gateway.httpd.names import (
     WORKER,
     balancer,
 )
+from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 

@@ -9,9 +9,9 @@ from portico.errors import Problem
 from portico.plan import decisions
 from portico.plan.files import Line
 from portico.plan.gateway.httpd.app.times import times
-from portico.plan.gateway.httpd.conf import Directive, directive, render, section
 from portico.plan.gateway.httpd.modules import lacking
 from portico.plan.gateway.httpd.names import balancer
+from portico.plan.gateway.httpd.syntax import Directive, directive, render, section
 from portico.plan.subjects import Upstream as Planned
 from portico.plan.subjects import UpstreamServer
 from portico.plan.web.app.upstream import FAIL_SECONDS, ROUND_ROBIN, Target

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from portico.plan.files import File, Line
-from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.names import UNLOGGED
+from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.paths import Paths
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.model import Web

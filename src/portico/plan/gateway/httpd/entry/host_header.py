@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from portico.plan.gateway.httpd.conf import Directive, directive, regex
 from portico.plan.gateway.httpd.entry.trust import empty, setting
 from portico.plan.gateway.httpd.names import BEFORE, BEHIND, HERE, PREFIX, SCHEME
+from portico.plan.gateway.httpd.syntax import Directive, directive, regex
 from portico.plan.web.entry.host_header import Unnamed
 from portico.plan.web.model import Web
 

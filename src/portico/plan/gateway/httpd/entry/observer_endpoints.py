@@ -5,7 +5,7 @@ Portico answers behind them, at sockets that accept no commands (`watch.endpoint
 
 from __future__ import annotations
 
-from portico.plan.gateway.httpd.conf import Directive, directive, section
+from portico.plan.gateway.httpd.syntax import Directive, directive, section
 from portico.plan.subjects import ObserverEndpoint
 from portico.plan.web.model import Web
 

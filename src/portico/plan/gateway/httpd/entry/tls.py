@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from portico.errors import Problem
 from portico.plan.files import File
-from portico.plan.gateway.httpd.conf import Directive, directive, literal, render, value
 from portico.plan.gateway.httpd.entry.host_header import https_port
 from portico.plan.gateway.httpd.modules import has, lacking
 from portico.plan.gateway.httpd.names import PATH, SCHEME
+from portico.plan.gateway.httpd.syntax import Directive, directive, literal, render, value
 from portico.plan.paths import Paths
 from portico.plan.subjects import Tls as Files
 from portico.plan.web.entry.tls import CHALLENGE, Clients, Http2, Tls

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.names import GUARD
+from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.web.entry import transfer as decided
 from portico.plan.web.guards import MOST_HEAD
 from portico.plan.web.model import Web

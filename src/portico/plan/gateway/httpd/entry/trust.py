@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from portico.errors import Problem
-from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.names import BEHIND, SCHEME, SENDER
+from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.web.entry.trust import Proxies
 from portico.plan.web.model import Web
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from portico.place.model import Build
-from portico.plan.gateway.httpd.conf import Directive, directive
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.modules import has
 from portico.plan.gateway.httpd.names import CODING
+from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.web.files.mime import COMPRESSIBLE
 
 _NEGOTIATION = "https://www.rfc-editor.org/rfc/rfc9110.html#name-accept-encoding"

@@ -8,7 +8,7 @@ another, and leads to the page.
 from __future__ import annotations
 
 from portico.plan.files import File, Line
-from portico.plan.gateway.httpd.conf import Directive, directive, literal, regex, section
+from portico.plan.gateway.httpd.syntax import Directive, directive, literal, regex, section
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 

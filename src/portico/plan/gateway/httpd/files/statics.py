@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from portico.plan.gateway.httpd.access import CLOSED
-from portico.plan.gateway.httpd.conf import Directive, directive, literal, regex, section, value
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.names import CODING, COPY, HERE, PATH
+from portico.plan.gateway.httpd.syntax import Directive, directive, literal, regex, section, value
 from portico.plan.web.files.statics import FOREVER, PRIVATE, Folder, Sent, is_for_caches
 from portico.plan.web.model import Web
 from portico.plan.web.mount import Files, Mount, OneFile

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from portico.plan.gateway.httpd.conf import Directive, directive, regex
 from portico.plan.gateway.httpd.names import RULE
+from portico.plan.gateway.httpd.syntax import Directive, directive, regex
 from portico.plan.web.model import Web
 from portico.plan.web.routing.model import Route
 from portico.site.routing import Conditions, is_below

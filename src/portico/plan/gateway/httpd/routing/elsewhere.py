@@ -14,11 +14,11 @@ from portico.errors import Problem
 from portico.plan.files import File
 from portico.plan.gateway.httpd.app.link import WHO_SENT, is_http, microseconds, told_to_app
 from portico.plan.gateway.httpd.app.upstream import member
-from portico.plan.gateway.httpd.conf import Directive, directive, regex, section, value
 from portico.plan.gateway.httpd.entry.host_header import HOST
 from portico.plan.gateway.httpd.modules import lacking
 from portico.plan.gateway.httpd.names import BEFORE, HERE, PATH, RULE, SCHEME, SILENCE, balancer
 from portico.plan.gateway.httpd.pages import PREFIX, as_it_stands
+from portico.plan.gateway.httpd.syntax import Directive, directive, regex, section, value
 from portico.plan.gateway.page_files import rule_page
 from portico.plan.paths import Paths
 from portico.plan.web.guards import Password

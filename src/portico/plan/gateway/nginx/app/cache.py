@@ -15,10 +15,10 @@ from portico.plan.gateway.nginx.app.cache_routes import fills, route_maps
 from portico.plan.gateway.nginx.app.link import dialect
 from portico.plan.gateway.nginx.app.users import proof
 from portico.plan.gateway.nginx.by_path import by_path
-from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.entry.host_header import host_seen
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.names import header_word, name_of, variable
+from portico.plan.gateway.nginx.syntax import Directive, directive, entries
 from portico.plan.paths import Paths
 from portico.plan.web.app.cache import TAG_HEADERS, UNUSED_SECONDS, Cache
 from portico.plan.web.model import Web

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx.conf import Directive, entries
+from portico.plan.gateway.nginx.syntax import Directive, entries
 from portico.plan.web.app.cache import FORBIDDING
 
 _MARKED = r"~*(?:^|[\s,;])(?:public(?:[\s,;]|$)|s-maxage=\d)"

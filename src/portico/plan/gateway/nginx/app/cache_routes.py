@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from portico.plan.gateway.nginx.app.link import dialect
 from portico.plan.gateway.nginx.by_path import by_path
-from portico.plan.gateway.nginx.conf import Directive, directive, entries, time
 from portico.plan.gateway.nginx.names import variable
+from portico.plan.gateway.nginx.syntax import Directive, directive, entries, time
 from portico.plan.web.access import ByPath
 from portico.plan.web.app.cache import STATUSES_OF_ROUTES, Cache, CachedRoute, VariesBy
 from portico.plan.web.files.statics import PRIVATE

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from portico.plan.files import File, Line
 from portico.plan.gateway.nginx.app.challenge_page import CLIENT_HEADER, Written, written
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.headers import of_nginx
 from portico.plan.gateway.nginx.limits.held import MAPPED
@@ -18,6 +17,7 @@ from portico.plan.gateway.nginx.names import file_of, location, name_of, variabl
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages
 from portico.plan.gateway.nginx.reference import link
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.paths import Paths
 from portico.plan.subjects import PlannedChallenge, PlannedLimit
 from portico.plan.web.app.challenge import RETRY_SECONDS, Challenge

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from portico.plan.gateway.nginx.app.link import dialect, pass_to_app, told_last, told_to_app
 from portico.plan.gateway.nginx.app.users import USER_HEADER, answered, both, headers
 from portico.plan.gateway.nginx.by_path import by_path
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.entry.host_header import host_seen, path_seen
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.headers import of_nginx
@@ -21,6 +20,7 @@ from portico.plan.gateway.nginx.log.text import GUARD
 from portico.plan.gateway.nginx.names import header_word, location, variable
 from portico.plan.gateway.nginx.pages import any_body, error_pages
 from portico.plan.gateway.nginx.password import together
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries, literal
 from portico.plan.web.access import Check
 from portico.plan.web.model import Web
 from portico.plan.web.refusals import AUTH

@@ -15,13 +15,13 @@ from portico.plan.gateway.nginx.allow_list import leaving, unlisted_location
 from portico.plan.gateway.nginx.app.challenge import without_pass
 from portico.plan.gateway.nginx.app.link import pass_to_app, silence
 from portico.plan.gateway.nginx.app.routes import carriers, settings, way
-from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.files.spa import page_location, spa_error, to_spa
 from portico.plan.gateway.nginx.guards import PAGE_PASSED, PASSED, guarded
 from portico.plan.gateway.nginx.headers import repeated
 from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
+from portico.plan.gateway.nginx.syntax import Directive, block, directive
 from portico.plan.gateway.nginx.waf import detour, handed_on, is_inspected, refused_by_waf
 from portico.plan.paths import Paths
 from portico.plan.web.guards import Guard

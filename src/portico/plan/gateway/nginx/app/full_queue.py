@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx.conf import Directive, block, directive
+from portico.plan.gateway.nginx.syntax import Directive, block, directive
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 

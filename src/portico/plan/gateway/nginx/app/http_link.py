@@ -8,9 +8,9 @@ from portico.plan import decisions
 from portico.plan.gateway.nginx.app import users
 from portico.plan.gateway.nginx.app.tracing import SPEC, context
 from portico.plan.gateway.nginx.app.upstream import upstream_name
-from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.entry.host_header import prefix_seen
 from portico.plan.gateway.nginx.entry.trust import WHO_SENT, of_proxy, scheme, sender
+from portico.plan.gateway.nginx.syntax import Directive, directive
 from portico.plan.web.model import Web
 
 _MOST_HEADERS = 2048

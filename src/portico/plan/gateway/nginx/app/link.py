@@ -5,8 +5,8 @@ from __future__ import annotations
 from portico.app_servers.kind import Feature
 from portico.plan import decisions
 from portico.plan.gateway.nginx.app import http_link, uwsgi_link
-from portico.plan.gateway.nginx.conf import Directive, directive, time
 from portico.plan.gateway.nginx.entry.host_header import host_seen
+from portico.plan.gateway.nginx.syntax import Directive, directive, time
 from portico.plan.web.model import Web
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from portico.plan.gateway.nginx.app.cache import cache_rules
 from portico.plan.gateway.nginx.app.routes import told_by_routes
-from portico.plan.gateway.nginx.conf import Directive, entries
+from portico.plan.gateway.nginx.syntax import Directive, entries
 from portico.plan.web.model import Web
 
 

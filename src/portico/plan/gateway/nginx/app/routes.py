@@ -13,8 +13,8 @@ from portico.plan import decisions
 from portico.plan.gateway.nginx.app.cache import key, never, no_cache, stale, use_cache
 from portico.plan.gateway.nginx.app.cache_routes import keep_route
 from portico.plan.gateway.nginx.app.link import dialect, silence
-from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.names import variable
+from portico.plan.gateway.nginx.syntax import Directive, directive, entries
 from portico.plan.paths import Paths
 from portico.plan.subjects import Ladder
 from portico.plan.web.app.link import RouteFact

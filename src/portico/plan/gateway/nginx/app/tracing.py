@@ -6,8 +6,8 @@ a declared proxy began continues; trace headers of other clients are removed.
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx.conf import Directive, entries
 from portico.plan.gateway.nginx.names import variable
+from portico.plan.gateway.nginx.syntax import Directive, entries
 from portico.plan.web.model import Web
 
 SPEC = "https://www.w3.org/TR/trace-context/"

@@ -6,8 +6,8 @@ from portico.errors import Problem
 from portico.plan import decisions
 from portico.plan.files import Line
 from portico.plan.gateway.nginx.abilities import SINCE
-from portico.plan.gateway.nginx.conf import Directive, block, directive, render
 from portico.plan.gateway.nginx.names import file_of, name_of
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, render
 from portico.plan.subjects import Upstream, UpstreamServer
 from portico.plan.web.ability import Ability
 from portico.plan.web.app import upstream as web_upstream

@@ -13,10 +13,10 @@ from portico.plan import decisions
 from portico.plan.gateway.nginx.app import users
 from portico.plan.gateway.nginx.app.tracing import SPEC, context, told_to_worker
 from portico.plan.gateway.nginx.app.upstream import upstream_name
-from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.entry.host_header import path_seen, prefix_seen
 from portico.plan.gateway.nginx.entry.trust import https, of_proxy, scheme, sender
 from portico.plan.gateway.nginx.names import variable
+from portico.plan.gateway.nginx.syntax import Directive, directive
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 

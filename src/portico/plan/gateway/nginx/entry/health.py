@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from portico.plan.gateway.nginx.app.full_queue import if_full
 from portico.plan.gateway.nginx.app.link import dialect, pass_to_app, told_to_app
-from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.names import location, name_of
 from portico.plan.gateway.nginx.own import let_in
+from portico.plan.gateway.nginx.syntax import Directive, block, directive
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.model import Web
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from portico.place.model import Build
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.names import variable
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.web.entry.host_header import Unnamed
 from portico.plan.web.model import Web
 

@@ -6,7 +6,7 @@ is for the site.
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx.conf import Directive, block, directive
+from portico.plan.gateway.nginx.syntax import Directive, block, directive
 from portico.plan.subjects import ObserverEndpoint
 from portico.plan.web.model import Web
 from portico.values import Address

@@ -6,13 +6,13 @@ from portico.errors import Problem
 from portico.place.model import Build
 from portico.plan.files import File
 from portico.plan.gateway.nginx.abilities import SINCE, abilities, lacking
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal, render
 from portico.plan.gateway.nginx.entry.host_header import https_port
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.names import file_of, location, spaced, variable
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.gateway.nginx.security.advisories import AS_OF
 from portico.plan.gateway.nginx.security.holes import http2_hole
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries, literal, render
 from portico.plan.paths import Paths
 from portico.plan.subjects import Tls as Files
 from portico.plan.web.ability import Ability

@@ -5,8 +5,8 @@ from __future__ import annotations
 from portico.place.model import Build
 from portico.plan.gateway.nginx.abilities import SINCE
 from portico.plan.gateway.nginx.app.link import dialect
-from portico.plan.gateway.nginx.conf import Directive, directive, time
 from portico.plan.gateway.nginx.pages import HEAD_KIB
+from portico.plan.gateway.nginx.syntax import Directive, directive, time
 from portico.plan.web.ability import Ability
 from portico.plan.web.entry import transfer as decided
 from portico.plan.web.model import Web

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.names import header_word, variable
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.web.entry.trust import Proxies, Trust
 from portico.plan.web.model import Web
 from portico.site.proxies import ROUTED

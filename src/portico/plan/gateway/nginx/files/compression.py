@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.gateway.nginx.abilities import HEADERS_MORE
-from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.syntax import Directive, directive, entries
 from portico.plan.web.files.mime import COMPRESSIBLE
 
 BROTLI = "brotli_filter"

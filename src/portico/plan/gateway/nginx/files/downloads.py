@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from portico.plan import downloads as names
-from portico.plan.gateway.nginx.conf import Directive, block, directive, literal
 from portico.plan.gateway.nginx.files.compression import uncompressed
 from portico.plan.gateway.nginx.headers import of_download
 from portico.plan.gateway.nginx.names import header_word
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages, no_such_part
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, literal
 from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.model import Web
 

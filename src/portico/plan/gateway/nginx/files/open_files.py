@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx.conf import Directive, directive
+from portico.plan.gateway.nginx.syntax import Directive, directive
 from portico.plan.web.model import Web
 
 _MOST, _LEAST = 4096, 16

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from portico.plan.files import File, Line
-from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.headers import of_nginx
 from portico.plan.gateway.nginx.log.line import file_log
+from portico.plan.gateway.nginx.syntax import Directive, block, directive
 from portico.plan.paths import Paths
 from portico.plan.web.guards import WantedCrawler
 from portico.plan.web.model import Web

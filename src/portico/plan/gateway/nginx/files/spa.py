@@ -12,12 +12,12 @@ from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.app.challenge import without_pass
 from portico.plan.gateway.nginx.app.link import dialect, pass_to_app
 from portico.plan.gateway.nginx.app.routes import way
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.files.open_files import open_files
 from portico.plan.gateway.nginx.guards import PAGE_PASSED, guarded
 from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages, no_such_part
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.waf import detour, is_inspected, refused_by_waf
 from portico.plan.web.files.spa import Spa
 from portico.plan.web.guards import Guard

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.by_path import by_path
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.files import compression
 from portico.plan.gateway.nginx.files.open_files import open_files
 from portico.plan.gateway.nginx.guards import guarded
@@ -17,6 +16,7 @@ from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.log.line import file_log
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries, literal
 from portico.plan.web.ability import Ability
 from portico.plan.web.access import ByPath
 from portico.plan.web.files.statics import (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.limits.held import held, noticed
 from portico.plan.gateway.nginx.limits.keys import zone_name
 from portico.plan.gateway.nginx.limits.zones import CROWD, speed
 from portico.plan.gateway.nginx.names import name_of, variable
+from portico.plan.gateway.nginx.syntax import Directive, directive, entries
 from portico.plan.web.limits import Concurrent, Counted, Fair, Rate
 from portico.plan.web.model import Web
 from portico.plan.web.pages import RETRY_LIMITED_SECONDS

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from portico.place.model import Place
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log.text import CROWDED
 from portico.plan.gateway.nginx.names import variable
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.web.limits import Fair, Share
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import requests

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from portico.plan.gateway.nginx.conf import Directive, entries
 from portico.plan.gateway.nginx.entry.trust import sender
 from portico.plan.gateway.nginx.limits.held import BODIES, CLIENT, COUNTED, HELD, MAPPED
 from portico.plan.gateway.nginx.log.text import CROWDED, GUARD
 from portico.plan.gateway.nginx.names import name_of, variable
+from portico.plan.gateway.nginx.syntax import Directive, entries
 from portico.plan.web.limits import CERTIFICATE, Counted, Rate, Whom
 from portico.plan.web.model import Web
 from portico.site.limit import SECONDS

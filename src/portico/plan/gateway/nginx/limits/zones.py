@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.entry.health import health_zone
 from portico.plan.gateway.nginx.limits.held import BODIES, BYTES_A_KEY, HELD, proxies, zone_size
 from portico.plan.gateway.nginx.limits.keys import is_by_clock, key_of, keys, zone_name
 from portico.plan.gateway.nginx.log.text import CROWDED
 from portico.plan.gateway.nginx.names import name_of
+from portico.plan.gateway.nginx.syntax import Directive, directive
 from portico.plan.subjects import PlannedLimit
 from portico.plan.web.limits import SESSIONS_AN_ADDRESS, Concurrent, Counted, Fair, Rate, Whom
 from portico.plan.web.model import Web

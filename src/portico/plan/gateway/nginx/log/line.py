@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from portico.place.model import Place
 from portico.plan import decisions
 from portico.plan.gateway.nginx.abilities import abilities
-from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.log.text import (
     CHECKED,
@@ -20,6 +19,7 @@ from portico.plan.gateway.nginx.log.text import (
     text_maps,
 )
 from portico.plan.gateway.nginx.names import name_of, spaced, variable
+from portico.plan.gateway.nginx.syntax import Directive, directive, entries
 from portico.plan.paths import Paths
 from portico.plan.web.log import NUMBERS, Log
 from portico.plan.web.log import log_of_strangers as decided_for_strangers

@@ -9,7 +9,7 @@ place. https://www.rfc-editor.org/rfc/rfc8259#section-8.1 and #section-6 define 
 from __future__ import annotations
 
 from portico.plan import decisions
-from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.syntax import Directive, directive, entries
 from portico.plan.web.refusals import (
     CONNECTIONS,
     GUESS,

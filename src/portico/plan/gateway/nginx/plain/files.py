@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from portico.plan.files import File, Line
-from portico.plan.gateway.nginx.conf import Directive, directive, render_commented
 from portico.plan.gateway.nginx.main import tree
+from portico.plan.gateway.nginx.syntax import Directive, directive, render_commented
 from portico.plan.web.model import Web
 
 _SUBJECTS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.names import header_word, location, variable
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.web.guards import Guard, NotElsewhere
 from portico.plan.web.model import Web
 from portico.plan.web.routing.model import Choice, Route

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from portico.plan.gateway.nginx.app.detours import UPGRADED_SECONDS, closed, to_tunnel, upgraded
-from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.routing.choice import rule_location, word_of
 from portico.plan.gateway.nginx.routing.elsewhere import answer, answering, elsewhere
+from portico.plan.gateway.nginx.syntax import Directive
 from portico.plan.web.model import Web
 from portico.plan.web.mount import Elsewhere, Exact, Mount
 from portico.plan.web.routing.build import route_guards

@@ -12,7 +12,6 @@ from portico.plan.gateway.nginx.app.detours import to_tunnel
 from portico.plan.gateway.nginx.app.link import pass_to_app, told_to_app
 from portico.plan.gateway.nginx.app.routes import ruled_way
 from portico.plan.gateway.nginx.app.upstream import resolver, upstream_name
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.entry.host_header import host_seen
 from portico.plan.gateway.nginx.entry.tls import secured_headers
 from portico.plan.gateway.nginx.entry.trust import scheme
@@ -20,6 +19,7 @@ from portico.plan.gateway.nginx.files.spa import to_spa
 from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, failures, gone_elsewhere
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.gateway.nginx.waf import handed_on, is_inspected, refused_by_waf
 from portico.plan.paths import Paths
 from portico.plan.web.guards import Asked, Password

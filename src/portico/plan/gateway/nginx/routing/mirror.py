@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from portico.plan.gateway.nginx.app.link import told_to_app
 from portico.plan.gateway.nginx.app.upstream import upstream_name
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.names import header_word, name_of, variable
 from portico.plan.gateway.nginx.routing.elsewhere import one_upstream, seen
+from portico.plan.gateway.nginx.syntax import Directive, block, directive, entries
 from portico.plan.web.model import Web
 from portico.plan.web.routing.mirror import METHODS, MOST
 from portico.plan.web.routing.model import Mirror

@@ -13,11 +13,11 @@ from portico.plan.gateway.faults import Hole
 from portico.plan.gateway.nginx.abilities import abilities, impossible_version
 from portico.plan.gateway.nginx.abilities import lacking as lacking_abilities
 from portico.plan.gateway.nginx.app.upstream import beyond
-from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.fragment import fragment
 from portico.plan.gateway.nginx.main import tree
 from portico.plan.gateway.nginx.security.advisories import AS_OF
 from portico.plan.gateway.nginx.security.holes import holes
+from portico.plan.gateway.nginx.syntax import Directive
 from portico.plan.gateway.nginx.waf import no_waf
 from portico.plan.web.build import web
 from portico.plan.web.entry.tls import needed

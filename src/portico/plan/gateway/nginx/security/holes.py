@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from portico.place.model import Build
 from portico.plan.gateway.faults import Advisory, Hole
-from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.security.advisories import ADVISORIES
 from portico.plan.gateway.nginx.security.versions import is_fixed
+from portico.plan.gateway.nginx.syntax import Directive
 
 _TABLES = ("map", "geo", "split_clients", "types", "match")
 """Blocks whose lines are not directives."""
