@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portico.run.machine import clock, crash, reload, start, stop, undone
+from portico.run.machine import crash, reload, start, stop, timeouts, undone
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
 from portico.run.machine.state import Phase, State, Step, Timeouts
@@ -51,8 +51,8 @@ HANDLERS: Mapping[type[Event], Callable[[State, Any, float], Step]] = {
     was.PlanRefused: reload.plan_refused,
     was.StopAsked: stop.stop_asked,
     was.Lost: stop.lost,
-    was.QueueEmpty: clock.queue_empty,
+    was.QueueEmpty: timeouts.queue_empty,
     was.Drained: stop.drained,
     was.NotDone: undone.not_done,
-    was.Tick: clock.tick,
+    was.Tick: timeouts.tick,
 }
