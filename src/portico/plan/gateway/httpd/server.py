@@ -11,7 +11,7 @@ from portico.plan.gateway.httpd.cors import cors_headers, cors_settings, preflig
 from portico.plan.gateway.httpd.entry import tls
 from portico.plan.gateway.httpd.entry.health import health_folder, health_rules
 from portico.plan.gateway.httpd.entry.host_header import host_settings, refuse_odd_hosts, same_port
-from portico.plan.gateway.httpd.entry.transfer import largest_body, no_tunnels
+from portico.plan.gateway.httpd.entry.transfer import no_tunnels, request_limits
 from portico.plan.gateway.httpd.entry.trust import strangers, trust
 from portico.plan.gateway.httpd.files.compression import coding_settings
 from portico.plan.gateway.httpd.files.spa import navigation_rules, spa_folder, spa_page_rules, spa_section
@@ -113,7 +113,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *guard_settings(web),
             *bandwidth_settings(web),
             *_common(web, is_tls=is_tls),
-            *largest_body(web),
+            *request_limits(web),
             *_entry_rules(web, is_tls=is_tls),
             *redirect,
             *preflight_rules(web),

@@ -117,7 +117,7 @@ def _names(tree: Iterable[Directive]) -> Iterator[str]:
 def own(web: Web) -> list[Directive]:
     """The site's own part; `nginx.fragment` turns it into what can stand beside other sites."""
     return [
-        *transfer.largest_body(web),
+        *transfer.request_limits(web),
         *transfer.answers(web),
         *tables(web),
         *static_maps(web),

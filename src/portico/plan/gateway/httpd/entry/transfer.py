@@ -48,8 +48,8 @@ def no_tunnels() -> list[Directive]:
     ]
 
 
-def largest_body(web: Web) -> list[Directive]:
-    """In a virtual host: the largest request body."""
+def request_limits(web: Web) -> list[Directive]:
+    """In a virtual host: how much a request of this site may have."""
     return [
         directive(
             "LimitRequestBody", int(web.transfer.largest_body), cause=web.transfer.body_cause,

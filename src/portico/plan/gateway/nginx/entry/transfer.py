@@ -48,8 +48,8 @@ def client_times(build: Build) -> list[Directive]:
     return made
 
 
-def largest_body(web: Web) -> list[Directive]:
-    """At `http` level: the largest request body."""
+def request_limits(web: Web) -> list[Directive]:
+    """At `http` level: how much a request of this site may have."""
     return [
         directive(
             "client_max_body_size", int(web.transfer.largest_body),
