@@ -95,3 +95,16 @@ def test_two_routes_may_have_one_name_with_two_values(decided: Decided) -> None:
     text = "[headers.set]\nX-A = '1'\n[routes.'/a']\nheaders = { x-a = '2' }\n[routes.'/b']\nheaders = { x-a = '1' }\n"
     found = decided(text)
     assert [(one.name, one.value) for one in found.distinct] == [("X-A", "1"), ("x-a", "2")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[headers]\npreset = 'strict'", "[headers]\npreset = 'api'\ncsp_report_only = true"],
+    ids=["strict", "api"],
+)
+def test_each_header_of_portico_s_has_its_reason_and_its_page(decided: Decided, text: str) -> None:
+    of_the_user = {one.name: (one.why, one.source) for one in decided("[headers.set]\nX-Shop = 'a'").every}
+    assert of_the_user == {"X-Shop": ("a header of yours", "")}
+    for one in decided(text).every:
+        assert one.why != "a header of yours", one.name
+        assert one.source.endswith(f"/{one.name}")

@@ -17,6 +17,18 @@ SERVER = "Server"
 """The header with the name of the gateway's program."""
 _WORDS = {"none": "DENY", "self": "SAMEORIGIN"}
 """The X-Frame-Options value for each value of `frames`. It has no list of origins."""
+_MDN = "https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/"
+_WHY = {
+    "x-content-type-options": "an answer is what its type says, whatever its bytes look like",
+    "content-security-policy": "browsers load and run only what the policy names",
+    "content-security-policy-report-only": "browsers report what the policy would block",
+    "x-frame-options": "who may show the site in a frame, for browsers that do not read it in the policy",
+    "referrer-policy": "how much of its address a page tells other sites",
+    "permissions-policy": "which devices of the visitor pages may ask for",
+    "cross-origin-opener-policy": "windows of other sites have no hold on this one's",
+    "cross-origin-resource-policy": "pages of other sites cannot embed what this one answers",
+}
+"""The purpose of each header of an option or a preset, by its name in lower case. Each has a page of MDN's."""
 
 
 class Header(Struct, frozen=True):
@@ -31,6 +43,16 @@ class Header(Struct, frozen=True):
     """
     is_only: bool = False
     """The app's own header with this name is removed."""
+
+    @property
+    def why(self) -> str:
+        """Its purpose."""
+        return _WHY.get(self.name.lower(), "a header of yours")
+
+    @property
+    def source(self) -> str:
+        """Its reference page; empty for a header that only the user knows."""
+        return _MDN + self.name if self.name.lower() in _WHY else ""
 
 
 class Cors(Struct, frozen=True):

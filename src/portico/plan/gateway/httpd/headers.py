@@ -9,7 +9,6 @@ from portico.plan.web.headers import Header
 from portico.plan.web.model import Web
 from portico.site.model import Routed
 
-_MDN = "https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/"
 _UNLESS = "; not where the app says it itself"
 
 
@@ -54,23 +53,22 @@ def routes(web: Web) -> list[Routed]:
 
 def of_own(web: Web) -> list[Directive]:
     """In a virtual host: the same on httpd's own answers without a page, such as redirects."""
-    why = "httpd's own answers without a page have it, too"
+    too = "; httpd's own answers without a page have it, too"
     return [
-        directive("Header", "always", "set", one.name, value(one.value), f"expr={OWN}", why=why, cause=one.cause,
-                  source=_MDN + one.name)
+        directive("Header", "always", "set", one.name, value(one.value), f"expr={OWN}", why=one.why + too,
+                  cause=one.cause, source=one.source)
         for one in web.headers.every
     ]  # fmt: skip
 
 
 def _said(one: Header, where: str) -> list[Directive]:
     """One header, where this condition is true; an empty one is always."""
-    why = "a header of yours" if one.name.lower().startswith("x-portico") else "a header of every answer"
-    name, text = one.name, value(one.value)
+    name, text, why = one.name, value(one.value), one.why
 
     def said(action: str, text: str, why: str, *conditions: str) -> Directive:
         both = " && ".join(each for each in (*conditions, where) if each)
         words = [f"expr={both}"] if both else []
-        return directive("Header", action, name, text, *words, why=why, cause=one.cause, source=_MDN + name)
+        return directive("Header", action, name, text, *words, why=why, cause=one.cause, source=one.source)
 
     if one.is_only:
         return [said("set", text, why)]

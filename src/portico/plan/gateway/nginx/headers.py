@@ -20,21 +20,10 @@ from portico.plan.web.headers import SERVER, Cors, Header
 from portico.plan.web.model import Web
 from portico.site.model import Routed
 
-_MDN = "https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/"
 _CORS = "https://fetch.spec.whatwg.org/#http-cors-protocol"
 _HEADERS_MORE = "https://github.com/openresty/headers-more-nginx-module#more_clear_headers"
 _PREFLIGHT = 424
 """An otherwise unused status that nginx handles internally; no client sees it."""
-_WHY = {
-    "x-content-type-options": "an answer is what its type says, whatever its bytes look like",
-    "content-security-policy": "browsers load and run only what the policy names",
-    "content-security-policy-report-only": "browsers report what the policy would block",
-    "x-frame-options": "who may show the site in a frame, for browsers that do not read it in the policy",
-    "referrer-policy": "how much of its address a page tells other sites",
-    "permissions-policy": "which devices of the visitor pages may ask for",
-    "cross-origin-opener-policy": "windows of other sites have no hold on this one's",
-    "cross-origin-resource-policy": "pages of other sites cannot embed what this one answers",
-}
 _UNLESS = "; not where the app says it itself"
 _ALLOW_ORIGIN, _VARY = "Access-Control-Allow-Origin", "Vary"
 
@@ -53,7 +42,7 @@ def _common(web: Web, *, is_secure: bool = True) -> list[Directive]:
 def of_app(web: Web, routed: Routed | None = None) -> list[Directive]:
     """Headers of the app's answers: at server level, and in each of its locations that adds others."""
     wanted = web.headers.of(routed)
-    made = [_sent(one, _of_app(web, one), f"{_why(one)}{'' if one.is_only else _UNLESS}") for one in wanted]
+    made = [_sent(one, _of_app(web, one), f"{one.why}{'' if one.is_only else _UNLESS}") for one in wanted]
     return [*_common(web), *made, *_cors(web, is_app=True), *own_headers(web)]
 
 
@@ -71,7 +60,7 @@ def of_redirects(web: Web, *, is_secure: bool) -> list[Directive]:
 def _constant(web: Web, names: Collection[str]) -> list[Directive]:
     """The headers of answers without the app's part, except those with these names."""
     made = [
-        _sent(one, value, _why(one))
+        _sent(one, value, one.why)
         for one in web.headers.every
         if one.name.lower() not in names and (value := _beside(one, names))
     ]
@@ -83,7 +72,7 @@ def of_download(web: Web) -> list[Directive]:
     """Headers of a file that nginx sends for the app, beside those that the app set for it."""
     carried = {name.lower() for name in CARRIED} - {name.lower() for name in web.headers.removed}
     made = [
-        _sent(one, _of_app(web, one) if one.name.lower() in carried else one.value, _why(one))
+        _sent(one, _of_app(web, one) if one.name.lower() in carried else one.value, one.why)
         for one in web.headers.every
     ]
     return [*_common(web), *made, *_cors(web, is_app=True), *own_headers(web)]
@@ -103,12 +92,7 @@ def is_said(web: Web, name: str) -> bool:
 
 
 def _sent(one: Header, value: str, why: str) -> Directive:
-    source = _MDN + one.name if one.name.lower() in _WHY else ""
-    return directive("add_header", one.name, value, "always", why=why, cause=one.cause, source=source)
-
-
-def _why(one: Header) -> str:
-    return _WHY.get(one.name.lower(), "a header of yours")
+    return directive("add_header", one.name, value, "always", why=why, cause=one.cause, source=one.source)
 
 
 def _beside(one: Header, names: Collection[str]) -> str:
