@@ -73,7 +73,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         downloads=downloads(site, place, abilities),
         tracing=tracing(site),
         own=own,
-        pages=pages(site, guarded.limits, knows_methods=known is not None and known.is_whole),
+        pages=pages(site, guarded.limits, guards.every),
         log=log(site, abilities),
         limits=guarded.limits,
         headers=headers(site, abilities),

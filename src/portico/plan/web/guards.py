@@ -1,14 +1,18 @@
-"""The guards of a request before the app sees it, in order: each one lets it pass or answers it."""
+"""The guards of a request before the app sees it, in order: each one lets it pass or answers it.
+
+`refused_by` are the names under which a guard refuses; `refusals` has the status of each.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
 from portico.place.model import Place
 from portico.plan.paths import Paths
+from portico.plan.web import refusals
 from portico.plan.web.access import Access, Allowed, ByPath, Check, Denied, Taken, Users, Verified
 from portico.plan.web.allow_list import AllowList
 from portico.plan.web.app.challenge import Challenge, is_costly
@@ -23,17 +27,23 @@ from portico.site.model import Routed
 class NotElsewhere(Struct, frozen=True):
     """No rule with conditions sends the request elsewhere: else it goes there, past the guards of that way."""
 
+    refused_by: ClassVar[tuple[str, ...]] = ()
+
     choice: Choice
 
 
 class NotBanned(Struct, frozen=True):
     """The client is not banned: else 403."""
 
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.BAN,)
+
     bans: Bans
 
 
 class WantedCrawler(Struct, frozen=True):
     """The client is not a refused crawler, and does not pretend to be another one: else 403."""
+
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.CRAWLER, refusals.FORGED)
 
     crawlers: Crawlers
 
@@ -44,11 +54,15 @@ class Open(Struct, frozen=True):
     `directory` has the file `on` during maintenance, and `allowed/ADDRESS` for each admitted address.
     """
 
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.MAINTENANCE,)
+
     directory: str
 
 
 class HeadSize(Struct, frozen=True):
     """The head fits the link to the app: else 431. `most` is in bytes."""
+
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.HEAD,)
 
     most: int
 
@@ -56,11 +70,15 @@ class HeadSize(Struct, frozen=True):
 class NoScanner(Struct, frozen=True):
     """The path is not one that scanners try, or a rule of the app matches it: else 404."""
 
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.SCANNER,)
+
     known: AllowList
 
 
 class Known(Struct, frozen=True):
     """A rule of the app matches the path and the method: else 404 or 405."""
+
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.ROUTES,)
 
     known: AllowList
 
@@ -68,11 +86,15 @@ class Known(Struct, frozen=True):
 class Passed(Struct, frozen=True):
     """The client has a pass, which its browser gets for solving a puzzle, or none is required now: else 429."""
 
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.CHALLENGE,)
+
     challenge: Challenge
 
 
 class RequestRate(Struct, frozen=True):
     """The rate of requests is below the limit: else 429."""
+
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.RATE,)
 
     rate: Rate
 
@@ -80,17 +102,23 @@ class RequestRate(Struct, frozen=True):
 class InProgress(Struct, frozen=True):
     """The number of requests to the app in progress is below the limit: else 429."""
 
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.CONNECTIONS,)
+
     share: Concurrent
 
 
 class FairShare(Struct, frozen=True):
     """In an overload, the client has no more requests in progress than its share: else 429."""
 
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.SHARE,)
+
     fair: Fair
 
 
 class NotDenied(Struct, frozen=True):
     """The client's network is not refused: else 403."""
+
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.NETWORK,)
 
     networks: ByPath[Denied]
 
@@ -100,9 +128,17 @@ class FromNetworks(Struct, frozen=True):
 
     networks: ByPath[Allowed]
 
+    @property
+    def refused_by(self) -> tuple[str, ...]:
+        """By name; `internal` where a path is hidden."""
+        hides = any(one.is_hidden for one in self.networks.values)
+        return (refusals.NETWORK, refusals.INTERNAL) if hides else (refusals.NETWORK,)
+
 
 class Methods(Struct, frozen=True):
     """The method is accepted here: else 405."""
+
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.METHOD,)
 
     methods: ByPath[Taken]
 
@@ -110,21 +146,29 @@ class Methods(Struct, frozen=True):
 class Certificate(Struct, frozen=True):
     """The client has a certificate that a known authority signed: else 403."""
 
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.CERTIFICATE,)
+
     certificates: ByPath[Verified]
 
 
 class PlainPath(Struct, frozen=True):
     """The path has no segment `.` or `..`, and no `#`: else 400."""
 
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.PATH,)
+
 
 class Password(Struct, frozen=True):
     """The client is a user with access, with the right password: else 401."""
+
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.PASSWORD, refusals.GUESS)
 
     users: ByPath[Users]
 
 
 class Asked(Struct, frozen=True):
     """A view of the app or a service elsewhere grants access: else 401 or 403, and 500 if it fails."""
+
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.AUTH,)
 
     checks: ByPath[Check]
 
@@ -134,6 +178,8 @@ class Inspection(Struct, frozen=True):
 
     It is the last guard: it costs a hundred times more than the others, so they refuse a flood before it.
     """
+
+    refused_by: ClassVar[tuple[str, ...]] = (refusals.WAF,)
 
     waf: Waf
 
@@ -176,6 +222,11 @@ class Chains(Struct, frozen=True):
     """Those of files that the gateway sends itself: access, and no limit of the app's answers."""
     routes: Mapping[str, tuple[Guard, ...]] = field(default_factory=dict)
     """By the route's pattern; a missing route has those of the site."""
+
+    @property
+    def every(self) -> tuple[Guard, ...]:
+        """The guards of all ways; some more than once."""
+        return (*self.files, *self.site, *(guard for chain in self.routes.values() for guard in chain))
 
     def of(self, routed: Routed | None) -> tuple[Guard, ...]:
         """The guards of this route; None is the rest of the site."""

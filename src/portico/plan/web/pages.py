@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from portico.plan.web import refusals
 from portico.plan.web.entry.transfer import LINE_KIB
-from portico.plan.web.guards import MOST_HEAD
+from portico.plan.web.guards import MOST_HEAD, Guard
 from portico.plan.web.limits import Limits
-from portico.plan.web.refusals import MAINTENANCE
+from portico.plan.web.refusals import MAINTENANCE, SECOND, STATUSES
 from portico.plan.web.unwanted.crawlers import crawlers
 from portico.site.model import Site
 
@@ -35,6 +36,8 @@ CRAWLER = "crawler"
 """The page of a refused crawler."""
 BANNED = "banned"
 """The page of a banned client."""
+OF_GUARDS = {refusals.BAN: BANNED, refusals.CRAWLER: CRAWLER, refusals.FORGED: CRAWLER, refusals.WAF: ATTACK}
+"""The page of a refusal that is not the page of its status."""
 FAILED = "failed"
 """The page of the gateway's own 500, which no user's 500.html replaces: the app answers its own errors."""
 
@@ -71,9 +74,9 @@ class Pages(Struct, frozen=True):
     """Pages that are sent unchanged, without the request's ID: a flood must be cheap."""
 
 
-def pages(site: Site, limits: Limits, *, knows_methods: bool = False) -> Pages:
-    """Every page. `knows_methods`: the gateway refuses methods that match no rule of the app."""
-    made = _made(site, knows_methods=knows_methods)
+def pages(site: Site, limits: Limits, guards: Iterable[Guard]) -> Pages:
+    """Every page. `guards` are those of the site's chains."""
+    made = _made(site, _refused(guards))
     used = {"429": limits.counted, BANNED: site.options.guard.ban, CRAWLER: crawlers(site)}
     cheap = [name for name, is_used in used.items() if is_used]
     own = {name.partition(".")[0] for name in site.pages}
@@ -81,12 +84,12 @@ def pages(site: Site, limits: Limits, *, knows_methods: bool = False) -> Pages:
     return Pages(made, site.pages, tuple(site.unused_pages), site.cause("errors.pages"), plain)
 
 
-_NO_METHOD = Page(405, "Method not allowed", "This address does not take requests of this kind.")
-_ACCESS = (
+_REFUSED = (
     Page(401, "Please sign in", "This address is for people with a password."),
     Page(403, "Not allowed", "You may not come to this address from where you are."),
+    Page(405, "Method not allowed", "This address does not take requests of this kind."),
 )
-"""The pages of access rules; an allow-list of routes refuses methods, too."""
+"""The pages of guards that not every site has."""
 
 
 _NOT_NOW = (
@@ -122,25 +125,35 @@ _CRAWLER = Page(
 )
 
 
-def _refused(site: Site) -> list[Page]:
+def _refused(guards: Iterable[Guard]) -> set[int]:
+    """The statuses of those pages that are needed. They come together, for the gateway itself refuses a file or a
+    method now and then. Where one is a guard's second status, as of an allow-list of routes, it comes alone.
+    """
+    names = {name for guard in guards for name in guard.refused_by} - OF_GUARDS.keys()
+    known = {page.status for page in _REFUSED}
+    if known & {STATUSES[name] for name in names}:
+        return known
+    return known & {SECOND[name] for name in names if name in SECOND}
+
+
+def _attack(site: Site) -> list[Page]:
     if site.options.guard.waf != "block":
         return []
     text = "This request looks like an attack and was refused. If it was none, please tell the operator of this site."
     return [Page(403, "Refused", text, name=ATTACK)]
 
 
-def _made(site: Site, *, knows_methods: bool) -> tuple[Page, ...]:
+def _made(site: Site, refused: set[int]) -> tuple[Page, ...]:
     """Every page of Portico's own."""
     limit = f"{site.max_upload}, the limit of this site"
     if any(item.edge.max_upload for item in site.routed):
         limit = f"what this address takes ({site.max_upload} unless its route says otherwise)"
     return (
         Page(400, "Bad request", "The server could not read this request: it is not valid HTTP."),
-        *(_ACCESS if site.access else ()),
-        *_refused(site),
+        *(page for page in _REFUSED if page.status in refused),
+        *_attack(site),
         *([_BANNED] if site.options.guard.ban else []),
         *([_CRAWLER] if crawlers(site) else []),
-        *([_NO_METHOD] if site.access or knows_methods else []),
         Page(404, "Not found", "There is nothing at this address."),
         Page(
             413,

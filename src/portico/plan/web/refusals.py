@@ -17,7 +17,9 @@ STATUSES = {
     PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, CERTIFICATE: 403, PASSWORD: 401, AUTH: 401,
     SCANNER: 404, ROUTES: 404, BAN: 403, CRAWLER: 403, FORGED: 403, CHALLENGE: 429, GUESS: 401,
 }  # fmt: skip
-"""The status of each; `routes` also has 405, `guess` 429 once a client has guessed too often."""
+"""The status of each."""
+SECOND = {ROUTES: 405, GUESS: 429, AUTH: 403}
+"""Another status of some: for a wrong method, for a client that has guessed too often, for a user without access."""
 GUARDS = tuple(STATUSES)
 UNSAID = (HEAD, UPLOAD, RATE, CONNECTIONS, SHARE, PASSWORD, GUESS)
 """Guards whose refusals the gateway's limits report; the others report their own."""

@@ -136,7 +136,7 @@ def _rules(web: Web, guard: Guard) -> list[Directive]:
 def undone(web: Web) -> list[Problem]:
     """A problem for each guard that the site asks for and that httpd has not, one for each option."""
     found = dict[str, Problem]()
-    for guard in _of_site(web):
+    for guard in web.chains.every:
         if type(guard) in _UNDONE:
             option, does = _UNDONE[type(guard)]
             cause = web.site.cause(option).partition(": ")[0] or option
@@ -146,10 +146,5 @@ def undone(web: Web) -> list[Problem]:
 
 def notes(web: Web) -> list[str]:
     """What every site has with nginx, and this one has not."""
-    kinds = dict.fromkeys(type(guard) for guard in _of_site(web))
+    kinds = dict.fromkeys(type(guard) for guard in web.chains.every)
     return [_BY_DEFAULT[kind] for kind in kinds if kind in _BY_DEFAULT]
-
-
-def _of_site(web: Web) -> list[Guard]:
-    chains = web.chains
-    return [*chains.files, *chains.site, *(guard for chain in chains.routes.values() for guard in chain)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from portico.plan.gateway.networks import halved
@@ -28,13 +28,27 @@ from portico.plan.web.guards import (
     PlainPath,
 )
 from portico.plan.web.model import Web
-from portico.plan.web.refusals import CERTIFICATE, INTERNAL, METHOD, NETWORK, PATH
+from portico.plan.web.pages import OF_GUARDS
+from portico.plan.web.refusals import (
+    CERTIFICATE,
+    INTERNAL,
+    METHOD,
+    NETWORK,
+    PATH,
+    ROUTES,
+    SCANNER,
+    STATUSES,
+)
 from portico.plan.web.routing.build import every_guard
 
 Said = PlainPath | NotDenied | FromNetworks | Methods | Certificate
 """The guards that nginx decides by the head of a request alone."""
 _REFUSED = 461
 """An otherwise unused status that nginx handles internally; no client sees it."""
+_STATUSES = (400, 403, 404, 405)
+"""@portico_refused answers the refusals with these statuses: all but those of `_ELSEWHERE`."""
+_ELSEWHERE = frozenset({*OF_GUARDS, SCANNER, ROUTES})
+"""Refusals that lead to a page of their own, or to @portico_unlisted."""
 _NO_METHOD = "-"
 """The Allow header of a 405 without any allowed method: another spelling of a path whose rules share no method."""
 _HIDDEN = "2"
@@ -74,18 +88,18 @@ def said(web: Web, guard: Said) -> list[Directive]:
     match guard:
         case PlainPath():
             why = "nginx chooses by the path with its dots resolved, and the app gets the path as it came"
-            return [_refuse(f"({variable(web, 'dotted')})", PATH, why, "")]
+            return [refuse(f"({variable(web, 'dotted')})", PATH, why, "")]
         case NotDenied(networks):
             why = "the client's network is refused here"
-            return [_refuse(f"({variable(web, 'denied')})", NETWORK, why, _cause(networks))]
+            return [refuse(f"({variable(web, 'denied')})", NETWORK, why, _cause(networks))]
         case FromNetworks(networks):
             return _from_networks(web, networks)
         case Methods(methods):
             why = "this method is not taken here"
-            return [_refuse(f"({variable(web, 'wrong_method')})", METHOD, why, _cause(methods))]
+            return [refuse(f"({variable(web, 'wrong_method')})", METHOD, why, _cause(methods))]
         case Certificate(certificates):
             why = "the client has shown no certificate that is known here"
-            return [_refuse(f"({variable(web, 'unverified')})", CERTIFICATE, why, _cause(certificates))]
+            return [refuse(f"({variable(web, 'unverified')})", CERTIFICATE, why, _cause(certificates))]
 
 
 def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
@@ -93,7 +107,7 @@ def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
     pages = password_pages(web) if any(isinstance(guard, Password) for guard in guards) else []
     pages = check_pages(web) if any(isinstance(guard, Asked) for guard in guards) else pages
     pages = [*rule_page(web, guards), *ban_page(web, guards), *crawler_page(web, guards), *pages]
-    if not any(isinstance(guard, Said) for guard in guards):
+    if not _refused_here(guards):
         return pages
     return [
         *pages,
@@ -106,16 +120,16 @@ def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
 
 def refused_location(web: Web) -> list[Directive]:
     """Answers refused requests, by guard."""
-    if not any(isinstance(guard, Said) for guard in every_guard(web.routing, web.chains)):
+    refused = _refused_here(every_guard(web.routing, web.chains))
+    if not refused:
         return []
-    answers = [(PATH, 400), (INTERNAL, 404), (METHOD, 405)]
     return [
         block(
             "location", location(web, "refused"), why="reached when a guard did not let a request through",
             of=[
                 *unreadable(),
                 *error_pages(403, 404, 405),
-                *(_if_by(guard, status) for guard, status in answers if guard in _guards(web)),
+                *(_if_by(guard, status) for guard, status in refused.items() if status != 403),
                 directive("return", 403, why="the client may not come here"),
             ],
         )
@@ -130,13 +144,11 @@ def page_headers(web: Web) -> list[Directive]:
     return [directive("add_header", "Allow", variable(web, "allow"), "always", why=why, source=_ALLOW)]
 
 
-def _guards(web: Web) -> set[str]:
-    access = web.access
-    made = {METHOD} if access.methods else set()
-    made |= {PATH} if _refuses_dots(web) else set()
-    return made | (
-        {INTERNAL} if access.allowed and any(one.is_hidden for one in access.allowed.values) else set()
-    )
+def _refused_here(guards: Iterable[Guard]) -> dict[str, int]:
+    """The refusals of these guards that lead to @portico_refused, by name, with their statuses."""
+    names = {name for guard in guards for name in guard.refused_by} - _ELSEWHERE
+    found = sorted((STATUSES[name], name) for name in names)
+    return {name: status for status, name in found if status in _STATUSES}
 
 
 def _refuses_dots(web: Web) -> bool:
@@ -150,7 +162,8 @@ def _if_by(guard: str, status: int) -> Directive:
     )  # fmt: skip
 
 
-def _refuse(condition: str, guard: str, why: str, cause: str) -> Directive:
+def refuse(condition: str, guard: str, why: str, cause: str) -> Directive:
+    """The lines of a guard that refuses where this condition is true: the request ends in @portico_refused."""
     return block(
         "if", condition, why=why, cause=cause,
         of=[refusing(guard), directive("return", _REFUSED, why="leads to @portico_refused, never to the client")],
@@ -167,7 +180,7 @@ def _from_networks(web: Web, networks: ByPath[Allowed]) -> list[Directive]:
             )
         )  # fmt: skip
     if not all(one.is_hidden for one in networks.values):
-        made.append(_refuse(f"({name})", NETWORK, "the client's network has no access", cause))
+        made.append(refuse(f"({name})", NETWORK, "the client's network has no access", cause))
     return made
 
 
