@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from portico.app_servers.kind import AppServer, Feature
 
 _EVERY_GUNICORN = frozenset({
-    Feature.WEBSOCKETS, Feature.STREAMS, Feature.LASTING, Feature.FENCE, Feature.ONE_LINE, Feature.NUMBERS,
-    Feature.APP_OUTPUT, Feature.TRACE, Feature.REPORT, Feature.SCALE, Feature.IN_TURN, Feature.AHEAD,
+    Feature.WEBSOCKETS, Feature.STREAMS, Feature.LASTING, Feature.PREFIX, Feature.FENCE, Feature.ONE_LINE,
+    Feature.NUMBERS, Feature.APP_OUTPUT, Feature.TRACE, Feature.REPORT, Feature.SCALE, Feature.IN_TURN, Feature.AHEAD,
 })  # fmt: skip
 
 GUNICORN = AppServer(

@@ -19,6 +19,7 @@ class Feature(StrEnum):
     LASTING = "long requests do not take threads from others"
     LEFT = "skips a request whose client left while it waited"
     QUEUE = "keeps the queue so short that it answers in time (`workers.queue`)"
+    PREFIX = "takes the mount and a proxy's prefix from each request"
     FENCE = "removes whole families of headers that only a proxy may send"
     ONE_LINE = "joins the lines of `Vary` and of `Cache-Control`, for the cache of nginx before 1.23"
     NUMBERS = "reports queue time, app time and route, for the log line"
@@ -43,6 +44,8 @@ class AppServer(Struct, frozen=True):
     """Its name in sentences."""
     package: str = ""
     """The package that pip installs."""
+    extra: str = ""
+    """Portico's own extra with that package (pyproject.toml); empty if every installation has it."""
     variables: frozenset[str] = frozenset()
     """Environment variables that would decide for it."""
     prefix: str = ""

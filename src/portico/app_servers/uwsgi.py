@@ -25,6 +25,7 @@ UWSGI = AppServer(
     "uwsgi",
     "uWSGI",
     "pyuwsgi",
+    extra="uwsgi",
     prefix="UWSGI_",  # it takes every option from such a variable
     protocol="uwsgi",
     features=frozenset({Feature.WSGI, Feature.AHEAD}),

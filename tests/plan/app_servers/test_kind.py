@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 import typing
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -61,3 +63,10 @@ def test_whoever_can_be_named_has_its_row_and_its_kind() -> None:
 def test_an_app_that_the_server_cannot_run_is_refused() -> None:
     with pytest.raises(UsageError, match="uWSGI cannot run an ASGI app"):
         plan(site("asgi", "uwsgi"), PLACE)
+
+
+def test_the_extra_of_an_app_server_installs_its_package() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    for kind in ALL:
+        wanted = project["optional-dependencies"][kind.extra] if kind.extra else project["dependencies"]
+        assert any(one.startswith(kind.package) for one in wanted), kind.name

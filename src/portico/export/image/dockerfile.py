@@ -10,7 +10,6 @@ import math
 import textwrap
 from collections.abc import Iterable
 
-from portico.app_servers.uwsgi import UWSGI
 from portico.export.image.model import Image
 from portico.export.image.requirements import VENV, Requirements
 from portico.export.image.system import COMPILER
@@ -110,8 +109,7 @@ def _packages_stage(site: Site, image: Image) -> list[Line]:
     made += [Line("WORKDIR /build"), Line(f"RUN python3 -m venv {VENV}")]
     if image.requirements:
         made += _app_packages(image.requirements)
-    extras = [UWSGI.name] if app_server(site).name == UWSGI.name else []
-    extras += ["otlp"] if site.is_traced else []
+    extras = [extra for extra in (app_server(site).extra, "otlp" if site.is_traced else "") if extra]
     wheel = f"./{image.wheel}" + (f"[{','.join(extras)}]" if extras else "")
     pip = f"{VENV}/bin/python -m pip"
     made += _step(

@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Collection
 
 from portico import proxy_headers
+from portico.app_servers.kind import Feature
+from portico.app_servers.kinds import KINDS
 from portico.site.checks.rule import Broken, Rules
 from portico.site.options import BELIEVED, Options
 from portico.site.proxies import KNOWN_PROXIES
@@ -33,15 +35,11 @@ def _behind_headers(options: Options) -> Broken:
             )
     if options.behind_headers and not (options.behind or options.node.gateways or options.routed_by):
         yield "no proxy is declared that could send it", "name its addresses in behind"
-    if (
-        "prefix" in (options.behind_headers or ())
-        and options.workers.server == "uwsgi"
-        and options.mount != "/"
-    ):
-        yield (
-            "uWSGI takes its own mount off the path, and does not support a prefix before it",
-            "leave mount or prefix out",
-        )
+    if "prefix" in (options.behind_headers or ()) and options.mount != "/":
+        server = next(kind for kind in KINDS if kind.name == options.workers.server)
+        if Feature.PREFIX not in server.features:
+            what = f"{server.title} takes its own mount off the path, and does not support a prefix before it"
+            yield what, "leave mount or prefix out"
 
 
 def _behind_protocol(options: Options) -> Broken:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from portico.app_servers.uwsgi import UWSGI
+from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.plan.web.model import Web
 
@@ -43,8 +43,9 @@ def _missing(web: Web) -> Iterator[tuple[str, str]]:
         "downloads.roots": bool(options.downloads.roots),
     }
     yield from ((option, what) for option, what in OF_SITES.items() if wanted[option])
-    if web.prefix and web.app_server.name == UWSGI.name:
-        yield "mount", "uWSGI is not told the prefix: httpd sets SCRIPT_NAME itself"
+    server = web.app_server
+    if web.prefix and server.name and Feature.PREFIX not in server.features:
+        yield "mount", f"{server.title} is not told the prefix: httpd sets SCRIPT_NAME itself"
     for item in web.routed:
         of_route = (item.edge.cache is not None, item.edge.upload_to_file and not web.hides_bodies)
         for key, is_set in zip(OF_ROUTES, of_route, strict=True):
