@@ -215,3 +215,30 @@ def test_secrets_that_the_options_name_stay_out_of_the_image_and_are_named() -> 
         (home / "Dockerfile").symlink_to(home / "elsewhere")
         assert portico("export", "docker", "app:app", cwd=home).returncode == 1
         assert not (home / "elsewhere").exists()
+
+
+def test_no_link_leads_out_of_the_site_s_directory(tmp_path: Path) -> None:
+    """The directory may be the app's user's, and the export may run as root."""
+    home = tmp_path / "site"
+    home.mkdir()
+    (tmp_path / "secret").write_text("the-secret\n")
+    (home / "requirements.txt").symlink_to(tmp_path / "secret")
+    with pytest.raises(PorticoError, match="leads out of"):
+        requirements.found(home)
+    (home / "requirements.txt").unlink()
+    (home / "inside.txt").write_text("flask\n")
+    (home / "requirements.txt").symlink_to("inside.txt")
+    assert requirements.names(home, requirements.found(home)) == {"flask"}
+    (home / "inside.txt").write_text("-r more.txt\n")
+    (home / "more.txt").symlink_to("../secret")
+    with pytest.raises(PorticoError, match="no file below"):
+        requirements.found(home)
+    (home / "inside.txt").write_bytes(b"\xff")
+    with pytest.raises(PorticoError, match="cannot be read"):
+        requirements.found(home)
+    (home / "inside.txt").unlink()
+    (home / "requirements.txt").unlink()
+    (home / "poetry.lock").symlink_to(tmp_path / "secret")
+    (home / "pyproject.toml").write_text("[project]")
+    with pytest.raises(PorticoError, match="leads out of"):
+        requirements.found(home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from portico.errors import PorticoError, Problem
 from portico.export.image.requirements import KINDS, Kind, Requirements
+from portico.place import untrusted
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INCLUDED = re.compile(r"(?:-r|--requirement|-c|--constraint)[ =]?\s*(\S+)")
@@ -43,7 +45,7 @@ def names(directory: Path, requirements: Requirements) -> frozenset[str]:
     first = requirements.files[0]
     try:
         if not first.endswith(".txt"):
-            return frozenset(map(normalised, _of_lock(requirements.kind, (directory / first).read_text())))
+            return frozenset(map(normalised, _of_lock(requirements.kind, _text(directory, first))))
         lines = [line for file in requirements.files for _, line in _lines(directory, file)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PorticoError(Problem(str(directory / first), f"cannot be read: {error}")) from None
@@ -93,8 +95,32 @@ def _below(directory: Path, file: str, name: str, where: str) -> str:
     return str(path.relative_to(top))
 
 
+def _text(directory: Path, file: str) -> str:
+    """The content. The site's directory may be the app's user's, who may put a link there, and this may run as root:
+    no link leads out of the directory. Raises PorticoError.
+    """
+    top = directory.resolve()
+    try:
+        real = (directory / file).resolve()
+        if not real.is_relative_to(top):
+            raise OSError(f"it is a link that leads out of {directory}")
+        inside = str(real.relative_to(top))
+        with (
+            untrusted.folder(top) as below,
+            untrusted.file(below, inside, os.O_RDONLY) as number,
+            open(number, "rb", closefd=False) as found,
+        ):
+            content = found.read(untrusted.LONGEST + 1)
+        if len(content) > untrusted.LONGEST:
+            raise OSError("it is too long for a list of packages")
+        return content.decode()
+    except (OSError, ValueError) as error:
+        hint = "expected an ordinary text file below the site's directory"
+        raise PorticoError(Problem(str(directory / file), f"cannot be read: {error}", hint)) from None
+
+
 def _lines(directory: Path, file: str) -> Iterator[tuple[int, str]]:
     """Lines with content, without comments, and their numbers."""
-    for number, line in enumerate((directory / file).read_text().splitlines(), 1):
+    for number, line in enumerate(_text(directory, file).splitlines(), 1):
         if text := re.sub(r"(^|\s)#.*", "", line).strip():
             yield number, text
