@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+from collections.abc import Iterator, Mapping
 from typing import Self
 
 from msgspec import Struct
@@ -142,3 +143,22 @@ class AppRef(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.module}:{self.attribute}{self.call}" if self.attribute else self.module
+
+
+class Secrets(Mapping[str, str]):
+    """Values by name that nothing shows: as text, and in JSON, it is their names alone."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = dict(values or {})
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return ", ".join(sorted(self))

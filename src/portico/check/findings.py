@@ -33,7 +33,7 @@ def findings(
 ) -> list[Finding]:
     """`ours` are ports of sites beside this one. Without `surroundings`, this machine is looked at."""
     site, place = gathered.site, gathered.place
-    who = as_user(place.app_user, os.environ)
+    who = as_user(place.app_user, os.environ, site.environment.values)
     answers, why_none = looks(site, who) if site.has_app else ((), ())
     said = answers[0].settings if answers else AppSettings()
     return in_order([

@@ -153,6 +153,8 @@ def lost(site: Site) -> Iterator[str]:
     yield "Static files have no precompressed copies: the gateway compresses them while it sends them."
     yield "No metrics, dashboard, `trace`, `top` or notices; the log lines are the same, without the worker's numbers."
     yield "No WebSockets: uWSGI has none for an app that speaks them by Portico's worker."
+    if names := str(site.environment.values):
+        yield f"The app's variables are not set: start it with {names} in the environment."
     if site.has_https:
         yield "Certificates are renewed by certbot, and HSTS stays at five minutes until you change conf/hsts.conf."
     if site.options.guard.challenge != Guard().challenge:

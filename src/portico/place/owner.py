@@ -82,15 +82,15 @@ def groups(name: str) -> frozenset[str]:
     return frozenset(group.gr_name for group in grp.getgrall() if group.gr_gid in found)
 
 
-def as_user(name: str, environ: Mapping[str, str]) -> dict[str, Any]:
+def as_user(name: str, environ: Mapping[str, str], own: Mapping[str, str] | None = None) -> dict[str, Any]:
     """For Popen: the program runs as that user with only that user's groups, in that environment; empty: as the
-    current user.
+    current user. `own` are variables that win over all others.
     """
     if not name:
-        return {}
+        return {"env": {**environ, **own}} if own else {}
     entry = pwd.getpwnam(name)
     all_of_them = os.getgrouplist(name, entry.pw_gid)
-    env = {**environ, **environment(name)}
+    env = {**environ, **environment(name), **(own or {})}
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": all_of_them, "env": env}
 
 

@@ -70,7 +70,8 @@ def difference(running: Running | None, plan: Plan) -> Difference:
 
 def command(process: Process, runtime: str) -> Command:
     """The command as it would be started in that runtime directory, regardless of the number of its release files."""
-    return Command(process.at(f"{runtime}/conf"), process.cwd, dict(process.env))
+    hidden = dict.fromkeys(process.secrets, "(not shown)")
+    return Command(process.at(f"{runtime}/conf"), process.cwd, {**process.env, **hidden})
 
 
 def _commands(plan: Plan) -> dict[str, Command]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from portico.values import Secrets
+
 CONF = "{conf}"
 """A placeholder in a Process for the directory of its files; see `Process.at`."""
 
@@ -61,6 +63,8 @@ class Process(Struct, frozen=True):
     why: str = ""
     user: str = ""
     """The user that it runs as; empty: the user of Portico."""
+    secrets: Secrets = field(default_factory=Secrets)
+    """More of the environment, which wins over `env`: the user's own variables."""
 
     def at(self, conf: str) -> tuple[str, ...]:
         """The argv with the configuration directory filled in."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from portico.errors import ImportFailedError, PorticoError, Problem, UsageError
 from portico.place.model import Place
-from portico.place.owner import Owner, as_user
+from portico.place.owner import as_user
 from portico.plan.model import Plan
 from portico.site.discover import Discovery, NoApp, Reached, start_discovery
+from portico.site.environment import environment
 from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.options import Options
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from portico.run.supervisor.ahead import Begin
 
 
-def start(options: Options, directory: Path, runner: Owner) -> Discovery | NoApp:
+def start(given: Declared) -> Discovery | NoApp:
     """The app being asked, unless every server is elsewhere or rules answer everything. Raises UsageError for an app
-    that no request would reach.
+    that no request would reach, and for variables that cannot be read.
     """
+    options, directory = given.options, given.directory
     servers = options.upstream.servers
     if any(map(answers_everything, options.route)):
         return NoApp(directory)
@@ -38,7 +39,7 @@ def start(options: Options, directory: Path, runner: Owner) -> Discovery | NoApp
         return start_discovery(
             options.app,
             directory,
-            who=as_user(runner.name, os.environ),
+            who=as_user(given.runner.name, os.environ, _variables(given)),
             reached=reached(options),
             timeout=float(options.start_timeout),
         )
@@ -46,6 +47,14 @@ def start(options: Options, directory: Path, runner: Owner) -> Discovery | NoApp
         what = f'the app "{options.app}" is not among the servers of [upstream]'
         raise UsageError(Problem("", what, 'add "app" to them, or leave the app out'))
     return NoApp(directory)
+
+
+def _variables(given: Declared) -> Mapping[str, str]:
+    problems: list[Problem] = []
+    found = environment(given.options, given.directory, given.causes, given.reader, problems)
+    if problems:
+        raise UsageError(*problems)
+    return found.values
 
 
 def answers(
@@ -71,7 +80,7 @@ def answers(
             discovery,
             waits,
             alone,
-            lambda: start(given.options, given.directory, given.runner),
+            lambda: start(given),
         )
 
 

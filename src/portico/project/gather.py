@@ -55,7 +55,7 @@ def gather(
     app has answered, `waits` repeatedly with the seconds elapsed. `known` is the running site.
     """
     given = _declared(app, config, flags, release, gateway, serves=serves, looks=looks)
-    discovery = asked.start(given.options, given.directory, given.runner)
+    discovery = asked.start(given)
     try:
         # The app is imported in a child while the machine is probed and the rest of Portico is imported.
         meanwhile()

@@ -50,6 +50,8 @@ def _table(key: Key, value: Any, *, is_flag: bool) -> dict[str, str]:
                 f"expected {'URL=DIRECTORY' if '/' in name else 'NAME=VALUE'}, like {name}={example}"
             )
         return {url: folder for url, _, folder in pairs}
-    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+    if not isinstance(value, dict):
         raise ValueError(f"expected {key.expected}")
+    if wrong := [name for name, item in value.items() if not isinstance(item, str)]:
+        raise ValueError(f"expected {key.expected}; write the value of {wrong[0]} in quotes")
     return value

@@ -58,7 +58,7 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> tuple[Options, dict[str
     shown = path.name if path else FILE
     found = [*_from_file(text, shown), *_from_flags(flags)]
     problems = [item for item in found if isinstance(item, Problem)]
-    values = {key.name: value for key, value, _ in _settings(found)}
+    values = _values(found)
     causes = {key.name: where for key, _, where in _settings(found)} | _of_entries(found, text, shown)
     if problems:
         raise UsageError(*problems)
@@ -80,6 +80,14 @@ def refusals(text: str) -> dict[str, str]:
         return {one.what.partition(": ")[0]: f"{one.what}; {one.hint}".rstrip("; ") for one in problems}
     options = _build({key.name: value for key, value, _ in _settings(found)})
     return {rule.key: f"{rule.what}; {rule.hint}".rstrip("; ") for rule in broken_rules(options)}
+
+
+def _values(found: list[_Found]) -> dict[str, Any]:
+    """By key; of a table, a flag adds and replaces entries."""
+    values = dict[str, Any]()
+    for key, value, _ in _settings(found):
+        values[key.name] = values.get(key.name, {}) | value if key.is_table else value
+    return values
 
 
 _Set = tuple[Key, Any, str]
@@ -283,6 +291,8 @@ def _shown(value: Any, *, is_flag: bool) -> str:
         return texts if is_flag else f"[{texts}]"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):  # values may be secret
+        return f"the table with {', '.join(value)}"
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from portico.reading import OURS, Reader
 from portico.site.access.rule import AccessRule
+from portico.site.environment import Environment
 from portico.site.facts import AppFacts, LeftFolder, RootFile, StaticFolder
 from portico.site.options import BELIEVED, DEFAULT_MAX_UPLOAD, Options
 from portico.site.options.edge import Edge
@@ -95,6 +96,8 @@ class Site(Struct, frozen=True):
     """The static folders of the previous release, by URL: its pages may still request their files."""
     rules: tuple[RouteRule, ...] = ()
     """The rules of [[route]], in the order in which they are tried."""
+    environment: Environment = field(default_factory=Environment)
+    """The app's variables, from [env] and files."""
     origin: str = ""
     """The site's name for people on a gateway of several sites: its file, else its directory."""
     reader: Reader = OURS

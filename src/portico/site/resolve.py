@@ -17,6 +17,7 @@ from portico.errors import Problem, UsageError
 from portico.reading import OURS, Reader, as_user
 from portico.site.access.rules import access_rules
 from portico.site.crawlers import crawler_networks
+from portico.site.environment import environment
 from portico.site.error_pages import PAGE_NAMES, PAGES, is_page_like, wrong_pages
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.front.front import at_root, with_manifests
@@ -73,6 +74,7 @@ def resolve(
         ),
         routed=with_settings,
         crawler_networks=crawler_networks(options.crawlers, directory, causes, reader, problems),
+        environment=environment(options, directory, causes, reader, problems),
         access=access_rules(options, with_settings, facts, directory, causes, reader, problems),
         reader=reader,
     )

@@ -15,6 +15,7 @@ def secret_files(site: Site) -> dict[str, str]:
         site.password_file: "the password of the dashboard",
         site.metrics_password_file: "the password of the metrics",
     }
+    said |= {site.path(path): "the variables of the app" for path in site.options.env_file}
     return {path: what for path, what in said.items() if path}
 
 

@@ -106,7 +106,21 @@ def _what_and_hint(target: Target, error: BaseException) -> tuple[str, str]:
         )
     if isinstance(error, ModuleNotFoundError) and error.name:
         return "the app could not be imported", _missing_hint(target, error.name)
+    if isinstance(error, KeyError) and _asked_environment(error):
+        name = str(error.args[0])
+        return (
+            f"the app asks for the environment variable {name}, which is not set",
+            f"set it in [env] or in a file of env_file (docs/environment.md), or try: portico run --env {name}=...",
+        )
     return "the app could not be imported", _hiding_hint(target)
+
+
+def _asked_environment(error: KeyError) -> bool:
+    """Whether it was raised by `os.environ[...]`."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == "os"
 
 
 def _missing_hint(target: Target, name: str) -> str:

@@ -65,6 +65,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, handed: Seque
             **tracing.told_to_worker(site),
         },
         user=place.app_user,
+        secrets=site.environment.values,
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to "
         f"{place.gateway.program}",
     )

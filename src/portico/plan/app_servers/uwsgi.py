@@ -41,6 +41,7 @@ def uwsgi_process(site: Site, place: Place, _capacity: Capacity, _handed: Sequen
         cwd=site.facts.directory,
         env=own_variables(place),
         user=place.app_user,
+        secrets=site.environment.values,
         why=f"runs the app: uWSGI forks and watches the workers and speaks {place.gateway.program}'s protocol itself",
     )
 

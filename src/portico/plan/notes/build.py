@@ -14,7 +14,14 @@ from portico.plan.notes.discovered import discovered
 from portico.plan.notes.guarded import guarded_notes
 from portico.plan.notes.headers import named_server
 from portico.plan.notes.linked import linked_notes
-from portico.plan.notes.machine import exposed, few_connections, left_out, other_python, short_lived
+from portico.plan.notes.machine import (
+    exposed,
+    few_connections,
+    left_out,
+    other_python,
+    short_lived,
+    variables_left_out,
+)
 from portico.plan.notes.own import of_another_gateway
 from portico.plan.notes.pages import unused_pages
 from portico.plan.notes.passwords import dear_passwords
@@ -30,8 +37,8 @@ from portico.plan.web.waf import notes as waf_notes
 
 NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
-    unused_pages, left_out, short_lived, unreached, unanswered, unlisted, unbanned, robots_elsewhere, shown,
-    other_python,
+    unused_pages, left_out, variables_left_out, short_lived, unreached, unanswered, unlisted, unbanned,
+    robots_elsewhere, shown, other_python,
     lambda web: gateway_of(web.place).notes(web), nothing_to_choose, named_server, uncached, upload_notes,
     lambda web: waf_notes(web.site),
     lambda web: challenge_notes(web.site, web.routed, is_waiting=web.is_waiting),

@@ -17,6 +17,11 @@ def left_out(web: Web) -> Iterator[str]:
         yield f"not passed on: {names} of the environment, which would override the plan; portico.toml has options"
 
 
+def variables_left_out(web: Web) -> Iterator[str]:
+    """What .env has that the app does not get."""
+    yield from web.site.environment.left_out
+
+
 def short_lived(web: Web) -> Iterator[str]:
     """A runtime directory that is deleted when the user logs out."""
     if web.place.ends_with_session:

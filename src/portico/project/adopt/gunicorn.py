@@ -162,8 +162,8 @@ def _remarks(settings: Settings) -> Iterator[Remark]:
             yield remark(
                 Fate.LOST,
                 hidden,
-                "Portico passes its own environment on",
-                "set them in Portico's unit (docs/environment.md)",
+                "values may be secret: none is copied",
+                "set them in [env] or env_file (docs/environment.md)",
             )
         elif key in ("group", "umask", "initgroups"):
             yield remark(Fate.LOST, found, "the app has the groups of its user")

@@ -69,11 +69,16 @@ def of_unit(text: str, where: str, read: Read, socket: str = "") -> AppServer | 
 def _lost(name: str, value: str) -> tuple[str, str, str] | None:
     """What is shown, why it is not kept, and what to do. Values of an environment may be secret."""
     unit = "portico export systemd, then set it there"
+    own = "set them in [env] or env_file (docs/environment.md)"
     if name == "Environment":
         names = ", ".join(word.partition("=")[0].strip("\"'") for word in value.split())
-        return f"Environment={names}", "Portico passes its own environment on", unit
+        return f"Environment={names}", "values may be secret: none is copied", own
     if name == "EnvironmentFile":
-        return f"EnvironmentFile={value}", "Portico passes its own environment on", unit
+        return (
+            f"EnvironmentFile={value}",
+            "Portico does not read it by itself",
+            f'env_file = ["{value.lstrip("-")}"]',
+        )
     if name in ("ExecStartPre", "ExecStartPost", "ExecReload"):
         why = (
             "portico reload releases new code"

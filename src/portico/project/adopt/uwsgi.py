@@ -247,8 +247,8 @@ def _remarks(settings: dict[str, list[Found]]) -> Iterator[Remark]:
                 yield remark(
                     Fate.LOST,
                     hidden,
-                    "Portico passes its own environment on",
-                    "set it in Portico's unit (docs/environment.md)",
+                    "values may be secret: none is copied",
+                    "set it in [env] or env_file (docs/environment.md)",
                 )
             elif key in _LOST:
                 yield remark(

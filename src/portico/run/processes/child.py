@@ -115,6 +115,7 @@ def start(
     *,
     cwd: str,
     env: Mapping[str, str],
+    secrets: Mapping[str, str] | None = None,
     signals: Signals,
     listener: socket.socket | None = None,
     keeps: tuple[int, ...] = (),
@@ -125,10 +126,10 @@ def start(
     """Start a program; must be called from the main thread. Raises OSError if it cannot be started.
 
     Its standard output goes to our standard error, because our standard output is for results; `stdout` 1 is for a
-    program whose output is a result, too. `user` is its user, empty for ours. PWD is `cwd`: otherwise Gunicorn
-    would use our PWD for its own directory if both are the same place, and through a link in it load the code of
-    another release later. `reads_stderr` gives us a pipe. `keeps` are descriptors that it inherits under their own
-    numbers.
+    program whose output is a result, too. `secrets` are variables that win over `env`. `user` is its user, empty for
+    ours. PWD is `cwd`: otherwise Gunicorn would use our PWD for its own directory if both are the same place, and
+    through a link in it load the code of another release later. `reads_stderr` gives us a pipe. `keeps` are
+    descriptors that it inherits under their own numbers.
     """
     _keep_listener_fd_taken()
     socket_fd = exec_shim.NO_LISTENER if listener is None else listener.fileno()
@@ -139,7 +140,7 @@ def start(
             # It ends with the thread that starts it, hence the main thread.
             exec_shim.command(os.getpid(), signals.drain, report, socket_fd, argv),
             cwd=cwd,
-            **{"env": environ, **as_user(user, environ)},
+            **{"env": environ, **as_user(user, environ, secrets)},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE if reads_stderr else None,

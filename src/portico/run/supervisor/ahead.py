@@ -94,6 +94,7 @@ class Aheads:
                     draft.server.at(str(files.directory(draft.runtime, number))),
                     cwd=draft.server.cwd,
                     env={**draft.server.env, VARIABLE: str(flag)},
+                    secrets=draft.server.secrets,
                     signals=children.APP_SERVER,
                     listener=listener,
                     user=draft.server.user,

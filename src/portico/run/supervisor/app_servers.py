@@ -45,6 +45,7 @@ class AppServers:
             self._ended,
             cwd=plan.server.cwd,
             env=plan.server.env,
+            secrets=plan.server.secrets,
             signals=children.APP_SERVER,
             listener=self._listener(plan, number),
             user=plan.server.user,

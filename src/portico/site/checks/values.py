@@ -6,6 +6,7 @@ import re
 
 from portico.site.checks.behind import BEHIND_RULES, gateways
 from portico.site.checks.crawlers import CRAWLER_RULES
+from portico.site.checks.env import ENV_RULES
 from portico.site.checks.guard import GUARD_RULES
 from portico.site.checks.headers import HEADER_RULES, broken_headers, has_https
 from portico.site.checks.https import HTTPS_RULES, address_of
@@ -135,6 +136,7 @@ _RULES: Rules = {
     "max_upload": _max_upload,
     "health": _health,
     "start_timeout": _start_timeout,
+    **ENV_RULES,
     **WORKER_RULES,
     "static": _static,
     "spa": _spa,

@@ -179,6 +179,24 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             source="https://kamal-deploy.org/docs/configuration/proxy/",
         ),
     ] = Duration(60)
+    env_file: Annotated[
+        list[str],
+        option(
+            "Files with environment variables of the app, one NAME=value a line; a later file wins. Variables that "
+            "Portico itself has win over them. Default: `.flaskenv` and `.env` in the app's directory, as the flask "
+            "command reads them.",
+            example=["/etc/shop.env"],
+            is_read=True,
+        ),
+    ] = []
+    env: Annotated[
+        dict[str, str],
+        option(
+            "Environment variables of the app. They win over those of `env_file` and over those that Portico itself "
+            "has. Nothing shows their values.",
+            example={"DJANGO_SETTINGS_MODULE": "shop.settings"},
+        ),
+    ] = {}
     workers: Workers = Workers()
     https: Https = Https()
     downloads: Downloads = Downloads()

@@ -70,7 +70,8 @@ def _lines(plan: Plan, gateway_why: str) -> list[str]:
 
 
 def _process(process: Process, conf: str) -> list[str]:
-    env = " ".join(f"{name}={value}" for name, value in process.env.items())
+    hidden = dict.fromkeys(process.secrets, "(not shown)")
+    env = " ".join(f"{name}={value}" for name, value in {**process.env, **hidden}.items())
     words = " ".join(process.at(conf))
     return [
         f"{output.strong(process.name)}: {process.why}",
