@@ -35,6 +35,9 @@ _NAMES = {500: FAILED}
 STATUSES = (400, 401, 403, 404, 405, 411, 413, 414, 416, 429, 431, 500, 502, 503, 504)
 _FILE = "PORTICO_503"
 _RULE = "https://httpd.apache.org/docs/2.4/expr.html"
+_NO_KEEP = "https://httpd.apache.org/docs/2.4/env.html#nokeepalive"
+_READ = 64 << 10
+"""The longest body that httpd reads to its end behind an error page, so that the connection stays open."""
 FORBIDDEN = "PORTICO_403"
 """The file of a 403: whoever is banned, and a crawler, learns why."""
 _EXPR = "https://httpd.apache.org/docs/2.4/mod/core.html#errordocument"
@@ -44,15 +47,22 @@ def error_page_files(web: Web) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
     message = f'<!--#include virtual="{PREFIX}message.{{}}" -->'
     made = page_files(web.pages, Marks(_ID, message.format("html"), message.format("json")), {})
-    return [*made, *(_timed_out(file) for file in made if file.path.startswith(f"{_FOLDER}504."))]
+    return [
+        *(_with_head(file, (), web.pages.cause) for file in made),
+        *(_timed_out(file) for file in made if file.path.startswith(f"{_FOLDER}504.")),
+    ]
 
 
 def as_it_stands(page: File, path: str, status: int, cause: str) -> File:
     """The page with its own status, for mod_asis."""
-    kind = _TYPES[path.rpartition(".")[2]]
-    head = (f"Status: {status}", f"Content-Type: {kind}", "Cache-Control: no-store", "")
+    return _with_head(replace(page, path=path), (f"Status: {status}",), cause)
+
+
+def _with_head(page: File, first: tuple[str, ...], cause: str) -> File:
+    kind = _TYPES[page.path.rpartition(".")[2]]
+    head = (*first, f"Content-Type: {kind}", "Cache-Control: no-store", "")
     lines = tuple(Line(line, "the head of the page", _ASIS, cause) for line in head)
-    return replace(page, path=path, lines=(*lines, *page.lines))
+    return replace(page, lines=(*lines, *page.lines))
 
 
 def _timed_out(page: File) -> File:
@@ -105,6 +115,19 @@ def unavailable_settings() -> list[Directive]:
     return [setting("true", f"{_FILE}={BUSY}", why, "errors")]
 
 
+def unread_upload_rules() -> list[Directive]:
+    """The first rules of a virtual host: the page of an error comes at once, also while an upload is under way. httpd
+    would read all of it first, to keep the connection. mod_asis does not, where the connection is closed.
+    """
+    why = "the client learns at once that nobody takes its upload; the connection is closed, and the rest not read"
+    return [
+        directive("RewriteCond", "expr", f"req_novary('Content-Length') -gt {_READ}", "[OR]", why=why, cause="errors",
+                  source=_RULE),
+        directive("RewriteCond", "expr", "-n req_novary('Transfer-Encoding')", why=why, cause="errors", source=_RULE),
+        directive("RewriteRule", f"^{PREFIX}", "-", "[E=nokeepalive:1]", why=why, cause="errors", source=_NO_KEEP),
+    ]  # fmt: skip
+
+
 def page_rules(web: Web) -> list[Directive]:
     """The first rules of a virtual host: the page files, for internal redirects only."""
     paths, cause = Paths.of(web.place), web.pages.cause
@@ -120,11 +143,11 @@ def page_rules(web: Web) -> list[Directive]:
         directive("RewriteCond", "%{IS_SUBREQ}", "=true", why="only a page includes it", cause=cause),
         message,
         internal,
-        directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+\.(?:html|json))$", f"{paths.error_pages}/$1", "[L]",
-                  why="a page of your own, else Portico's", cause=cause),
+        directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+\.(?:html|json))$", f"{paths.error_pages}/$1",
+                  "[L,H=send-as-is]", why="a page of your own, else Portico's", cause=cause, source=_ASIS),
         internal,
-        directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+)\.$", f"{paths.error_pages}/$1.html", "[L]", cause=cause,
-                  why="a request that could not be read says not which format it wants"),
+        directive("RewriteRule", rf"^{PREFIX}([a-z0-9]+)\.$", f"{paths.error_pages}/$1.html", "[L,H=send-as-is]",
+                  why="a request that could not be read says not which format it wants", cause=cause, source=_ASIS),
         directive("RewriteRule", f"^{PREFIX}", "-", "[R=404,L]", why="no client can ask for one", cause=cause),
     ]  # fmt: skip
 

@@ -35,6 +35,7 @@ from portico.plan.gateway.httpd.pages import (
     page_section,
     page_settings,
     unavailable_settings,
+    unread_upload_rules,
 )
 from portico.plan.gateway.httpd.robots import robots_folder, robots_rules
 from portico.plan.gateway.httpd.routing.elsewhere import rule_page_rules, rule_page_setting, rule_sections
@@ -219,6 +220,7 @@ def _entry_rules(web: Web, *, is_tls: bool) -> list[Directive]:
     """The first rules: those of httpd's own paths, and who is not answered at all."""
     return [
         directive("RewriteEngine", "On", why="the rules below: the first that ends the search counts"),
+        *unread_upload_rules(),
         *rule_page_rules(web),
         *page_rules(web),
         *spa_page_rules(web),
