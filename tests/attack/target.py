@@ -12,11 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from portico.log.request import as_json
 from tests.attack import apps
 from tests.support import Served, free_port, served
 
 LINKS = ("gunicorn", "uwsgi", "asgi", "http", "fastcgi")
 BUILDS = ("embedded", "system")
+APACHE = "apache"
+"""Apache httpd, in the place of a build of nginx."""
+NAMELESS = "-"
+"""The id in httpd's line of a request that it could not read; the client is told one nevertheless."""
 SECRET = "the-secret-of-this-site"
 STRANGER = "10.0.0.0/8"
 """Proxies that are declared in the second half of the attacks; the attacker is not among them."""
@@ -49,6 +54,7 @@ class Target:
     calls: Callable[[], list[apps.Call]]
     secure: int = 0
     mirror: apps.Mirror | None = None
+    is_httpd: bool = False
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def addresses(self, count: int) -> list[str]:
@@ -62,7 +68,13 @@ class Target:
         if answer.status_code != 200:
             return {"status": answer.status_code}
         found: dict[str, Any] = answer.json()["told"]
-        noise = ("HTTP_X_REQUEST_ID", "HTTP_X_PORTICO_MSEC", "PORTICO_MSEC", "REMOTE_PORT")
+        noise = (
+            "HTTP_X_REQUEST_ID",
+            "HTTP_X_PORTICO_MSEC",
+            "HTTP_X_PORTICO_BEGAN",
+            "PORTICO_MSEC",
+            "REMOTE_PORT",
+        )
         return {name: value for name, value in found.items() if name not in noise}
 
     def get(self, path: str, name: str, value: str) -> bytes:
@@ -78,7 +90,9 @@ class Target:
         give_up = time.monotonic() + seconds
         while True:
             lines = _lines(self.run.state / "access.log")
-            if ids <= {line["id"] for line in lines} or time.monotonic() > give_up:
+            nameless = sum(line["id"] == NAMELESS for line in lines)
+            missing = len(ids - {line["id"] for line in lines})
+            if missing <= nameless or time.monotonic() > give_up:
                 return lines
             time.sleep(0.1)
 
@@ -86,7 +100,7 @@ class Target:
 def _lines(file: Path) -> list[dict[str, Any]]:
     """Each byte a character, as the apps are told it."""
     whole = file.read_bytes().rpartition(b"\n")[0]
-    return [json.loads(line.decode("latin-1")) for line in whole.splitlines()]
+    return [json.loads(as_json(line).encode().decode("latin-1")) for line in whole.splitlines()]
 
 
 @contextmanager
@@ -94,7 +108,8 @@ def target(link: str, build: str, *words: str) -> Iterator[Target]:
     """A site of that link behind that build of nginx; with "https" as a word it has HTTPS and HTTP/2."""
     name = " ".join((link, build, *words))
     secure = free_port() if "https" in words else 0
-    flags = ["--nginx", build, *(word for word in words if word != "https")]
+    gateway = ["--gateway", build] if build == APACHE else ["--nginx", build]
+    flags = [*gateway, *(word for word in words if word != "https")]
     if secure:
         flags += ["--https", "local", "--https-http2", "on", "--https-listen", f"127.0.0.1:{secure}"]
     if link in ("http", "fastcgi"):
@@ -102,7 +117,7 @@ def target(link: str, build: str, *words: str) -> Iterator[Target]:
             text = f'[upstream]\nservers = ["{link}://127.0.0.1:{port}"]\n'
             with served({"portico.toml": text}, *flags) as run:
                 mirror.seen.clear()
-                yield Target(name, run, lambda: list(mirror.seen), secure, mirror)
+                yield Target(name, run, lambda: list(mirror.seen), secure, mirror, build == APACHE)
         return
     code = apps.ASGI if link == "asgi" else apps.WSGI
     toml = '[static]\n"/static/" = "static"\n'
@@ -111,7 +126,7 @@ def target(link: str, build: str, *words: str) -> Iterator[Target]:
         (run.directory / "static/out").symlink_to("..")
         (run.directory / "static/settings.txt").symlink_to("../settings.py")
         (run.directory / "seen.txt").unlink(missing_ok=True)
-        yield Target(name, run, lambda: apps.seen(run.directory), secure)
+        yield Target(name, run, lambda: apps.seen(run.directory), secure, None, build == APACHE)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.attack.__main__ import GROUPS, tried
-from tests.attack.target import BUILDS, LINKS, STRANGER, target
+from tests.attack.target import APACHE, BUILDS, LINKS, STRANGER, target
 
 
 @pytest.mark.parametrize("build", BUILDS)
@@ -14,6 +14,15 @@ def test_a_stranger_finds_nothing(link: str, build: str) -> None:
     with target(link, build) as site:
         found = {outcome.group: outcome.findings for outcome in tried(site, list(GROUPS))}
     assert found == {group: [] for group in GROUPS}
+
+
+@pytest.mark.parametrize("link", ["gunicorn", "http"])
+def test_a_stranger_finds_nothing_over_httpd(link: str) -> None:
+    """It has no cache."""
+    groups = ["headers", "paths", "smuggling"]
+    with target(link, APACHE) as site:
+        found = {outcome.group: outcome.findings for outcome in tried(site, groups)}
+    assert found == {group: [] for group in groups}
 
 
 @pytest.mark.parametrize(("link", "build"), [("gunicorn", "embedded"), ("http", "system")])

@@ -16,7 +16,7 @@ from tests.attack.smuggling.corpus import Case, cases
 from tests.attack.smuggling.mutations import mutations
 from tests.attack.smuggling.reading import End, requests
 from tests.attack.smuggling.sending import ask
-from tests.attack.target import Target, target
+from tests.attack.target import APACHE, Target, target
 from tests.support import free_port
 
 
@@ -137,8 +137,16 @@ def test_a_strict_reader(data: bytes, bodies: list[bytes], end: End) -> None:
     assert ([one.body for one in found], why) == (bodies, end)
 
 
-@pytest.mark.parametrize("build", ["embedded", "system"])
-@pytest.mark.parametrize("link", ["gunicorn", "http"])
+@pytest.mark.parametrize(
+    ("link", "build"),
+    [
+        ("gunicorn", "embedded"),
+        ("gunicorn", "system"),
+        ("http", "embedded"),
+        ("http", "system"),
+        ("asgi", APACHE),
+    ],
+)
 def test_http2_hides_no_request(link: str, build: str) -> None:
     with target(link, build, "https") as site:
         assert [(case, finding) for case, finding in smuggling.attack(site) if finding] == []

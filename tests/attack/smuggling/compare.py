@@ -33,7 +33,10 @@ def findings(target: Target, connections: Sequence[Connection]) -> Iterator[tupl
     for call in calls:
         calls_of[call.id].append(call)
     for one in connections:
-        seen = Seen(one.sent, one.told, lines_of[one.told.address], calls_of, one.valid)
+        lines = lines_of[one.told.address]
+        # httpd refuses what it cannot measure, and closes the connection.
+        is_measured = not target.is_httpd or all(line["status"] != 411 for line in lines)
+        seen = Seen(one.sent, one.told, lines, calls_of, one.valid and is_measured, target.is_httpd)
         yield one.name, "; ".join(disagreements(seen))
     stray = list(strays(calls, {str(line["id"]) for line in logged}, addresses))
     yield "every call is one that nginx has read", "; ".join(stray[:5])

@@ -2,7 +2,8 @@
 
 It says of each request where it begins and ends. It is never more tolerant than the RFC, but for what nginx is known
 to take and what moves no border between two requests; each such place is marked "tolerated". To refuse is always
-allowed, so a reader has not to say *why* something is wrong.
+allowed, so a reader has not to say *why* something is wrong. Apache httpd takes more (`is_httpd`): folded lines, which
+it unfolds (RFC 9112, 5.2), any HTTP/2 as the version, and the next request behind a CONNECT or TRACE that it refuses.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from enum import Enum
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VERSION = re.compile(rb"HTTP/1\.(\d{1,2})")
 """Two digits behind the point are tolerated: nginx reads `HTTP/1.01` as 1.1."""
+_VERSION_OF_HTTPD = re.compile(rb"HTTP/[12]\.\d")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _IN_VALUES = re.compile(rb"[\x00\n\r]")
 """Other control characters may be retained (RFC 9110, 5.5)."""
@@ -57,7 +59,7 @@ class _WaitingError(Exception):
     pass
 
 
-def read(data: bytes, at: int | None) -> Read | End:
+def read(data: bytes, at: int | None, *, is_httpd: bool = False) -> Read | End:
     """The request that begins at this byte."""
     if at is None:
         return End.CLOSED
@@ -66,18 +68,18 @@ def read(data: bytes, at: int | None) -> Read | End:
     if at == len(data):
         return End.NOTHING
     try:
-        return _request(data, at)
+        return _request(data, at, is_httpd=is_httpd)
     except _RefusedError:
         return End.REFUSED
     except _WaitingError:
         return End.WAITING
 
 
-def requests(data: bytes, at: int | None = 0) -> tuple[list[Read], End]:
+def requests(data: bytes, at: int | None = 0, *, is_httpd: bool = False) -> tuple[list[Read], End]:
     """All that begin behind this byte, and why there are no more."""
     found = list[Read]()
     while True:
-        one = read(data, at)
+        one = read(data, at, is_httpd=is_httpd)
         if isinstance(one, End):
             return found, one
         found.append(one)
@@ -95,23 +97,23 @@ def _line(data: bytes, at: int) -> tuple[bytes, int]:
     return data[at:end].rstrip(b"\r"), end + 1
 
 
-def _request(data: bytes, at: int) -> Read:
+def _request(data: bytes, at: int, *, is_httpd: bool) -> Read:
     line, at = _line(data, at)
     words = [word for word in line.rstrip(b" ").split(b" ") if word]  # tolerated: more than one blank
     if _CONTROLS.search(line) or b"\t" in line or not 2 <= len(words) <= 3 or not _TOKEN.fullmatch(words[0]):
         raise _RefusedError
     method, target = words[:2]
-    if not _is_target(method, target):
+    if not _is_target(method, target) and not (is_httpd and method == b"CONNECT"):
         raise _RefusedError
     if len(words) == 2:
         if method != b"GET":
             raise _RefusedError
         return Read(method, target, (), b"", None)  # HTTP/0.9
-    version = _VERSION.fullmatch(words[2])
-    if not version or method in (b"CONNECT", b"TRACE"):
+    version = (_VERSION_OF_HTTPD if is_httpd else _VERSION).fullmatch(words[2])
+    if not version or (method in (b"CONNECT", b"TRACE") and not is_httpd):
         raise _RefusedError
-    is_new = int(version[1]) >= 1
-    headers, at = _headers(data, at)
+    is_new = words[2] >= b"HTTP/1.1" if is_httpd else int(version[1]) >= 1
+    headers, at = _headers(data, at, unfolds=is_httpd)
     if is_new and len(_values(headers, b"host")) != 1:
         raise _RefusedError
     body, at, closes = _body(data, at, headers, is_new=is_new)
@@ -124,12 +126,15 @@ def _is_target(method: bytes, target: bytes) -> bool:
     return target.startswith(b"/") or bool(_ABSOLUTE.match(target)) or (method, target) == (b"OPTIONS", b"*")
 
 
-def _headers(data: bytes, at: int) -> tuple[tuple[tuple[bytes, bytes], ...], int]:
+def _headers(data: bytes, at: int, *, unfolds: bool) -> tuple[tuple[tuple[bytes, bytes], ...], int]:
     found = list[tuple[bytes, bytes]]()
     while True:
         line, at = _line(data, at)
         if not line:
             return tuple(found), at
+        while unfolds and data[at : at + 1] in (b" ", b"\t"):
+            more, at = _line(data, at)
+            line = line.rstrip(b" \t") + b" " + more.strip(b" \t")
         if line[:1] in b" \t":
             raise _RefusedError  # a folded line: a server may refuse it, and nginx does
         name, colon, value = line.partition(b":")

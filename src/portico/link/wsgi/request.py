@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _socket
 import io
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any, Final
@@ -28,6 +29,8 @@ _CHUNK: Final = 1 << 18
 """Bytes of a body read at once; a unix socket holds about 208 KiB by default."""
 
 
+_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+"""What stands before the path where a client names scheme and host in the request line; nginx takes it away."""
 _OF_HTTPD: Final = frozenset((
     *("PATH", "DOCUMENT_ROOT", "CONTEXT_DOCUMENT_ROOT", "CONTEXT_PREFIX", "SCRIPT_FILENAME", "SCRIPT_URI"),
     *("SCRIPT_URL", "SERVER_ADMIN", "SERVER_SIGNATURE", "SERVER_SOFTWARE", "GATEWAY_INTERFACE", "UNIQUE_ID"),
@@ -218,6 +221,9 @@ def _mend_cgi(environ: Environ) -> None:
     environ["REQUEST_SCHEME"] = scheme = environ["PORTICO_SCHEME"]
     environ["SCRIPT_NAME"] = environ.get("PORTICO_PREFIX", "")
     path, sent = environ.get("PATH_INFO", ""), environ.get("REQUEST_URI", "")
+    if not sent.startswith("/") and (found := _ABSOLUTE.match(sent)):
+        rest = sent[found.end() :]
+        environ["REQUEST_URI"] = sent = rest if rest.startswith("/") else f"/{rest}"
     if sent.startswith("//"):
         # httpd takes several slashes at the beginning for one.
         path = "/" * (len(sent) - len(sent.lstrip("/"))) + path.lstrip("/")

@@ -60,7 +60,7 @@ def as_it_stands(page: File, path: str, status: int, cause: str) -> File:
 
 def _with_head(page: File, first: tuple[str, ...], cause: str) -> File:
     kind = _TYPES[page.path.rpartition(".")[2]]
-    head = (*first, f"Content-Type: {kind}", "Cache-Control: no-store", "")
+    head = (*first, f"Content-Type: {kind}", "")
     lines = tuple(Line(line, "the head of the page", _ASIS, cause) for line in head)
     return replace(page, lines=(*lines, *page.lines))
 

@@ -22,7 +22,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
     "mod_unixd.html": ("User", "Group"),
     "mod_log_config.html": ("LogFormat", "CustomLog"),
     "mod_headers.html": ("Header", "RequestHeader"),
-    "mod_setenvif.html": ("SetEnvIf", "SetEnvIfExpr"),
+    "mod_setenvif.html": ("SetEnvIf", "SetEnvIfNoCase", "SetEnvIfExpr"),
     "mod_rewrite.html": ("RewriteEngine", "RewriteCond", "RewriteRule"),
     "mod_authz_core.html": ("Require",),
     "mod_authn_core.html": ("AuthType", "AuthName"),

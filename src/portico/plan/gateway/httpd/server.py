@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portico.plan.gateway.httpd.app.link import answered, first_settings, pass_to_app, told_to_app
+from portico.plan.gateway.httpd.app.link import (
+    answered,
+    first_settings,
+    pass_to_app,
+    refuse_false_names,
+    told_to_app,
+)
 from portico.plan.gateway.httpd.app.upstream import sticky
 from portico.plan.gateway.httpd.bandwidth import bandwidth_settings
 from portico.plan.gateway.httpd.cors import cors_headers, cors_settings, preflight_rules
@@ -225,6 +231,7 @@ def _entry_rules(web: Web, *, is_tls: bool) -> list[Directive]:
         *page_rules(web),
         *spa_page_rules(web),
         *no_tunnels(),
+        *refuse_false_names(web),
         *strangers(web),
         *refuse_odd_hosts(web),
         *([] if is_tls else tls.challenge(web)),

@@ -26,9 +26,22 @@ from portico.plan.gateway.httpd.names import (
 from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
+from portico.proxy_headers import FAMILIES, named
 
 _FORWARDED = "https://werkzeug.palletsprojects.com/en/stable/middleware/proxy_fix/"
 _TRACE = "https://www.w3.org/TR/trace-context/"
+_READ_BY_SERVERS = (
+    *("Script-Name", "Path-Info", "Request-Uri", "Remote-User", "Remote-Addr", "Transfer-Encoding"),
+    *("Content-Length", "Content-Type", "X-Portico-Proxy", "X-Portico-Began", "X-Portico-Msec"),
+)
+"""Names that an app server may read; Gunicorn takes a header `SCRIPT_NAME` for the prefix."""
+_REPLACED = (
+    *("X-Request-ID", "X-Forwarded-For", "X-Real-IP", "X-Forwarded-Proto", "X-Forwarded-Host"),
+    "X-Forwarded-Prefix",
+)
+_MARKS = (("_", "_"), ("_", "-"), ("-", "_"))
+_FALSE = "PORTICO_FALSE_NAME"
+"""1 for a request with such a header."""
 WHO_SENT = "X-Portico-Proxy"
 _HOP = "https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1"
 _NAMED = r"(?i)(?:^|,)[ \t]*+(?!(?:close|keep-alive|upgrade)[ \t]*+(?:,|$))[^,]+"
@@ -87,7 +100,31 @@ def told_to_app(web: Web) -> list[Directive]:
         made.append(directive("RequestHeader", "unset", "Upgrade", *here, why=why, cause=decisions.LINK))
     made += _prefix(web, why)
     made += [_unset(name, f"a client's {name} header never reaches the app") for name in web.trust.removed]
+    if is_http(web) or web.routing.passed:
+        why = "empty, which no rule can see: an underscore is a hyphen to WSGI"
+        spelled = (
+            f"X{a}{one}{b}{two}" for _, one, two in (n.split("-") for n in replaced) for a, b in _MARKS
+        )
+        made += [_unset(name, why) for name in spelled]
     return [*made, *_of_proxy(web), *_trace(web), *_last(web)]
+
+
+def refuse_false_names(web: Web) -> list[Directive]:
+    """In a virtual host, before every other rule: a header that only an underscore tells from one that Portico writes
+    or removes. For uwsgi httpd drops such headers itself; an HTTP server gets them, and they are one name to WSGI.
+    """
+    if not (is_http(web) or web.routing.passed):
+        return []
+    own = set(map(str.lower, web.site.options.client_headers))
+    known = (*_REPLACED, *_READ_BY_SERVERS, *named([one.kind for one in FAMILIES]), *web.trust.removed)
+    names = sorted({name.lower() for name in known if "-" in name} - own)
+    pattern = f"^(?=[^_]*_)(?:{'|'.join(name.replace('-', '[-_]') for name in names)})$"
+    why = "X_Forwarded_For and X-Forwarded-For are one name to WSGI: nobody but an attacker sends the other spelling"
+    return [
+        directive("SetEnvIfNoCase", pattern, ".", f"{_FALSE}=1", why=why, cause=decisions.LINK),
+        directive("RewriteCond", f"%{{ENV:{_FALSE}}}", "=1", why=why, cause=decisions.LINK),
+        directive("RewriteRule", "^", "-", "[R=400,L]", why=why, cause=decisions.LINK),
+    ]
 
 
 def _prefix(web: Web, why: str) -> list[Directive]:
