@@ -1,12 +1,13 @@
 """A site's image, built and run: not root, on a disk that it cannot write, and nothing is lost at its end.
 
 The base image is made from the Debian 13 of scripts/debian13: no registry is asked. Needs root (mounts) and Debian's
-packages podman and runc.
+packages podman, runc, netavark, aardvark-dns and iptables.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import psutil
 import pytest
 
 from tests.support import ROOT, free_port, private_directory, write_files
+from tests.support.clients import STRANGERS, Clients
 from tests.support.process import PIPE, running
 from tests.support.until import until
 
@@ -37,8 +39,13 @@ begun = []
 
 @app.get("/")
 def index():
-    return {"user": os.getuid(), "version": VERSION, "key": pathlib.Path("/run/secrets/key").read_text(),
+    key = pathlib.Path("/run/secrets/key")
+    return {"user": os.getuid(), "version": VERSION, "key": key.read_text() if key.exists() else "",
             "env": pathlib.Path(".env").exists()}
+
+@app.get("/version")
+def version():
+    return str(VERSION)
 
 @app.get("/slow")
 def slow():
@@ -92,11 +99,14 @@ class Engine:
         return done.stdout
 
     def build(self, project: Path) -> str:
+        return self(*self.building(project))
+
+    def building(self, project: Path) -> list[str]:
         mounts = [f"-v={path}:{path}:ro" for path in _OF_THE_HOST if Path(path).exists()]
-        return self(
+        return [
             "build", "--format", "docker", "--isolation", "chroot", "--network", "host", *mounts,
             "--build-arg", "PYTHON=localhost/python", "-t", "shop", str(project),
-        )  # fmt: skip
+        ]  # fmt: skip
 
 
 @dataclass
@@ -121,6 +131,7 @@ def engine() -> Iterator[Engine]:
         )
         (directory / "containers.conf").write_text(
             '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'
+            f'[network]\nnetwork_config_dir = "{directory}/networks"\nnetwork_backend = "netavark"\n'
             '[engine]\ncgroup_manager = "cgroupfs"\nruntime = "runc"\nevents_logger = "none"\n'
         )
         (directory / "tmp").mkdir()
@@ -165,13 +176,17 @@ def project(engine: Engine) -> Path:
     """A site with the files of the export, and its image."""
     directory = engine.directory / "shop"
     write_files(directory, PROJECT)
+    exported(directory, "docker")
+    engine.build(directory)
+    return directory
+
+
+def exported(directory: Path, what: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "portico", "export", "docker"],
+        [sys.executable, "-m", "portico", "export", what],
         cwd=directory, env=os.environ | {"PORTICO_USER": "root"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    engine.build(directory)
-    return directory
 
 
 @pytest.fixture
@@ -238,3 +253,42 @@ def test_new_code_builds_only_the_layers_of_the_code(engine: Engine, project: Pa
         "COPY . .",
         "RUN /venv/bin/python -m compileall -q . || true",
     ]
+
+
+COMPOSE = """\
+#!/bin/sh
+[ "$1" != build ] || exec podman {building}
+exec {python} -m podman_compose "$@"
+"""
+
+
+def test_a_rolling_release_loses_no_request(engine: Engine, project: Path) -> None:
+    """Of clients with fresh connections: nginx before 1.27.4 closes idle ones at a reload, without a word."""
+    port, network = free_port(), f"10.{200 + os.getpid() % 50}.{os.getpid() % 250}"
+    exported(project, "compose")
+    for name in ("compose.yaml", "gateway.toml", "release"):
+        text = (project / name).read_text().replace("172.30.84", network)
+        (project / name).write_text(text.replace('"80:8080"', f'"{port}:8080"'))
+    program = engine.directory / "compose"
+    program.write_text(COMPOSE.format(building=shlex.join(engine.building(project)), python=sys.executable))
+    program.chmod(0o755)
+    environment = engine.environment | {"COMPOSE": str(program)}
+
+    def compose(*words: str) -> None:
+        done = subprocess.run(
+            words, cwd=project, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    try:
+        compose(str(program), "up", "-d")
+        gateway = Container(engine, port, "gateway")
+        until(lambda: _is_healthy(gateway) and gateway.get("/version").status_code == 200)
+        (project / "shop.py").write_text(f"VERSION = 3\n{APP}")
+        with Clients(port, STRANGERS, mix=("GET /version",)) as clients:
+            compose("./release")
+            until(lambda: clients.asked[-1].said == "3")
+        assert clients.failed == []
+        assert len(clients.answers) == 2
+    finally:
+        compose(str(program), "down", "-t", "0")

@@ -12,7 +12,7 @@ GROUPS: Final = {
         "run": "Serve an app behind nginx or Apache httpd, in the foreground.",
         "stop": "Finish the requests in progress, then stop.",
         "check": "Look for what would break: app, gateway, ports, paths, limits.",
-        "export": "Write a Dockerfile, a unit, or files that need no Portico.",
+        "export": "Write the site as files for containers, systemd or a web server.",
     },
     "Release": {
         "reload": "Release new code and configuration without losing a request.",

@@ -1,0 +1,192 @@
+"""A gateway and replicas of the app for Compose: compose.yaml, the gateway's portico.toml, and a rolling release.
+
+Pure. Addresses are fixed: nginx looks names up once, and a replica answers the gateway's address alone.
+https://github.com/compose-spec/compose-spec/blob/main/spec.md
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from portico.errors import Problem, UsageError
+from portico.export.image.dockerfile import PORT, RESERVED_PORTS, STATE, grace_seconds, ports
+from portico.plan.files import File, Line
+from portico.plan.model import Plan
+from portico.site.model import Site
+
+FEWEST, MOST = 2, 100
+_NETWORK = "172.30.84"
+_GATEWAY = f"{_NETWORK}.2"
+_FIRST = 11
+"""The last number of the first replica's address."""
+_COPIED = ("domains", "canonical", "email", "mount", "behind", "behind_protocol")
+"""Options that mean the same at the gateway."""
+
+
+def compose(site: Site, plan: Plan, words: tuple[str, ...], replicas: int) -> tuple[File, ...]:
+    """`words` are those after `portico run` in a replica. Raises UsageError for a site that cannot be shared so."""
+    if not FEWEST <= replicas <= MOST:
+        what = f"{replicas} replicas: a rolling release needs {FEWEST}, and the network has room for {MOST}"
+        raise UsageError(Problem("--replicas", what, f"expected {FEWEST} to {MOST}"))
+    if not site.has_app or site.servers:
+        what = "the site has servers of its own ([upstream]), so there is no app to replicate"
+        raise UsageError(Problem("export", what, "write a service for each of its servers by hand"))
+    if site.https_mode == "files":
+        what = "the certificate is in files, and a container has no such files"
+        raise UsageError(
+            Problem(
+                "https.cert", what, "export without it, then mount the files and name them in gateway.toml"
+            )
+        )
+    servers = [(f"app-{n}", f"{_NETWORK}.{_FIRST + n - 1}") for n in range(1, replicas + 1)]
+    return (
+        File("compose.yaml", tuple(_compose(site, plan, words, servers))),
+        File("gateway.toml", tuple(_gateway(site, servers))),
+        File("release", tuple(map(Line, _release(plan, servers).splitlines())), mode=0o755),
+    )
+
+
+def _compose(
+    site: Site, plan: Plan, words: tuple[str, ...], servers: list[tuple[str, str]]
+) -> Iterator[Line]:
+    name, grace = site.name, grace_seconds(plan)
+    opened = ports(site)
+    published = [f"{one}:{one}" if site.has_https else f"80:{one}" for one in opened]
+    replica = ["portico", "run", *words, f"--listen=:{PORT}", f"--node={_GATEWAY}"]
+    replica += ["--https-mode=off"] if site.has_https else []
+    yield from _lines(f"""\
+# The site {name}: a gateway, and {len(servers)} replicas of its app. `portico export docker` writes their image.
+#   docker compose up -d --build      start
+#   ./release                         new code, one replica after the other: no request is lost
+# Each replica counts for itself: limits, caches and what the app keeps in memory. Files and SQLite need a shared volume
+# or a database; jobs by the clock would run in each.
+name: {name}
+
+x-container: &container
+  image: {name}
+  read_only: true
+  tmpfs: [/tmp]
+  cap_drop: [ALL]
+  security_opt: ["no-new-privileges:true"]
+  pids_limit: 512
+  # The last step of the ladder of request_timeout: requests in progress are finished before that.
+  stop_grace_period: {grace}s
+  restart: unless-stopped
+
+x-app: &app
+  <<: *container
+  # A node answers its gateway alone, and believes it about the client, the scheme and the host.
+  command: {json.dumps(replica)}
+
+services:
+  gateway:
+    <<: *container
+    build: .
+    command: ["portico", "run"]
+    working_dir: /srv/gateway
+    ports: {json.dumps(published)}""")
+    if min(opened) < RESERVED_PORTS:
+        yield from _lines("""\
+    # A user without rights opens them: Docker allows it by itself, Podman so.
+    sysctls:
+      net.ipv4.ip_unprivileged_port_start: "0\"""")
+    yield from _lines(f"""\
+    volumes: ["./gateway.toml:/srv/gateway/portico.toml:ro", "gateway:{STATE}"]
+    networks:
+      site: {{ipv4_address: {_GATEWAY}}}""")
+    for one, address in servers:
+        yield from _lines(f"""\
+  {one}:
+    <<: *app
+    volumes: ["{one}:{STATE}"]
+    networks:
+      site: {{ipv4_address: {address}}}""")
+    yield from _lines(f"""
+networks:
+  site:
+    ipam:
+      config: [{{subnet: {_NETWORK}.0/24}}]
+
+volumes:
+  gateway:""")
+    yield from (Line(f"  {one}:") for one, _ in servers)
+
+
+def _gateway(site: Site, servers: list[tuple[str, str]]) -> Iterator[Line]:
+    yield Line(
+        f"# The gateway of {site.name}, a site without an app. What the site's own portico.toml says of limits,"
+    )
+    yield Line(
+        "# access and caches holds in each replica; move it here where it is to hold for all of them together."
+    )
+    yield Line(f"name = {json.dumps(site.name)}")
+    if not site.has_https:
+        yield Line(f"listen = {json.dumps(f':{ports(site)[0]}')}")
+    for key in _COPIED:
+        if key in site.causes:
+            yield Line(f"{key} = {_value(getattr(site.options, key))}")
+    yield Line(
+        f'request_timeout = "{site.longest_timeout}"   # the longest of any route: replicas have their own'
+    )
+    yield Line(f'max_upload = "{site.largest_upload}"   # the largest of any route')
+    if site.has_https:
+        yield from _lines(f"\n[https]\nmode = {json.dumps(site.https_mode)}")
+    yield from _lines(f"""
+[upstream]
+servers = {json.dumps([f"{address}:{PORT}" for _, address in servers])}
+check_path = "/-/health"   # answers 200 when the replica's app is well""")
+
+
+def _value(value: object) -> str:
+    """A list or a text in TOML, which writes both as JSON does."""
+    return json.dumps([*map(str, value)]) if isinstance(value, list | tuple) else json.dumps(str(value))
+
+
+def _release(plan: Plan, servers: list[tuple[str, str]]) -> str:
+    waits = round(plan.health.start_seconds * 2)
+    pairs = " ".join(f"{name}={address}:{PORT}" for name, address in servers)
+    return f"""\
+#!/bin/sh
+# A rolling release: builds the image, then drains, replaces and tries one replica after the other. It stops at the
+# first that does not become well; the others go on with the code that they have. COMPOSE names another program.
+set -eu
+cd "$(dirname "$0")"
+compose=${{COMPOSE:-docker compose}}
+ask="import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/-/health', timeout=4)"
+
+# Once a second until it succeeds, at most {waits} times.
+try() {{
+    tries={waits}
+    until "$@"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 1
+    done
+}}
+is_well() {{ $compose exec -T "$1" python -c "$ask" >/dev/null 2>&1; }}
+# Refused while it is the last one in use: the one before may not be back yet.
+drain() {{ $compose exec -T gateway portico drain "$1" 2>/dev/null; }}
+fail() {{
+    echo "$1" >&2
+    echo "the other replicas serve; mend it and run $0 again" >&2
+    exit 1
+}}
+
+$compose build gateway
+for one in {pairs}; do
+    name=${{one%%=*}}
+    server=${{one#*=}}
+    echo "$name: waiting until its requests are finished"
+    try drain "$server" || fail "$name: no other replica is well: $compose exec gateway portico status"
+    echo "$name: replacing it"
+    $compose up -d --no-deps --force-recreate "$name"
+    try is_well "$name" || fail "$name does not become well: $compose logs $name"
+    $compose exec -T gateway portico drain "$server" --undo
+done
+echo "released"
+"""
+
+
+def _lines(text: str) -> Iterator[Line]:
+    yield from map(Line, text.split("\n"))

@@ -1,0 +1,64 @@
+"""The files for Compose: their exact bytes, and what cannot be shared among replicas."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from msgspec.structs import replace
+
+from portico.errors import UsageError
+from portico.export.compose import compose
+from portico.plan.build import plan
+from portico.plan.files import File
+from portico.site.load import load
+from portico.site.model import Site
+from tests.plan.test_golden import FACTS, PLACE
+from tests.support import RULE, golden
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "export" / "compose"
+CASES = sorted(GOLDEN.glob("*.txt"))
+
+
+def made(text: str, directory: Path, replicas: int = 2) -> tuple[File, ...]:
+    (directory / "portico.toml").write_text(text)
+    options, causes = load(directory / "portico.toml", {})
+    site = Site(options, replace(FACTS, static=[]), "/srv/shop", "shop", causes)
+    return compose(site, plan(site, PLACE), (), replicas)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_golden_compose(path: Path, tmp_path: Path) -> None:
+    files = made(path.read_text().partition(RULE)[0], tmp_path)
+    golden(path, "".join(f"== {one.path} {one.mode:04o}\n{one.content}" for one in files))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_both_ends_name_the_same_addresses_and_the_gateway_s_file_is_one_of_portico(
+    path: Path, tmp_path: Path
+) -> None:
+    files = {one.path: one.content for one in made(path.read_text().partition(RULE)[0], tmp_path, 3)}
+    services = yaml.safe_load(files["compose.yaml"])["services"]
+    addresses = {name: one["networks"]["site"]["ipv4_address"] for name, one in services.items()}
+    (tmp_path / "gateway.toml").write_text(files["gateway.toml"])
+    load(tmp_path / "gateway.toml", {})
+    servers = tomllib.loads(files["gateway.toml"])["upstream"]["servers"]
+    assert servers == [f"{addresses[f'app-{n}']}:8080" for n in (1, 2, 3)]
+    assert f"--node={addresses['gateway']}" in services["app-1"]["command"]
+    assert all(f"{name}={addresses[name]}:8080" in files["release"] for name in ("app-1", "app-2", "app-3"))
+    assert all(one["read_only"] and one["cap_drop"] == ["ALL"] for one in services.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "replicas", "said"),
+    [
+        ('app = "shop:app"', 1, "a rolling release needs 2"),
+        ('app = "shop:app"', 200, "the network has room for 100"),
+        ('upstream = ["app", "uwsgi://10.0.0.2:3031"]', 2, "servers of its own"),
+    ],
+)
+def test_what_cannot_be_replicated_is_refused(text: str, replicas: int, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=said):
+        made(text, tmp_path, replicas)
