@@ -274,16 +274,20 @@ def test_a_rolling_release_loses_no_request(engine: Engine, project: Path) -> No
     program.chmod(0o755)
     environment = engine.environment | {"COMPOSE": str(program)}
 
-    def compose(*words: str) -> None:
+    def compose(*words: str) -> str:
         done = subprocess.run(
             words, cwd=project, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout + done.stderr
 
     try:
         compose(str(program), "up", "-d")
         gateway = Container(engine, port, "gateway")
-        until(lambda: _is_healthy(gateway) and gateway.get("/version").status_code == 200)
+        until(
+            lambda: _is_healthy(gateway) and gateway.get("/version").status_code == 200,
+            lambda: compose(str(program), "ps", "-a") + compose(str(program), "logs", "--tail", "30"),
+        )
         (project / "shop.py").write_text(f"VERSION = 3\n{APP}")
         with Clients(port, STRANGERS, mix=("GET /version",)) as clients:
             compose("./release")
