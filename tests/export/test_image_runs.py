@@ -287,6 +287,7 @@ def test_a_rolling_release_loses_no_request(engine: Engine, project: Path) -> No
         until(
             lambda: _is_healthy(gateway) and gateway.get("/version").status_code == 200,
             lambda: compose(str(program), "ps", "-a") + compose(str(program), "logs", "--tail", "30"),
+            PATIENCE_SECONDS,  # three containers start: two minutes where others want both processors
         )
         (project / "shop.py").write_text(f"VERSION = 3\n{APP}")
         with Clients(port, STRANGERS, mix=("GET /version",)) as clients:
