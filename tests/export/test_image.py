@@ -198,18 +198,20 @@ def test_words_mean_the_same_in_the_site_s_directory(
 
 def test_secrets_that_the_options_name_stay_out_of_the_image_and_are_named() -> None:
     toml = '[dashboard]\nlisten = "127.0.0.1:9999"\npassword_file = "conf/look"\n[access."/a"]\nusers = "all [staff]"\n'
+    toml += '[tracing]\nendpoint = "http://127.0.0.1:4318"\nheaders_file = "conf/collector"\n'
     staff = "bob:$6$abcdefgh$ltjgWl6579NluT/Vi1nwEvcil.G5Nbc4NiXZaNGStk8PSwGfQv72N2CKPPrVACtLtip/cZ/1GM/O6IND4WQhG.\n"
     with private_directory() as home:
         write_files(home, {
             "app.py": "from flask import Flask\napp = Flask(__name__)\n", "requirements.txt": "flask\n",
             "portico.toml": toml, "conf/look": "long enough to be one\n", "all [staff]": staff,
+            "conf/collector": "x-key: 1\n",
         })  # fmt: skip
         (home / "conf" / "look").chmod(0o600)
         done = portico("export", "docker", "app:app", cwd=home)
         assert done.returncode == 0, done.stderr
         left_out = (home / ".dockerignore").read_text().splitlines()
-        assert {"conf/look", r"all \[staff\]"} <= set(left_out)
-        for name in ("conf/look", "all [staff]"):
+        assert {"conf/look", "conf/collector", r"all \[staff\]"} <= set(left_out)
+        for name in ("conf/look", "conf/collector", "all [staff]"):
             assert f"{home}/{name} (" in done.stderr
         (home / "Dockerfile").unlink()
         (home / "Dockerfile").symlink_to(home / "elsewhere")

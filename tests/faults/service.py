@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from tests.faults.clients import Clients
 from tests.faults.outcome import Outcome
 from tests.support import free_port
@@ -25,6 +27,7 @@ _SYSTEMD = Path("/lib/systemd/systemd")
 _CGROUPS = Path("/sys/fs/cgroup")
 _APP = "from flask import Flask\napp = Flask(__name__)\n\n@app.get('/')\ndef index():\n    return 'here'\n"
 _WATCHDOG_SECONDS = 30.0
+_PASSWORD = "correct horse battery staple"
 
 # Nothing of the machine's own units is seen, and nothing of /run and /var is touched.
 _BOOT = """
@@ -32,6 +35,7 @@ mount --make-rprivate / && mount -t tmpfs tmpfs /run && mkdir -p /run/lock
 mount -t tmpfs tmpfs /etc/systemd/system && mount -t tmpfs tmpfs /usr/lib/systemd/system
 mkdir -p /var/lib/private && mount -t tmpfs -o mode=700 tmpfs /var/lib/private
 cp -r "$1"/. /etc/systemd/system/
+mount --make-rshared /  # as at a boot: systemd mounts a service's credentials in a child
 container=portico exec "$2" --unit=trial.target --log-target=null --show-status=no
 """
 
@@ -40,11 +44,11 @@ def service(rounds: int) -> Outcome:
     """Reload, restart, kill and hang Portico as systemd's service."""
     if os.geteuid() != 0 or not _SYSTEMD.exists():
         return Outcome("systemd", "0 in reload and restart", broken=("needs root and systemd",))
-    port = free_port()
-    with _booted(port) as systemd, Clients(port, mix=("GET /",)) as clients:
+    port, metrics = free_port(), free_port()
+    with _booted(port, metrics) as systemd, Clients(port, mix=("GET /",)) as clients:
         _do(systemd, clients, "reload", rounds)
         _do(systemd, clients, "restart", rounds)
-        calm = list(clients.failed)
+        calm, told = list(clients.failed), _metrics_status(metrics)
         main = systemd("show", UNIT, "-p", "MainPID", "--value").strip()
         killed = time.monotonic()
         systemd.inside("kill", "-KILL", main)
@@ -56,12 +60,19 @@ def service(rounds: int) -> Outcome:
         systemd("stop", UNIT)
     broken = [str(asked) for asked in calm]
     broken += [] if restarts == 2 else [f"systemd started it again {restarts} times, expected 2"]
+    broken += [] if told == (401, 200) else [f"the metrics answered {told} without and with the password"]
     after = [asked for asked in clients.failed if asked not in calm and _before_stop(asked, hung)]
     return Outcome(
         "systemd", "0 in reload and restart; what the killed one held", len(clients.asked), len(after),
         clients.back_after(killed, hung),
         (f"{rounds} reloads, {rounds} restarts, a kill -9, a hang that the watchdog ended",), tuple(broken),
     )  # fmt: skip
+
+
+def _metrics_status(port: int) -> tuple[int, int]:
+    """Without, and with the password that only root and the service can read."""
+    url = f"http://127.0.0.1:{port}/metrics"
+    return httpx.get(url).status_code, httpx.get(url, auth=("any", _PASSWORD)).status_code
 
 
 @dataclass(frozen=True)
@@ -93,13 +104,13 @@ def _before_stop(asked: Asked, hung: float) -> bool:
 
 
 @contextmanager
-def _booted(port: int) -> Iterator[_Systemd]:
+def _booted(port: int, metrics: int) -> Iterator[_Systemd]:
     # Not below /tmp or /home: the service does not see those.
     home = Path(tempfile.mkdtemp(prefix="portico-", dir="/opt"))
     home.chmod(0o755)
     before = set(_groups())
     try:
-        units = _units(home, port)
+        units = _units(home, port, metrics)
         words = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--uts", "--ipc"]
         boot = [*words, "sh", "-c", _BOOT, "sh", str(units), str(_SYSTEMD)]
         with running(boot, number=signal.SIGKILL) as process:
@@ -109,13 +120,17 @@ def _booted(port: int) -> Iterator[_Systemd]:
         _remove(set(_groups()) - before)
 
 
-def _units(home: Path, port: int) -> Path:
+def _units(home: Path, port: int, metrics: int) -> Path:
     """The exported unit, below a target that asks for nothing else."""
     (home / "app").mkdir()
     (home / "app" / "app.py").write_text(_APP)
     units = home / "units"
     (units / f"{UNIT}.d").mkdir(parents=True)
+    secret = home / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(_PASSWORD)
     words = ["export", "systemd", "app:app", "--listen", f"127.0.0.1:{port}"]
+    words += ["--metrics", f"127.0.0.1:{metrics}", "--metrics-password-file", str(secret)]
     (units / UNIT).write_text(_run(str(_python(home)), "-m", "portico", *words, cwd=home / "app"))
     (units / f"{UNIT}.d" / "alone.conf").write_text("[Unit]\nDefaultDependencies=no\n")
     (units / "trial.target").write_text(f"[Unit]\nDefaultDependencies=no\nWants={UNIT}\n")
@@ -134,7 +149,7 @@ def _python(home: Path) -> Path:
 
 
 def _ready(parent: int) -> _Systemd:
-    until = time.monotonic() + 60
+    until, said = time.monotonic() + 60, ""
     while time.monotonic() < until:
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         if children:
@@ -142,10 +157,10 @@ def _ready(parent: int) -> _Systemd:
             try:
                 if systemd("is-active", UNIT).strip() == "active":
                     return systemd
-            except RuntimeError:
-                pass  # it is still coming up
+            except RuntimeError as error:  # it is still coming up
+                said = str(error)
         time.sleep(0.2)
-    raise RuntimeError("systemd did not start the service within 60 s")
+    raise RuntimeError(f"systemd did not start the service within 60 s: {said}")
 
 
 def _groups() -> Iterator[Path]:

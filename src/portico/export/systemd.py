@@ -16,6 +16,7 @@ from portico.place.model import Place
 from portico.plan.files import File, Line
 from portico.plan.model import Plan
 from portico.site.model import Site
+from portico.site.secrets import credentials
 
 MOST_SOCKETS = 16
 """More than any site listens on: a reload may add some."""
@@ -131,16 +132,22 @@ def _link(call: Call) -> list[Setting]:
 
 def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
     start = f"{TIMES * plan.health.start_seconds:.0f}s"
-    argv = (place.python, "-m", "portico", "run", *call.words)
+    argv = (place.python, "-m", "portico", "run")
+    secret = [f"--{_flag(option)}=%d/{option}" for option in credentials(site)]
+    words = [
+        word for word in call.words if word.partition("=")[0] not in {one.partition("=")[0] for one in secret}
+    ]
+    command = [*map(command_word, argv), *secret, *map(command_word, words)]
     name = unit_name(site)
     return [
         _serve("Type", "notify", "Portico says when the app really answers: what depends on it waits"),
         _serve("NotifyAccess", "main", "only Portico itself may say so, not the app"),
-        _serve("ExecStart", " ".join(map(command_word, argv)), "by full path: systemd knows no virtual environment"),
+        _serve("ExecStart", " ".join(command), "by full path: systemd knows no virtual environment"),
         _serve("ExecReload", "kill -HUP $MAINPID", "systemctl reload serves new code without losing a request"),
         _exec("WorkingDirectory", plain(call.directory), "relative paths mean what they meant at the export"),
         *_link(call),
         *_user(call),
+        *_credentials(site),
         _exec("RuntimeDirectory", name, "sockets and configuration, made by systemd and removed at the end"),
         _exec("StateDirectory", name, "logs and uploads in progress: kept over a boot"),
         _exec("RuntimeDirectoryPreserve", "restart", "a maintenance outlives a crash; stop removes it"),
@@ -182,11 +189,24 @@ def _user(call: Call) -> list[Setting]:
     return [_exec("DynamicUser", "yes", why)]
 
 
+def _credentials(site: Site) -> list[Setting]:
+    why = "systemd reads this secret as root, and gives a copy to the service alone; a change needs a restart"
+    return [
+        _exec("LoadCredential", f"{option}:{plain(path)}", why, site.cause(option))
+        for option, path in credentials(site).items()
+    ]
+
+
+def _flag(option: str) -> str:
+    return option.replace(".", "-").replace("_", "-")
+
+
 def _hardening(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
     return [
         _exec("NoNewPrivileges", "yes", "no setuid program gives more rights than these"),
         *_capabilities(site, plan),
         *_files(site, place, call),
+        _exec("PrivateMounts", "yes", "nothing that is mounted in here is seen outside"),
         _exec("PrivateDevices", "yes", "no disks, no terminals; /dev/null, /dev/urandom and /dev/shm stay"),
         _exec("ProtectProc", "invisible", "processes of other users are not seen"),
         _exec("ProtectKernelTunables", "yes", "/proc/sys is read, not written"),

@@ -14,9 +14,24 @@ def secret_files(site: Site) -> dict[str, str]:
         https.get("dns_credentials", ""): "the credentials that change DNS",
         site.password_file: "the password of the dashboard",
         site.metrics_password_file: "the password of the metrics",
+        site.path(site.options.tracing.headers_file): "the headers for the collector of spans",
     }
     said |= {site.path(path): "the variables of the app" for path in site.options.env_file}
     return {path: what for path, what in said.items() if path}
+
+
+def credentials(site: Site) -> dict[str, str]:
+    """Those that only Portico reads: absolute paths, by their option. The key of a certificate is not among them: the
+    gateway reads it, and a renewal replaces it."""
+    https = site.https_files
+    found = {
+        "dashboard.password_file": site.password_file,
+        "metrics.password_file": site.metrics_password_file,
+        "tracing.headers_file": site.path(site.options.tracing.headers_file),
+        "https.eab_hmac_file": https.get("eab_hmac_file", ""),
+        "https.dns_credentials": https.get("dns_credentials", ""),
+    }
+    return {option: path for option, path in found.items() if path}
 
 
 def user_files(site: Site) -> dict[str, str]:
