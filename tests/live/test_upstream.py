@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import socketserver
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -29,6 +31,7 @@ from tests.support import (
     served,
     start,
     until_ready,
+    write_files,
 )
 from tests.support.clients import STRANGERS, STRANGERS_WHO_POST, Clients
 
@@ -460,6 +463,33 @@ def test_a_server_that_moves_is_followed_by_its_name() -> None:
             _Dns.address = "127.0.0.2"
             until(lambda: ask(run.port) == (200, second.address))
         dns.shutdown()
+    first.stop()
+    second.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file of names")
+def test_a_server_that_moves_is_followed_where_nginx_itself_does_not() -> None:
+    """nginx looks up names of /etc/hosts once."""
+    first = Backend()
+    second = Backend(host="127.0.0.2", port=first.port)
+    with private_directory() as home:
+        hosts, python = home / "hosts", home / "python"
+        hosts.write_text("127.0.0.1 app.test\n")
+        python.write_text(
+            f"#!/bin/sh\nexec unshare -m --propagation private sh -c 'mount --bind {hosts} /etc/hosts && "
+            f'exec "$@"\' sh {sys.executable} "$@"\n'
+        )
+        python.chmod(0o755)
+        write_files(home, toml([f"app.test:{first.port}"]))
+        run = start(home, python=str(python))
+        try:
+            until_ready(run)
+            assert ask(run.port) == (200, first.address)
+            hosts.write_text("127.0.0.2 app.test\n")
+            until(lambda: ask(run.port) == (200, second.address))
+            run.until_said("other addresses of app.test")
+        finally:
+            end(run)
     first.stop()
     second.stop()
 

@@ -304,6 +304,9 @@ ROWS: Mapping[type[Notice], Row] = {
     notices.ServerBack: Row(
         lambda it: good(f"server {it.name} is back after {it.out_seconds:.1f} s"), _NOTICE
     ),
+    notices.ServersMoved: Row(
+        lambda it: f"other addresses of {', '.join(it.names)}: the gateway has looked them up again", _NOTICE
+    ),
     notices.ServerDrained: Row(_server_drained, _NOTICE),
     notices.LastServer: Row(
         lambda it: bad(

@@ -166,6 +166,8 @@ class Upstream(Struct, frozen=True):
     path: str
     tls_name: str = ""
     ca: str = ""
+    names: tuple[str, ...] = ()
+    """Hosts that the gateway itself looks up only when it reads its files."""
 
     def file(self, out: Collection[str] = ()) -> File:
         """The file that the gateway includes, with the servers of these names taken out."""

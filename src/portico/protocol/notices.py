@@ -229,6 +229,12 @@ class ServerOut(Notice, frozen=True):
     answer: str
 
 
+class ServersMoved(Notice, frozen=True):
+    """The names of these servers lead to other addresses, and the gateway has looked them up again."""
+
+    names: tuple[str, ...]
+
+
 class ServerBack(Notice, frozen=True):
     """It is healthy again, and gets requests."""
 

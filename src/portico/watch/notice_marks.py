@@ -38,6 +38,7 @@ MARKS: Mapping[type[Notice], _Words] = {
     notices.Stuck: _Words("bad", "{0.name} did not become healthy"),
     notices.ServerOut: _Words("bad", "server {0.name} out"),
     notices.ServerBack: _Words("good", "server {0.name} back"),
+    notices.ServersMoved: _Words("note", "servers moved"),
     notices.ServerDrained: _Words("note", "server {0.name} drained"),
     notices.LastServer: _Words("bad", "server {0.name} fails, the last one"),
     notices.CertificateServed: _Words("good", "new certificate"),

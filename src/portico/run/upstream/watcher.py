@@ -31,6 +31,7 @@ from portico.run.running import Running
 from portico.run.sockets import drain
 from portico.run.upstream.ask import ask
 from portico.run.upstream.health import Answer
+from portico.run.upstream.names import Names, look_up, seen
 from portico.ticks import WELL, Round, Rounds, tick
 
 OUT_AFTER, BACK_AFTER = 2, 2
@@ -154,6 +155,7 @@ class Upstreams:
         running.out = without_requests(self.servers)
         self._changing = asyncio.Lock()
         self._trouble: Problem | None = None
+        self._names = Names()
 
     async def watch(self) -> Rounds:
         """Check them all, forever; before that, report those that were drained when Portico last ran."""
@@ -166,8 +168,9 @@ class Upstreams:
                 yield WELL
                 await tick(NONE_SECONDS if upstream is None else IDLE_SECONDS)
                 continue
-            wrong, _ = await asyncio.gather(
+            wrong, *_ = await asyncio.gather(
                 self._round(upstream),
+                self._follow(upstream),
                 asyncio.sleep(upstream.check_seconds),
             )
             yield wrong
@@ -236,6 +239,29 @@ class Upstreams:
             else:
                 self._tell(before)
                 self._trouble = None
+
+    async def _follow(self, upstream: Upstream) -> None:
+        """Let the gateway look up again the names that it looks up only when it reads its files."""
+        if not upstream.names:
+            return
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                found = await in_background(lambda: look_up(upstream.names))
+        except (TimeoutError, RuntimeError):  # "can't start new thread"
+            return
+        async with self._changing:
+            before = self._names
+            self._names, moved = seen(before, found, time.monotonic())
+            if not moved or not self._is_serving():
+                return
+            try:
+                await self._running.take_out(self._running.out)
+            except (PorticoError, OSError) as error:
+                self._names = Names(before.addresses, self._names.moves)
+                first = error.problems[0] if isinstance(error, PorticoError) else Problem("", str(error))
+                self._complain(first)
+            else:
+                self._say(notices.ServersMoved(tuple(sorted(moved))))
 
     def _complain(self, problem: Problem) -> None:
         """Reported once: the next round tries again."""

@@ -76,6 +76,7 @@ def planned(web: Web) -> Upstream | None:
         path=web.upstream.check_path,
         tls_name=web.upstream.proof.name,
         ca=web.upstream.proof.ca,
+        names=tuple(dict.fromkeys(web.upstream.unfollowed)),
     )
 
 
@@ -103,12 +104,14 @@ _TOO_NEW = {
 
 def notes(web: Web) -> list[str]:
     """Notes about the servers' names."""
-    names = web.upstream.unfollowed
+    names = dict.fromkeys(web.upstream.unfollowed)
     if not names:
         return []
     build, can = web.place.gateway.number, Ability.FOLLOWS_NAMES in web.abilities
     why = "/etc/hosts knows them" if can else f"nginx {build} cannot; 1.27.3 and newer can"
-    return [f"looked up only when nginx starts or reloads: {', '.join(names)} ({why})"]
+    if not web.upstream.check_seconds:
+        return [f"looked up only when nginx starts or reloads: {', '.join(names)} ({why})"]
+    return [f"Portico looks up {', '.join(names)}, and reloads nginx when an address changes ({why})"]
 
 
 def _sockets(web: Web) -> list[Directive]:
