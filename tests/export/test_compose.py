@@ -23,10 +23,13 @@ CASES = sorted(GOLDEN.glob("*.txt"))
 
 
 def made(text: str, directory: Path, replicas: int = 2) -> tuple[File, ...]:
+    """A first line `# packages: ...` names those of the app."""
     (directory / "portico.toml").write_text(text)
     options, causes = load(directory / "portico.toml", {})
-    site = Site(options, replace(FACTS, static=[]), "/srv/shop", "shop", causes)
-    return compose(site, plan(site, PLACE), (), replicas)
+    found = Site(options, replace(FACTS, static=[]), "/srv/shop", "shop", causes)
+    site = replace(found, metrics_password_file=found.path(options.metrics.password_file))
+    packages = text.partition("# packages:")[2].partition("\n")[0].split()
+    return compose(site, plan(site, PLACE), (), replicas, packages)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -40,14 +43,19 @@ def test_both_ends_name_the_same_addresses_and_the_gateway_s_file_is_one_of_port
     path: Path, tmp_path: Path
 ) -> None:
     files = {one.path: one.content for one in made(path.read_text().partition(RULE)[0], tmp_path, 3)}
-    services = yaml.safe_load(files["compose.yaml"])["services"]
+    written = yaml.safe_load(files["compose.yaml"])
+    services = {
+        name: one for name, one in written["services"].items() if "build" in one or name[:4] == "app-"
+    }
     addresses = {name: one["networks"]["site"]["ipv4_address"] for name, one in services.items()}
-    (tmp_path / "gateway.toml").write_text(files["gateway.toml"])
+    (tmp_path / "gateway.toml").write_text(files["compose-gateway/portico.toml"])
     load(tmp_path / "gateway.toml", {})
-    servers = tomllib.loads(files["gateway.toml"])["upstream"]["servers"]
+    servers = tomllib.loads(files["compose-gateway/portico.toml"])["upstream"]["servers"]
     assert servers == [f"{addresses[f'app-{n}']}:8080" for n in (1, 2, 3)]
     assert f"--node={addresses['gateway']}" in services["app-1"]["command"]
     assert all(f"{name}={addresses[name]}:8080" in files["release"] for name in ("app-1", "app-2", "app-3"))
+    named = {one if isinstance(one, str) else one["source"] for one in services["app-1"].get("secrets", ())}
+    assert named == set(written.get("secrets", ()))
     assert all(one["read_only"] and one["cap_drop"] == ["ALL"] for one in services.values())
 
 

@@ -20,6 +20,8 @@ import httpx
 import psutil
 import pytest
 
+from tests.acceptance.app import FILES
+from tests.acceptance.checks import CHECKS, client
 from tests.support import ROOT, free_port, private_directory, write_files
 from tests.support.clients import STRANGERS, Clients
 from tests.support.process import PIPE, running
@@ -32,9 +34,8 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("podman") is None, reason="needs podman"),
 ]
 APP = """
-import os, pathlib, subprocess, time
-from flask import Flask
-app = Flask(__name__)
+import subprocess
+
 begun = []
 
 @app.get("/")
@@ -46,6 +47,10 @@ def index():
 @app.get("/version")
 def version():
     return str(VERSION)
+
+@app.get("/replica")
+def replica():
+    return os.uname().nodename
 
 @app.get("/slow")
 def slow():
@@ -62,13 +67,7 @@ def orphan():
     subprocess.run(["sh", "-c", "sleep 0.2 &"], check=True)
     return "left behind"
 """
-PROJECT = {
-    "shop.py": f"VERSION = 1\n{APP}",
-    "static/a.css": "a{}",
-    "requirements.txt": "flask\n",
-    "portico.toml": 'request_timeout = "12s"\n',
-    ".env": "SECRET=1\n",
-}
+PROJECT = FILES | {"shop.py": f"VERSION = 1\n{FILES['shop.py']}{APP}", ".env": "SECRET=1\n"}
 _LEFT_OUT = (
     "./proc/*", "./sys/*", "./dev/*", "./tmp/*", "./root/*", "./src", "./venv", "./usr/lib/gcc", "./usr/libexec/gcc",
     "./etc/apt/sources.list", "./etc/apt/sources.list.d/*", "./var/lib/apt/lists/*",
@@ -181,9 +180,9 @@ def project(engine: Engine) -> Path:
     return directory
 
 
-def exported(directory: Path, what: str) -> None:
+def exported(directory: Path, *words: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "portico", "export", what],
+        [sys.executable, "-m", "portico", "export", *words],
         cwd=directory, env=os.environ | {"PORTICO_USER": "root"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -220,7 +219,7 @@ def test_it_runs_without_rights_on_a_disk_that_it_cannot_write_and_finishes_at_s
     engine, name = container.engine, container.name
     said = container.get("/").json()
     assert (said["user"], said["key"], said["env"]) == (10001, "from a file", False)
-    assert container.get("/static/a.css").text == "a{}"
+    accept(container)
     engine("healthcheck", "run", name)
     assert set(container.first.uids()) == {10001}
     engine("exec", name, "sh", "-c", "! touch /x /srv/shop/x /venv/x && ! test -e /venv/bin/pip")
@@ -239,22 +238,26 @@ def test_it_runs_without_rights_on_a_disk_that_it_cannot_write_and_finishes_at_s
     assert engine("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", name) == "143 false\n"
 
 
+def accept(container: Container) -> None:
+    """The site keeps the same promises as anywhere."""
+    with client(f"http://127.0.0.1:{container.port}") as site:
+        for check in CHECKS:
+            check(site)
+
+
 def _names(container: Container) -> set[str]:
     """Of its processes, also of those that have ended and that nobody waited for."""
     return {one.name() for one in container.first.children(recursive=True)}
 
 
-def test_new_code_builds_only_the_layers_of_the_code(engine: Engine, project: Path) -> None:
-    (project / "shop.py").write_text(f"VERSION = 2\n{APP}")
-    said = engine.build(project)
+def _built(said: str) -> list[str]:
+    """The steps of a build that were not in the cache."""
     steps = [step for step in said.split("STEP ") if "/" in step[:5]]
     built = [step.splitlines()[0].partition(": ")[2] for step in steps if "Using cache" not in step]
-    assert [one for one in built if one.startswith(("RUN", "COPY"))] == [
-        "COPY . .",
-        "RUN /venv/bin/python -m compileall -q . || true",
-    ]
+    return [one for one in built if one.startswith(("RUN", "COPY"))]
 
 
+WRITTEN = ("compose.yaml", "compose-gateway/portico.toml", "release")
 COMPOSE = """\
 #!/bin/sh
 [ "$1" != build ] || exec podman {building}
@@ -262,17 +265,23 @@ exec {python} -m podman_compose "$@"
 """
 
 
-def test_a_rolling_release_loses_no_request(engine: Engine, project: Path) -> None:
+def test_a_rolling_release_loses_no_request_and_a_third_replica_is_found(
+    engine: Engine, project: Path
+) -> None:
     """Of clients with fresh connections: nginx before 1.27.4 closes idle ones at a reload, without a word."""
     port, network = free_port(), f"10.{200 + os.getpid() % 50}.{os.getpid() % 250}"
-    exported(project, "compose")
-    for name in ("compose.yaml", "gateway.toml", "release"):
-        text = (project / name).read_text().replace("172.30.84", network)
-        (project / name).write_text(text.replace('"80:8080"', f'"{port}:8080"'))
     program = engine.directory / "compose"
     program.write_text(COMPOSE.format(building=shlex.join(engine.building(project)), python=sys.executable))
     program.chmod(0o755)
     environment = engine.environment | {"COMPOSE": str(program)}
+
+    def export(replicas: int) -> None:
+        for name in WRITTEN:
+            (project / name).unlink(missing_ok=True)
+        exported(project, "compose", "--replicas", str(replicas))
+        for name in WRITTEN:
+            text = (project / name).read_text().replace("172.30.84", network)
+            (project / name).write_text(text.replace('"80:8080"', f'"{port}:8080"'))
 
     def compose(*words: str) -> str:
         done = subprocess.run(
@@ -282,6 +291,7 @@ def test_a_rolling_release_loses_no_request(engine: Engine, project: Path) -> No
         return done.stdout + done.stderr
 
     try:
+        export(2)
         compose(str(program), "up", "-d")
         gateway = Container(engine, port, "gateway")
         until(
@@ -289,11 +299,17 @@ def test_a_rolling_release_loses_no_request(engine: Engine, project: Path) -> No
             lambda: compose(str(program), "ps", "-a") + compose(str(program), "logs", "--tail", "30"),
             PATIENCE_SECONDS,  # three containers start: two minutes where others want both processors
         )
-        (project / "shop.py").write_text(f"VERSION = 3\n{APP}")
+        accept(gateway)
+        (project / "shop.py").write_text(PROJECT["shop.py"].replace("VERSION = 1", "VERSION = 3"))
         with Clients(port, STRANGERS, mix=("GET /version",)) as clients:
-            compose("./release")
+            said = compose("./release")
             until(lambda: clients.asked[-1].said == "3")
+            export(3)
+            compose(str(program), "up", "-d", "--no-recreate")
+            compose(str(program), "exec", "-T", "gateway", "portico", "reload")
+            until(lambda: len({gateway.get("/replica").text for _ in range(9)}) == 3)
         assert clients.failed == []
-        assert len(clients.answers) == 2
+        assert clients.answers.keys() == {"1", "3"}
+        assert _built(said) == ["COPY . .", "RUN /venv/bin/python -m compileall -q . || true"]
     finally:
         compose(str(program), "down", "-t", "0")

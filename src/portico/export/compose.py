@@ -7,15 +7,20 @@ https://github.com/compose-spec/compose-spec/blob/main/spec.md
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+
+from msgspec import Struct
 
 from portico.errors import Problem, UsageError
-from portico.export.image.dockerfile import PORT, RESERVED_PORTS, STATE, grace_seconds, ports
+from portico.export.image.dockerfile import PORT, RESERVED_PORTS, STATE, USER, grace_seconds, ports
 from portico.plan.files import File, Line
 from portico.plan.model import Plan
 from portico.site.model import Site
+from portico.site.secrets import secret_files, user_files
 
 FEWEST, MOST = 2, 100
+PASSWORD = "postgres.password"  # noqa: S105  the name of a file
+"""Beside compose.yaml. A .dockerignore of ours leaves such names out."""
 _NETWORK = "172.30.84"
 _GATEWAY = f"{_NETWORK}.2"
 _FIRST = 11
@@ -24,8 +29,39 @@ _COPIED = ("domains", "canonical", "email", "mount", "behind", "behind_protocol"
 """Options that mean the same at the gateway."""
 
 
-def compose(site: Site, plan: Plan, words: tuple[str, ...], replicas: int) -> tuple[File, ...]:
-    """`words` are those after `portico run` in a replica. Raises UsageError for a site that cannot be shared so."""
+class Store(Struct, frozen=True):
+    """A server that the app keeps its data in, and the packages of PyPI that speak to it."""
+
+    name: str
+    image: str
+    packages: frozenset[str]
+    lines: str
+    """Its lines in compose.yaml, with {site} for the name of the site."""
+
+
+STORES = (
+    Store(
+        "postgres", "postgres:17", frozenset({"psycopg", "psycopg2", "psycopg2-binary", "asyncpg", "pg8000"}), """\
+    environment: {{POSTGRES_USER: "{site}", POSTGRES_DB: "{site}", POSTGRES_PASSWORD_FILE: /run/secrets/postgres}}
+    secrets: [postgres]
+    volumes: ["postgres:/var/lib/postgresql/data"]
+    stop_grace_period: 60s""",
+    ),
+    Store(
+        "redis", "redis:8", frozenset({"redis", "django-redis", "flask-redis", "rq", "aioredis"}), """\
+    command: ["redis-server", "--appendonly", "yes"]
+    volumes: ["redis:/data"]""",
+    ),
+)  # fmt: skip
+
+
+def compose(
+    site: Site, plan: Plan, words: tuple[str, ...], replicas: int, packages: Collection[str] = ()
+) -> tuple[File, ...]:
+    """`words` are those after `portico run` in a replica, `packages` the app's, by their normalised names.
+
+    Raises UsageError for a site that cannot be shared so.
+    """
     if not FEWEST <= replicas <= MOST:
         what = f"{replicas} replicas: a rolling release needs {FEWEST}, and the network has room for {MOST}"
         raise UsageError(Problem("--replicas", what, f"expected {FEWEST} to {MOST}"))
@@ -36,19 +72,22 @@ def compose(site: Site, plan: Plan, words: tuple[str, ...], replicas: int) -> tu
         what = "the certificate is in files, and a container has no such files"
         raise UsageError(
             Problem(
-                "https.cert", what, "export without it, then mount the files and name them in gateway.toml"
+                "https.cert",
+                what,
+                "export without it, then mount the files and name them in compose-gateway/portico.toml",
             )
         )
     servers = [(f"app-{n}", f"{_NETWORK}.{_FIRST + n - 1}") for n in range(1, replicas + 1)]
+    stores = tuple(one for one in STORES if one.packages & set(packages))
     return (
-        File("compose.yaml", tuple(_compose(site, plan, words, servers))),
-        File("gateway.toml", tuple(_gateway(site, servers))),
+        File("compose.yaml", tuple(_compose(site, plan, words, servers, stores))),
+        File("compose-gateway/portico.toml", tuple(_gateway(site, servers))),
         File("release", tuple(map(Line, _release(plan, servers).splitlines())), mode=0o755),
     )
 
 
 def _compose(
-    site: Site, plan: Plan, words: tuple[str, ...], servers: list[tuple[str, str]]
+    site: Site, plan: Plan, words: tuple[str, ...], servers: list[tuple[str, str]], stores: tuple[Store, ...]
 ) -> Iterator[Line]:
     name, grace = site.name, grace_seconds(plan)
     opened = ports(site)
@@ -59,6 +98,7 @@ def _compose(
 # The site {name}: a gateway, and {len(servers)} replicas of its app. `portico export docker` writes their image.
 #   docker compose up -d --build      start
 #   ./release                         new code, one replica after the other: no request is lost
+#   docker compose exec gateway portico reload    after a change of compose-gateway/portico.toml
 # Each replica counts for itself: limits, caches and what the app keeps in memory. Files and SQLite need a shared volume
 # or a database; jobs by the clock would run in each.
 name: {name}
@@ -77,7 +117,7 @@ x-container: &container
 x-app: &app
   <<: *container
   # A node answers its gateway alone, and believes it about the client, the scheme and the host.
-  command: {json.dumps(replica)}
+  command: {json.dumps(replica)}{_mounted(site, stores)}
 
 services:
   gateway:
@@ -92,7 +132,7 @@ services:
     sysctls:
       net.ipv4.ip_unprivileged_port_start: "0\"""")
     yield from _lines(f"""\
-    volumes: ["./gateway.toml:/srv/gateway/portico.toml:ro", "gateway:{STATE}"]
+    volumes: ["./compose-gateway:/srv/gateway:ro", "gateway:{STATE}"]
     networks:
       site: {{ipv4_address: {_GATEWAY}}}""")
     for one, address in servers:
@@ -102,6 +142,14 @@ services:
     volumes: ["{one}:{STATE}"]
     networks:
       site: {{ipv4_address: {address}}}""")
+    for store in stores:
+        yield from _lines(f"""\
+  # The app's packages name it. At {store.name} in this network; change it, or remove it if you have one elsewhere.
+  {store.name}:
+    image: {store.image}
+{store.lines.format(site=site.name)}
+    networks: [site]
+    restart: unless-stopped""")
     yield from _lines(f"""
 networks:
   site:
@@ -110,7 +158,45 @@ networks:
 
 volumes:
   gateway:""")
-    yield from (Line(f"  {one}:") for one, _ in servers)
+    yield from (
+        Line(f"  {one}:") for one in (*(name for name, _ in servers), *(store.name for store in stores))
+    )
+    yield from _secrets(site, stores)
+
+
+def _mounted(site: Site, stores: tuple[Store, ...]) -> str:
+    """The secrets of a replica, where the site in its image looks for them."""
+    files = [f"{{source: {name}, target: {json.dumps(there)}}}" for name, _, there in _files(site)]
+    found = [*files, *(["postgres"] if _has_password(stores) else [])]
+    return f"\n  secrets: [{', '.join(found)}]" if found else ""
+
+
+def _secrets(site: Site, stores: tuple[Store, ...]) -> Iterator[Line]:
+    found = [(name, here) for name, here, _ in _files(site)]
+    found += [("postgres", f"./{PASSWORD}")] if _has_password(stores) else []
+    if not found:
+        return
+    yield from _lines(f"""
+# Files that the image does not contain. User {USER} of the containers must be able to read them.
+secrets:""")
+    for name, here in found:
+        yield Line(f"  {name}: {{file: {json.dumps(here)}}}")
+
+
+def _has_password(stores: tuple[Store, ...]) -> bool:
+    return any(store.name == "postgres" for store in stores)
+
+
+def _files(site: Site) -> Iterator[tuple[str, str, str]]:
+    """Each secret file that the options name: its name here, its path here, and in the image."""
+    for number, path in enumerate({**secret_files(site), **user_files(site)}, 1):
+        below = path.removeprefix(f"{site.directory}/")
+        is_below = below != path
+        yield (
+            f"secret-{number}",
+            f"./{below}" if is_below else path,
+            f"/srv/{site.name}/{below}" if is_below else path,
+        )
 
 
 def _gateway(site: Site, servers: list[tuple[str, str]]) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from portico.errors import PorticoError
 from portico.export.image.model import Image
 from portico.export.image.system import needs
 from portico.project.image import requirements
@@ -33,6 +34,15 @@ def image(site: Site, words: tuple[str, ...], wheel: str) -> Image:
     listed = requirements.found(directory)
     names = with_dependencies(requirements.names(directory, listed))
     return replace(made, requirements=listed, needs=needs(names), compiled=compiled(names))
+
+
+def app_packages(site: Site) -> frozenset[str]:
+    """The packages that the app's requirements name, without theirs; none if no file names them."""
+    directory = Path(site.directory)
+    try:
+        return requirements.names(directory, requirements.found(directory))
+    except PorticoError:  # `portico export docker` says so
+        return frozenset()
 
 
 def _below(directory: Path, paths: Iterable[str]) -> Iterator[str]:
