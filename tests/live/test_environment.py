@@ -32,9 +32,7 @@ OF_TOML = "treasure-1"
 BOTH = "treasure-2"
 HOME = "/somewhere"
 """
-FILE = (
-    "OF_FILE=\"treasure-3 and more\"\nBOTH=of the file\nINHERITED=of the file\nexport QUOTED='#' # a comment\n"
-)
+FILE = "OF_FILE=\"treasure-3 and more\"\nBOTH=of the file\nINHERITED=of the file\nexport QUOTED='#' # a comment\n"
 
 
 @pytest.fixture(scope="module", params=["gunicorn", "uwsgi"])

@@ -132,6 +132,37 @@ def test_the_log_names_the_rule(site: Served) -> None:
     until(lambda: rules() == wanted, lambda: str(rules()))
 
 
+def test_maintenance_closes_files_redirects_and_pages_for_all_but_admitted_addresses(site: Served) -> None:
+    paths = (
+        "/",
+        "/some/view",
+        "/assets/a.css",
+        "/files/",
+        "/files/a.txt",
+        "/old/x",
+        "/nothing",
+        "/api/users",
+    )
+    before = {path: ask(site, path, **PAGE) for path in paths}
+
+    def close(*words: str) -> None:
+        done = portico("maintenance", "on", "--message", "new cellar", *words, cwd=site.directory)
+        assert done.returncode == 0, done.stderr
+
+    try:
+        close()
+        for path in paths:
+            until(lambda path=path: ask(site, path, **PAGE)[0] == 503, site.stderr)  # type: ignore[misc]
+            assert "new cellar" in ask(site, path, **PAGE)[1]
+        assert ask(site, "/closed/view", **PAGE)[0] == 403
+        assert ask(site, "/-/health") == (200, "ok")
+        close("--allow", "127.0.0.1")
+        until(lambda: {path: ask(site, path, **PAGE) for path in paths} == before, site.stderr)
+    finally:
+        assert portico("maintenance", "off", cwd=site.directory).returncode == 0
+    until(lambda: {path: ask(site, path, **PAGE) for path in paths} == before, site.stderr)
+
+
 def test_access_rules_hold_for_the_single_page_app(site: Served) -> None:
     assert ask(site, "/closed/view", **PAGE)[0] == 403
     assert ask(site, "/%63losed/view", **PAGE)[0] == 403

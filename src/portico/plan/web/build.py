@@ -48,7 +48,8 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
     files, own = statics(site, place), own_directives(site)
     routes = routing(site, place, abilities)
     guarded = _guarded(site, place, routes.choice(), is_waiting=is_waiting)
-    guards, known = chains(place, guarded, site.routed), guarded.allow_list
+    has_app, known = site.has_app or bool(site.servers), guarded.allow_list
+    guards = chains(place, guarded, site.routed, has_app=has_app)
     return Web(
         site=site,
         place=place,

@@ -219,7 +219,9 @@ class Chains(Struct, frozen=True):
 
     site: tuple[Guard, ...]
     files: tuple[Guard, ...] = ()
-    """Those of files that the gateway sends itself: access, and no limit of the app's answers."""
+    """Those of files that the gateway sends itself: access, and no limit of the app's answers. Maintenance closes them
+    if the site has no app: an app's page of maintenance may need them.
+    """
     routes: Mapping[str, tuple[Guard, ...]] = field(default_factory=dict)
     """By the route's pattern; a missing route has those of the site."""
 
@@ -263,8 +265,8 @@ class Guarded(Struct, frozen=True):
     """The rules of [[route]] with conditions; none in most sites."""
 
 
-def chains(place: Place, guarded: Guarded, routed: Sequence[Routed]) -> Chains:
-    """The guards of everything that the site answers."""
+def chains(place: Place, guarded: Guarded, routed: Sequence[Routed], *, has_app: bool) -> Chains:
+    """The guards of everything that the site answers; `has_app` also for servers elsewhere."""
     limits, waf, challenge = guarded.limits, guarded.waf, guarded.challenge
     of_client, of_user = _of_client(guarded), _of_user(guarded.access)
     first: tuple[Guard, ...] = (NotElsewhere(guarded.choice),) if guarded.choice.routes else ()
@@ -286,7 +288,7 @@ def chains(place: Place, guarded: Guarded, routed: Sequence[Routed]) -> Chains:
     site = chain(None)
     return Chains(
         site,
-        (*first, *of_client, *of_user),
+        (*first, *of_client, *([] if has_app else [_open(place)]), *of_user),
         {one.pattern: own for one in routed if (own := chain(one)) != site},
     )
 
@@ -312,10 +314,14 @@ def _of_user(access: Access) -> tuple[Guard, ...]:
 
 def _of_app(place: Place, known: AllowList | None) -> tuple[Guard, ...]:
     """Guards that need only the request come before counting ones: they cost less, and need no memory."""
-    chain: list[Guard] = [Open(Paths.of(place).maintenance), HeadSize(MOST_HEAD)]
+    chain: list[Guard] = [_open(place), HeadSize(MOST_HEAD)]
     chain += [NoScanner(known)] if known and known.scanners else []
     chain += [Known(known)] if known and known.is_whole else []
     return tuple(chain)
+
+
+def _open(place: Place) -> Open:
+    return Open(Paths.of(place).maintenance)
 
 
 def _of_limits(counted: Sequence[Counted]) -> tuple[Guard, ...]:

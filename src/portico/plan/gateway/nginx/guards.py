@@ -11,11 +11,12 @@ from portico.plan.gateway.nginx.app.challenge import asks_pass
 from portico.plan.gateway.nginx.app.checks import asked
 from portico.plan.gateway.nginx.bans import banned
 from portico.plan.gateway.nginx.crawlers import unwanted
+from portico.plan.gateway.nginx.entry.maintenance import if_open
 from portico.plan.gateway.nginx.limits.counted import counted, waits
-from portico.plan.gateway.nginx.pages import closed, too_long
+from portico.plan.gateway.nginx.pages import too_long
 from portico.plan.gateway.nginx.password import asks_password
 from portico.plan.gateway.nginx.routing.choice import to_rule
-from portico.plan.gateway.nginx.syntax import Directive, block
+from portico.plan.gateway.nginx.syntax import Directive
 from portico.plan.web.guards import (
     Asked,
     Certificate,
@@ -109,6 +110,5 @@ def _first(web: Web, guard: NotElsewhere | NotBanned | WantedCrawler | HeadSize 
             return unwanted(web, crawlers)
         case HeadSize():
             return [too_long()]
-        case Open(directory):
-            why = "this file exists while portico maintenance is on; looking for it costs a request 0.4 to 1.4 us"
-            return [block("if", "(-f", f"{directory}/on)", why=why, of=[closed()])]
+        case Open():
+            return if_open(web, guard)

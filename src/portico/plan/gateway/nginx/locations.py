@@ -12,6 +12,7 @@ from portico.plan.gateway.nginx.app.detours import detours, to_tunnel
 from portico.plan.gateway.nginx.app.link import pass_to_app
 from portico.plan.gateway.nginx.app.routes import chosen_way, kept, settings
 from portico.plan.gateway.nginx.entry.health import health_locations
+from portico.plan.gateway.nginx.entry.maintenance import shut_location
 from portico.plan.gateway.nginx.files.downloads import downloads
 from portico.plan.gateway.nginx.files.open_files import open_files
 from portico.plan.gateway.nginx.files.robots import robots_location
@@ -63,6 +64,7 @@ def locations(web: Web) -> list[Directive]:
         *spa_locations(web),
         *downloads(web),
         *preflight_location(web),
+        *shut_location(web),
         down_location(web),
         failed_location(web),
         *refused_location(web),

@@ -18,6 +18,7 @@ from portico.plan.gateway.nginx.crawlers import crawlers_dry_run
 from portico.plan.gateway.nginx.entry import tls
 from portico.plan.gateway.nginx.entry.health import health_locations
 from portico.plan.gateway.nginx.entry.host_header import refuse_odd_hosts, same_port
+from portico.plan.gateway.nginx.entry.maintenance import shut
 from portico.plan.gateway.nginx.entry.trust import refuse_strangers, scheme
 from portico.plan.gateway.nginx.files.spa import spa_error
 from portico.plan.gateway.nginx.headers import nameless, of_app, of_redirects, preflight
@@ -82,6 +83,7 @@ def _content(web: Web) -> list[Directive]:
         *refuse_strangers(web),
         *refuse_odd_hosts(web),
         *capacity(web),
+        *shut(web),
         *dry_run(web),
         *crawlers_dry_run(web),
         *pressure(web),
@@ -100,8 +102,7 @@ def _content(web: Web) -> list[Directive]:
         *without_pass(web),
         *spa_error(web),
         *told_to_app(web),
-        *without_resets(web, [*cache_rules(web), *told_by_routes(web)]),
-        *not_elsewhere(web),
+        *without_resets(web, [*cache_rules(web), *told_by_routes(web), *not_elsewhere(web)]),
         *locations(web),
         *in_server(web),
         *told_last(web),
@@ -109,10 +110,9 @@ def _content(web: Web) -> list[Directive]:
 
 
 def _detours(web: Web) -> list[Directive]:
-    """Where WebSockets and a closed site's requests go on, if anything is passed on."""
-    if web.upstream.is_nobody and not web.routing.passed:
-        return []
-    return [tunnel(web), closing(web, way(web))]
+    """Where WebSockets go on, if anything is passed on, and a closed site's requests."""
+    is_passed = bool(web.routing.passed) or not web.upstream.is_nobody
+    return [*([tunnel(web)] if is_passed else []), closing(web, way(web))]
 
 
 def _entrance(web: Web, *, is_default: bool) -> list[Directive]:

@@ -15,7 +15,7 @@ from portico.plan.web.app import upstream as web_upstream
 from portico.plan.web.app.link import link
 from portico.plan.web.app.upstream import upstream
 from portico.plan.web.entry.trust import trust
-from portico.plan.web.guards import Chains, Guard, Known, NoScanner, NotElsewhere, Passed, PlainPath
+from portico.plan.web.guards import Chains, Guard, Known, NoScanner, NotElsewhere, Open, Passed, PlainPath
 from portico.plan.web.mount import Below, Elsewhere, Exact, Files, Matching, Mount, OneFile, Redirect
 from portico.plan.web.mounts import meeting
 from portico.plan.web.routing.model import Passage, Route, Routing
@@ -29,6 +29,8 @@ LONGEST_SILENCE_SECONDS = 7200.0
 """The gateway's patience with another site, which has time limits of its own: those end a request earlier."""
 _OF_THE_APP = (NoScanner, Known, Passed)
 """Guards that know the site's own app."""
+_OF_THE_SITE = (Open,)
+"""Another site has a maintenance of its own."""
 
 
 def routing(site: Site, place: Place, abilities: frozenset[Ability]) -> Routing:
@@ -88,8 +90,8 @@ def route_guards(one: Route, chains: Chains) -> tuple[Guard, ...]:
     """The guards of a rule's way. A site counts its requests itself; who may come to this name is decided here in any
     case. A target that gets the path as it came may read another one than the gateway: such a path is refused.
     """
-    is_server = isinstance(one.rule.target, ToServer)
-    not_here = (NotElsewhere, *(_OF_THE_APP if is_server else ()))
+    is_server, is_site = isinstance(one.rule.target, ToServer), isinstance(one.rule.target, ToSite)
+    not_here = (NotElsewhere, *(_OF_THE_APP if is_server else _OF_THE_SITE if is_site else ()))
     kept = tuple(
         guard for guard in (chains.site if is_server else chains.files) if not isinstance(guard, not_here)
     )

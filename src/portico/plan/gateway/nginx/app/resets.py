@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from portico.plan.gateway.nginx.app.cache import cache_rules
 from portico.plan.gateway.nginx.app.routes import told_by_routes
+from portico.plan.gateway.nginx.pages import not_elsewhere
 from portico.plan.gateway.nginx.syntax import Directive, entries
 from portico.plan.web.model import Web
 
@@ -18,7 +19,8 @@ def empty_maps(web: Web) -> list[Directive]:
     """At `http` level: the variables that begin empty, if the site has subrequests."""
     if not _has_subrequests(web):
         return []
-    found = {one.args[0] for one in (*cache_rules(web), *told_by_routes(web)) if _empties(one)}
+    all_ = (*cache_rules(web), *told_by_routes(web), *not_elsewhere(web))
+    found = {one.args[0] for one in all_ if _empties(one)}
     why = "empty where no route sets it"
     return [entries("map", "", name, table=[("default", "")], why=why) for name in sorted(found)]
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.by_path import by_path
+from portico.plan.gateway.nginx.entry.maintenance import shut_page
 from portico.plan.gateway.nginx.files import compression
 from portico.plan.gateway.nginx.files.open_files import open_files
 from portico.plan.gateway.nginx.guards import guarded
@@ -256,6 +257,7 @@ def _location(web: Web, mount: Mount, folder: Folder, why: str, missing: list[Di
             ),
             *missing,
             *refusal(web, mount.guards),
+            *shut_page(web, mount.guards),
             *guarded(web, mount.guards),
             _methods(web, mount, folder.sent),
             _varied(web),
@@ -331,6 +333,7 @@ def _root_file(web: Web, mount: Mount, file: File) -> Directive:
             ),
             *error_pages(404),
             *refusal(web, mount.guards),
+            *shut_page(web, mount.guards),
             *guarded(web, mount.guards),
             _methods(web, mount, file.sent),
             _varied(web),

@@ -13,6 +13,7 @@ from portico.plan.gateway.nginx.app.link import pass_to_app, told_to_app
 from portico.plan.gateway.nginx.app.routes import ruled_way
 from portico.plan.gateway.nginx.app.upstream import resolver, upstream_name
 from portico.plan.gateway.nginx.entry.host_header import host_seen
+from portico.plan.gateway.nginx.entry.maintenance import shut_page
 from portico.plan.gateway.nginx.entry.tls import secured_headers
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.files.spa import to_spa
@@ -126,7 +127,8 @@ def _page(web: Web, one: Route, status: int) -> list[Directive]:
 def _other_pages(web: Web) -> list[Directive]:
     """In a location with an error page of its own, which inherits none: those of the server."""
     guards = every_guard(web.routing, web.chains)
-    return [*failures(web), *refusal(web, guards), *refused_by_waf(web), *without_pass(web)]
+    pages = [*failures(web), *refusal(web, guards), *shut_page(web, guards)]
+    return [*pages, *refused_by_waf(web), *without_pass(web)]
 
 
 def _is_asked_late(web: Web, one: Route) -> bool:
