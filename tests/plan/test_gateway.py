@@ -27,12 +27,14 @@ from portico.plan.gateway.nginx.routing.elsewhere import REST
 from portico.plan.gateway.nginx.syntax import Directive
 from portico.plan.host import Fragment, fitting, fragment_of, host_plan
 from portico.plan.model import Plan
-from portico.plan.paths import routed_socket
+from portico.plan.paths import mirror_socket, routed_socket
 from portico.plan.web.model import Web
 from portico.plan.web.space import namespace
 from portico.run.disk.write import write_files
+from portico.site.checks.values import broken_rules
 from portico.site.load import load
 from portico.site.model import Site
+from portico.site.options import Options
 from portico.site.resolve import resolve
 from tests.plan.test_accepted import without_hash
 from tests.plan.test_golden import FACTS, GOLDEN, PLACE, case
@@ -254,6 +256,18 @@ def test_no_name_of_a_site_is_chosen_so_that_it_has_what_another_site_has() -> N
     place = replace(PLACE, host_runtime=GATEWAY.runtime)
     assert len({routed_socket(place, f"mine-{number}", "api") for number in range(200_000)}) == 200_000
     assert namespace(namespace("Shop")) != namespace("Shop")
+
+
+def test_the_socket_of_copies_is_no_socket_between_sites() -> None:
+    """A site named `mirror` once took the copies of another site's requests."""
+    place = replace(PLACE, host_runtime=GATEWAY.runtime)
+    assert mirror_socket(place, "shop") not in {
+        routed_socket(place, "shop", "mirror"),
+        routed_socket(place, "mirror", "shop"),
+    }
+    name = Path(mirror_socket(place, "shop")).name
+    assert not any(one.what for one in broken_rules(Options(name="mirror")))
+    assert broken_rules(Options(name=name[:20])), "no site has a name that begins so"
 
 
 def test_bindings_are_what_the_servers_say(tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ _URL = re.compile(
 )
 _PATH = re.compile(r"/(?!/)[!#%&-;=?-Z_a-z~@]*")
 _SHARE = re.compile(r"(\d{1,2}(?:\.\d{1,2})?)%", re.ASCII)
-_SERVER = re.compile(r"(https?|uwsgi)://|unix:")
+_SERVER = re.compile(r"(https?|uwsgi|fastcgi)://|unix:")
 _EXPECTED = (
     'expected the name of a site ("api"), a server ("http://10.0.0.2:8000", "unix:/run/api.sock", '
-    '"uwsgi://10.0.0.2:3031"), a folder ("./public/"), a redirect ("308 /new/"), a page ("410 gone.html") or "404"'
+    '"uwsgi://10.0.0.2:3031", "fastcgi://10.0.0.2:9000"), '
+    'a folder ("./public/"), a redirect ("308 /new/"), a page ("410 gone.html") or "404"'
 )
 
 

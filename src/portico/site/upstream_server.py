@@ -13,6 +13,8 @@ APP = "app"
 """The name of the local app among the servers."""
 PORTS = {"http": 80, "https": 443}
 """Default ports by scheme; uwsgi and FastCGI have none."""
+PARAMETERS = ("uwsgi", "fastcgi")
+"""Protocols that hand an environ over instead of an HTTP request: SCRIPT_NAME, PATH_INFO."""
 _SCHEMES = ("http", "https", "uwsgi", "fastcgi")
 _EXPECTED = (
     'expected "10.0.0.2:8000", "https://app-b", "unix:/run/shop.sock", "uwsgi://10.0.0.2:3031", '

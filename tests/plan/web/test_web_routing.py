@@ -40,7 +40,9 @@ def site(*routes: Route, **options: object) -> Site:
     ("text", "kind"),
     [
         ("api", ToSite), ("api.v2", ToSite), ("http://10.0.0.2:8000", ToServer), ("unix:/run/a.sock", ToServer),
-        ("uwsgi://10.0.0.2:3031", ToServer), ("./public/", ToFolder), ("public/", ToFolder), ("308 /new/", ToRedirect),
+        ("uwsgi://10.0.0.2:3031", ToServer),
+        ("fastcgi://10.0.0.2:9000", ToServer), ("fastcgi://unix:/run/a.sock", ToServer),
+        ("./public/", ToFolder), ("public/", ToFolder), ("308 /new/", ToRedirect),
         ("301 https://new.example", ToRedirect), ("410 gone.html", ToPage),
     ],
 )  # fmt: skip
@@ -93,6 +95,7 @@ def test_the_longest_path_wins_then_more_conditions_then_the_order() -> None:
         (Route(path="/a", to="./x/"), "leads to a folder"),
         (Route(path="/a/", to="./x/", method=["GET"]), "by its path alone"),
         (Route(path="/a", to="uwsgi://h:1", strip=True), "cannot be put right"),
+        (Route(path="/a", to="fastcgi://h:1", strip=True), "cannot be put right"),
         (Route(path="/a", to="308 /x", strip=True), "gets no path"),
         (Route(path="/a", to="api", host=["other.example"]), "is not a name of this site"),
         (Route(path="/a", to="api", method=["get"]), "is not a method"),

@@ -9,6 +9,7 @@ from portico.site.checks.rule import DOMAIN, URL_PATH, Broken, BrokenRule, Rules
 from portico.site.options import Options
 from portico.site.options.route import Route
 from portico.site.routing import ToFolder, ToServer, ToSite, answers_everything, percentage, rule, target
+from portico.site.upstream_server import PARAMETERS
 
 _DOTS = re.compile(r"//|/\.\.?(/|$)")
 _METHOD = re.compile(r"[A-Z]{1,20}")
@@ -93,9 +94,9 @@ def _of_target(said: Route, found: object, options: Options) -> Iterator[tuple[s
         yield "path", f'"{said.path}" leads to a folder', f'expected both slashes, like "{said.path}/"'
     if isinstance(found, ToFolder) and "$" in found.folder:
         yield "to", f'"{found.folder}" cannot be written in a configuration', "expected a path that has no $"
-    if isinstance(found, ToServer) and found.server.protocol == "uwsgi" and said.strip:
+    if isinstance(found, ToServer) and found.server.protocol in PARAMETERS and said.strip:
         hint = "leave strip out, or name a server that speaks HTTP"
-        yield "strip", "the redirects and cookies of a uwsgi server cannot be put right", hint
+        yield "strip", "the redirects and cookies of a uwsgi or FastCGI server cannot be put right", hint
     if isinstance(found, ToSite | ToServer) and answers_everything(said):
         hint = "one that answers everything is the only one of [upstream] servers, or has the domains itself"
         yield "to", f'"{said.to}" cannot answer everything', hint
@@ -129,10 +130,10 @@ def _mirror_to(options: Options) -> Broken:
     except ValueError:
         yield f'"{text}" is no target', expected
         return
-    is_uwsgi = isinstance(found, ToServer) and found.server.protocol == "uwsgi"
+    is_no_http = isinstance(found, ToServer) and found.server.protocol in PARAMETERS
     if any(map(answers_everything, options.route)):
         yield "no request reaches an app here", "leave it out: a [[route]] answers everything"
-    elif is_uwsgi or not isinstance(found, ToSite | ToServer):
+    elif is_no_http or not isinstance(found, ToSite | ToServer):
         yield f'"{text}" takes no copies of requests', expected
     elif isinstance(found, ToSite) and found.name == options.name:
         yield f'"{text}" is this site itself', "name another site or server"

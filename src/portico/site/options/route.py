@@ -27,8 +27,8 @@ class Route(Section, frozen=True):
         str,
         option(
             "Where the requests go: the name of a site that the same gateway runs; a server (`http://10.0.0.2:8000`, "
-            "`https://app-b`, `unix:/run/api.sock`, `uwsgi://10.0.0.2:3031`); a folder (`./public/`); a redirect "
-            "(`308 /new/`, `301 https://new.example`); a page (`410 gone.html`), or `404`.",
+            "`https://app-b`, `unix:/run/api.sock`, `uwsgi://10.0.0.2:3031`, `fastcgi://10.0.0.2:9000`); a folder "
+            "(`./public/`); a redirect (`308 /new/`, `301 https://new.example`); a page (`410 gone.html`), or `404`.",
             example="api",
         ),
     ] = ""

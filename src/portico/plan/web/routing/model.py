@@ -8,6 +8,7 @@ from portico.plan.web.app.link import Link
 from portico.plan.web.app.upstream import Upstream
 from portico.plan.web.entry.trust import Trust
 from portico.site.routing import RouteRule, ToServer, ToSite, is_below
+from portico.site.upstream_server import PARAMETERS
 
 
 class Passage(Struct, frozen=True):
@@ -31,12 +32,12 @@ class Route(Struct, frozen=True):
 
     @property
     def is_raw(self) -> bool:
-        """Whether the target gets the path as the client sent it, with its dots. A uwsgi server is told the resolved
-        path as well.
+        """Whether the target gets the path as the client sent it, with its dots. A uwsgi or FastCGI server is told the
+        resolved path as well.
         """
         target = self.rule.target
         return isinstance(target, ToSite) or (
-            isinstance(target, ToServer) and target.server.protocol != "uwsgi"
+            isinstance(target, ToServer) and target.server.protocol not in PARAMETERS
         )
 
 

@@ -14,7 +14,7 @@ from portico.plan.gateway.nginx.app import users
 from portico.plan.gateway.nginx.app.tracing import SPEC, context, told_to_worker
 from portico.plan.gateway.nginx.app.upstream import upstream_name
 from portico.plan.gateway.nginx.entry.host_header import path_seen, prefix_seen
-from portico.plan.gateway.nginx.entry.trust import https, of_proxy, scheme, sender
+from portico.plan.gateway.nginx.entry.trust import WHO_SENT, https, of_proxy, scheme, sender
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.syntax import Directive, directive
 from portico.plan.web.app.link import RouteFact
@@ -85,13 +85,17 @@ def _of_proxy(web: Web) -> list[Directive]:
         why = "the worker removes what only a declared proxy may say of a client"
         return [_param("PORTICO_PROXY", sender(web), why, cause)]
     said = {*users.headers(web), *_of_user(web)}
+    nobody = [] if web.trust.is_fenced else _blanked((WHO_SENT,))
     return [
-        directive(
-            "uwsgi_param", _variable(name), value, "if_not_empty", cause=cause, source=_FORWARDED,
-            why=f"{name} reaches the app from a declared proxy only",
-        )
-        for name, value in of_proxy(web)
-        if name not in said
+        *nobody,
+        *(
+            directive(
+                "uwsgi_param", _variable(name), value, "if_not_empty", cause=cause, source=_FORWARDED,
+                why=f"{name} reaches the app from a declared proxy only",
+            )
+            for name, value in of_proxy(web)
+            if name not in said
+        ),
     ]  # fmt: skip
 
 
