@@ -54,9 +54,21 @@ def test_both_ends_name_the_same_addresses_and_the_gateway_s_file_is_one_of_port
     assert servers == [f"{addresses[f'app-{n}']}:8080" for n in (1, 2, 3)]
     assert f"--node={addresses['gateway']}" in services["app-1"]["command"]
     assert all(f"{name}={addresses[name]}:8080" in files["release"] for name in ("app-1", "app-2", "app-3"))
-    named = {one if isinstance(one, str) else one["source"] for one in services["app-1"].get("secrets", ())}
+    mounted = [*services["app-1"].get("secrets", ()), *services["gateway"].get("secrets", ())]
+    named = {one if isinstance(one, str) else one["source"] for one in mounted}
     assert named == set(written.get("secrets", ()))
     assert all(one["read_only"] and one["cap_drop"] == ["ALL"] for one in services.values())
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_the_site_in_a_replica_accepts_its_command(path: Path, tmp_path: Path) -> None:
+    """Its own portico.toml with the flags of the replica: no option contradicts another."""
+    files = {one.path: one.content for one in made(path.read_text().partition(RULE)[0], tmp_path)}
+    program, verb, *words = yaml.safe_load(files["compose.yaml"])["services"]["app-1"]["command"]
+    assert (program, verb) == ("portico", "run")
+    flags = dict(word.removeprefix("--").split("=", 1) for word in words)
+    options, causes = load(tmp_path / "portico.toml", flags | {"node": [flags["node"]]})
+    assert not Site(options, FACTS, "/srv/shop", "shop", causes).has_https
 
 
 @pytest.mark.parametrize(
@@ -64,6 +76,11 @@ def test_both_ends_name_the_same_addresses_and_the_gateway_s_file_is_one_of_port
     [
         ('app = "shop:app"', 1, "a rolling release needs 2"),
         ('app = "shop:app"', 200, "the network has room for 100"),
+        (
+            'domains = ["a.example"]\n[https]\nmode = "local"\nlisten = ":8443"',
+            2,
+            "the gateway listens for HTTPS",
+        ),
         ('upstream = ["app", "uwsgi://10.0.0.2:3031"]', 2, "servers of its own"),
     ],
 )

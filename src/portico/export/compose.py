@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from portico.errors import Problem, UsageError
 from portico.export.image.dockerfile import PORT, RESERVED_PORTS, STATE, USER, grace_seconds, ports
+from portico.export.plain_http import without_https
 from portico.plan.files import File, Line
 from portico.plan.model import Plan
 from portico.site.model import Site
@@ -77,6 +78,9 @@ def compose(
                 "export without it, then mount the files and name them in compose-gateway/portico.toml",
             )
         )
+    if site.has_https and site.options.https.listen:
+        what = "the gateway listens for HTTPS, not the replicas"
+        raise UsageError(Problem("https.listen", what, "leave it out, or name another file with --config"))
     servers = [(f"app-{n}", f"{_NETWORK}.{_FIRST + n - 1}") for n in range(1, replicas + 1)]
     stores = tuple(one for one in STORES if one.packages & set(packages))
     return (
@@ -92,8 +96,7 @@ def _compose(
     name, grace = site.name, grace_seconds(plan)
     opened = ports(site)
     published = [f"{one}:{one}" if site.has_https else f"80:{one}" for one in opened]
-    replica = ["portico", "run", *words, f"--listen=:{PORT}", f"--node={_GATEWAY}"]
-    replica += ["--https-mode=off"] if site.has_https else []
+    replica = ["portico", "run", *words, f"--listen=:{PORT}", f"--node={_GATEWAY}", *without_https(site)]
     yield from _lines(f"""\
 # The site {name}: a gateway, and {len(servers)} replicas of its app. `portico export docker` writes their image.
 #   docker compose up -d --build      start
@@ -134,7 +137,7 @@ services:
     yield from _lines(f"""\
     volumes: ["./compose-gateway:/srv/gateway:ro", "gateway:{STATE}"]
     networks:
-      site: {{ipv4_address: {_GATEWAY}}}""")
+      site: {{ipv4_address: {_GATEWAY}}}{_of_gateway(site)}""")
     for one, address in servers:
         yield from _lines(f"""\
   {one}:
@@ -166,13 +169,19 @@ volumes:
 
 def _mounted(site: Site, stores: tuple[Store, ...]) -> str:
     """The secrets of a replica, where the site in its image looks for them."""
-    files = [f"{{source: {name}, target: {json.dumps(there)}}}" for name, _, there in _files(site)]
+    files = [one.mount for one in _files(site) if not one.is_of_gateway]
     found = [*files, *(["postgres"] if _has_password(stores) else [])]
     return f"\n  secrets: [{', '.join(found)}]" if found else ""
 
 
+def _of_gateway(site: Site) -> str:
+    """The secrets of the gateway: those of certificates."""
+    found = [one.mount for one in _files(site) if one.is_of_gateway]
+    return f"\n    secrets: [{', '.join(found)}]" if found else ""
+
+
 def _secrets(site: Site, stores: tuple[Store, ...]) -> Iterator[Line]:
-    found = [(name, here) for name, here, _ in _files(site)]
+    found = [(one.name, one.here) for one in _files(site)]
     found += [("postgres", f"./{PASSWORD}")] if _has_password(stores) else []
     if not found:
         return
@@ -187,16 +196,32 @@ def _has_password(stores: tuple[Store, ...]) -> bool:
     return any(store.name == "postgres" for store in stores)
 
 
-def _files(site: Site) -> Iterator[tuple[str, str, str]]:
-    """Each secret file that the options name: its name here, its path here, and in the image."""
+class SecretFile(Struct, frozen=True):
+    """A file that the options name: its name in compose.yaml, its path here, and in the containers."""
+
+    name: str
+    here: str
+    there: str
+    is_of_gateway: bool
+
+    @property
+    def mount(self) -> str:
+        return f"{{source: {self.name}, target: {json.dumps(self.there)}}}"
+
+
+def _files(site: Site) -> Iterator[SecretFile]:
+    """Each secret file that the options name."""
+    of_gateway = frozenset(site.https_files.values())
     for number, path in enumerate({**secret_files(site), **user_files(site)}, 1):
-        below = path.removeprefix(f"{site.directory}/")
-        is_below = below != path
-        yield (
-            f"secret-{number}",
-            f"./{below}" if is_below else path,
-            f"/srv/{site.name}/{below}" if is_below else path,
-        )
+        is_below = path.startswith(f"{site.directory}/")
+        here = f".{path.removeprefix(site.directory)}" if is_below else path
+        yield SecretFile(f"secret-{number}", here, _in_image(site, path), path in of_gateway)
+
+
+def _in_image(site: Site, path: str) -> str:
+    """Where a file of the site is in the containers; others are where they are here."""
+    below = path.removeprefix(f"{site.directory}/")
+    return path if below == path else f"/srv/{site.name}/{below}"
 
 
 def _gateway(site: Site, servers: list[tuple[str, str]]) -> Iterator[Line]:
@@ -217,15 +242,28 @@ def _gateway(site: Site, servers: list[tuple[str, str]]) -> Iterator[Line]:
     )
     yield Line(f'max_upload = "{site.largest_upload}"   # the largest of any route')
     if site.has_https:
-        yield from _lines(f"\n[https]\nmode = {json.dumps(site.https_mode)}")
+        yield from map(Line, _https(site))
     yield from _lines(f"""
 [upstream]
 servers = {json.dumps([f"{address}:{PORT}" for _, address in servers])}
 check_path = "/-/health"   # answers 200 when the replica's app is well""")
 
 
+def _https(site: Site) -> Iterator[str]:
+    """[https] of the gateway, which has the certificates."""
+    yield from ("", "[https]", f"mode = {json.dumps(site.https_mode)}")
+    files = site.https_files
+    for key in (name.removeprefix("https.") for name in site.causes if name.startswith("https.")):
+        if key in files:
+            yield f"{key} = {json.dumps(_in_image(site, files[key]))}"
+        elif key != "mode":
+            yield f"{key} = {_value(getattr(site.options.https, key))}"
+
+
 def _value(value: object) -> str:
-    """A list or a text in TOML, which writes both as JSON does."""
+    """A value in TOML, which writes lists, texts and numbers as JSON does."""
+    if isinstance(value, bool | int):
+        return json.dumps(value)
     return json.dumps([*map(str, value)]) if isinstance(value, list | tuple) else json.dumps(str(value))
 
 

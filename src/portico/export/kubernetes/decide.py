@@ -13,6 +13,7 @@ from portico.export.kubernetes.model import LISTEN, METRICS, SECRETS, Choices, C
 from portico.export.kubernetes.names import is_host, key, object_name
 from portico.export.kubernetes.network import SECRET_KEY
 from portico.export.kubernetes.tree import Value
+from portico.export.plain_http import without_https
 from portico.export.systemd import TIMES
 from portico.plan.model import Plan
 from portico.plan.web.entry.health import HEALTH
@@ -27,10 +28,6 @@ OURS = (
 """Flags whose options a pod has from here, with those of their tables."""
 _PRIVATE = ("private", "100.64.0.0/10")
 """Where gateways connect from: the networks of clusters, with the shared one that clouds give to pods."""
-_OF_HTTPS = (
-    "cert", "key", "acme_ca", "acme_staging", "acme_profile", "eab_kid", "eab_hmac_file", "dns", "dns_credentials",
-)  # fmt: skip
-"""Options that are an error without HTTPS."""
 _CPUS = 2
 _MIB = 1 << 20
 _BASE_MEMORY = 96 * _MIB
@@ -109,11 +106,7 @@ def _pod_words(site: Site) -> Iterator[str]:
     """Flags that make the site one behind a cluster's gateway."""
     options = site.options
     yield f"--listen=:{LISTEN}"
-    if site.has_https:
-        yield "--https=off"
-        yield from (
-            f"--https-{name.replace('_', '-')}=" for name in _OF_HTTPS if getattr(options.https, name)
-        )
+    yield from without_https(site)
     yield from (f"--behind={one}" for one in dict.fromkeys([*_PRIVATE, *options.behind]))
     # Gateways pass a client's own headers on: no user, no certificate and no country is believed.
     yield "--behind-headers=scheme"
