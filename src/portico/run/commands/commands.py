@@ -15,10 +15,10 @@ from portico.protocol.commands import Args, Handler, handled
 from portico.protocol.notices import Notice
 from portico.protocol.status import Maintenance, SiteStatus, Status
 from portico.run.background import in_background
-from portico.run.commands import status
 from portico.run.commands.certificates import Certificates
 from portico.run.commands.pause import Pause
 from portico.run.commands.scale import Scale
+from portico.run.commands.site_status import status as status_of
 from portico.run.disk import free_space
 from portico.run.driver import Driver
 from portico.run.gateway import maintenance
@@ -111,7 +111,7 @@ class Commands:
     async def site_status(self) -> SiteStatus:
         """The whole status of the processes; another thread queries the kernel."""
         running, state, plan = self._running, self._driver.state, self._running.in_force
-        site = status.status(state, plan, running.pids(), self._driver.time())
+        site = status_of(state, plan, running.pids(), self._driver.time())
         plans = dict(running.plans)
         wanted = {number: self.scale.workers(number) for number in plans}
 
