@@ -21,8 +21,12 @@ def attack(target: Target) -> Iterator[tuple[str, str]]:
     for spell in (str, str.lower, str.upper, _with_underscores):
         # httpd refuses a request for one of them: each has a request of its own.
         step = 1 if target.is_httpd and spell is _with_underscores else _AT_ONCE
+        # Of several such headers, httpd's rule sees the last one alone, and an empty one is none.
+        last = {"Path_Info": ""} if step == 1 else {}
         for at in range(0, len(NAMES), step):
-            yield from _sent(target, plain, {spell(name): _value(name) for name in NAMES[at : at + step]})
+            yield from _sent(
+                target, plain, {spell(name): _value(name) for name in NAMES[at : at + step]} | last
+            )
 
 
 def _sent(target: Target, plain: dict[str, Any], headers: dict[str, str]) -> Iterator[tuple[str, str]]:

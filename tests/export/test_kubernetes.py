@@ -141,7 +141,7 @@ def _asked(program: Path, *words: str | Path) -> str:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_kustomize_and_helm_make_the_same_objects(path: Path, tmp_path: Path) -> None:
     found = made(case(path), tmp_path)
-    write_files(tree(found), tmp_path, is_ours=False)
+    write_files(tree(found), tmp_path)
     expected = _by_name(plain(found).content)
     overlays = tmp_path / "kustomize" / "overlays"
     assert _by_name(_asked(KUBECTL, "kustomize", overlays / "production")) == expected
@@ -158,7 +158,7 @@ def test_kustomize_and_helm_make_the_same_objects(path: Path, tmp_path: Path) ->
 
 def test_an_ingress_and_the_queue_come_instead_and_besides(tmp_path: Path) -> None:
     found = made(case(GOLDEN / "whole.txt"), tmp_path)
-    write_files(tree(found), tmp_path, is_ours=False)
+    write_files(tree(found), tmp_path)
     production = tmp_path / "kustomize" / "overlays" / "production" / "kustomization.yaml"
     text = production.read_text().replace("# components:", "components:").replace("#   -", "  -")
     production.write_text(text)
@@ -176,7 +176,7 @@ def test_an_ingress_and_the_queue_come_instead_and_besides(tmp_path: Path) -> No
 
 def test_two_releases_of_one_chart_do_not_meet(tmp_path: Path) -> None:
     found = made(case(GOLDEN / "whole.txt"), tmp_path)
-    write_files(tree(found), tmp_path, is_ours=False)
+    write_files(tree(found), tmp_path)
     names = {name for _, name in _by_name(_asked(HELM, "template", "other", tmp_path / "chart"))}
     assert names == {"other", "other-redirect"}
 

@@ -17,6 +17,7 @@ from portico.plan.files import File
 from portico.site.facts import AppFacts
 from portico.site.load import load
 from portico.site.model import Site
+from portico.site.secrets import credentials
 from tests.plan.test_golden import FACTS, PLACE
 from tests.support import RULE, golden
 
@@ -42,7 +43,7 @@ def unit(path: Path, directory: Path) -> File:
         metrics_password_file=found.path(options.metrics.password_file),
     )
     place = replace(PLACE, **own.get("place", {}))
-    made = systemd.Call(tuple(call["words"]), where, call["user"])
+    made = systemd.Call(tuple(call["words"]), where, call["user"], credentials=credentials(site))
     return systemd.systemd_unit(site, place, plan(site, place), made)
 
 

@@ -118,6 +118,9 @@ def test_a_variable_that_the_app_asks_for_is_named() -> None:
     [
         ('[env]\n"A-B" = "1"\n', 'env: "A-B" is no name of a variable'),
         ('[env]\nPORTICO_DEADLINE = "1"\n', "env: PORTICO_DEADLINE is decided by Portico"),
+        ('env_file = ["pem.env"]\n', "pem.env\", line 2, is no variable"),
+        ('env_file = ["bomb.env"]\n', "its values are longer than 64 KiB"),
+        ('env = "A=secret"\n', "env: the value is not valid"),
         ('[env]\nGUNICORN_CMD_ARGS = "--reload"\n', "env: GUNICORN_CMD_ARGS is decided by Portico"),
         ('[env]\nUWSGI_HTTP = ":80"\n', "env: UWSGI_HTTP is decided by Portico"),
         ('[env]\nDEBUG = 1\n', "write the value of DEBUG in quotes"),
@@ -139,6 +142,7 @@ def test_what_cannot_be_is_one_clear_error(toml: str, said: str) -> None:
     assert found.returncode == 2
     assert said in " ".join(found.stderr.split())
     assert "Traceback" not in found.stderr
+    assert "SECRET" not in found.stderr
 
 
 @ONLY_ROOT

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from portico.place.access import blocked, needed
 from portico.place.model import Place
 from portico.site.model import Site
-from portico.site.secrets import credentials
+from portico.site.secrets import for_systemd
 
 _ANYBODY = "nobody"
 """Stands for a user that systemd creates: it owns nothing and is in no group of the machine's."""
@@ -17,7 +17,7 @@ _PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108  a comparison
 
 def obstacles(site: Site, place: Place, user: str) -> Iterator[str]:
     """What prevents the service of `user` (empty: one that systemd creates) from starting, one sentence each."""
-    given = credentials(site)  # systemd reads them as root
+    given = for_systemd(site)  # it reads them as root
     wanted = {
         **needed(place.python, site.facts.directory),
         place.gateway.program: os.path.realpath(place.gateway.path),

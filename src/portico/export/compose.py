@@ -26,7 +26,16 @@ _NETWORK = "172.30.84"
 _GATEWAY = f"{_NETWORK}.2"
 _FIRST = 11
 """The last number of the first replica's address."""
-_COPIED = ("domains", "canonical", "email", "mount", "behind", "behind_protocol")
+_COPIED = (
+    "domains",
+    "canonical",
+    "email",
+    "mount",
+    "behind",
+    "behind_only",
+    "behind_headers",
+    "behind_protocol",
+)
 """Options that mean the same at the gateway."""
 
 

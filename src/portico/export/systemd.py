@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan.files import File, Line
 from portico.plan.model import Plan
 from portico.site.model import Site
-from portico.site.secrets import credentials
 
 MOST_SOCKETS = 16
 """More than any site listens on: a reload may add some."""
@@ -35,13 +34,15 @@ class Call(Struct, frozen=True):
     """The service's command: the words after `portico run`, the directory they were typed in, and the user.
 
     `is_link` says that the directory is reached through a link, which may lead to another release at the next
-    start. Without a `user` systemd creates one while it runs (DynamicUser=).
+    start. Without a `user` systemd creates one while it runs (DynamicUser=). `credentials` are the secret files that
+    systemd may read as root: absolute paths, by their option.
     """
 
     words: tuple[str, ...]
     directory: str
     user: str
     is_link: bool = False
+    credentials: Mapping[str, str] = field(default_factory=dict)
 
 
 class Setting(Struct, frozen=True):
@@ -133,7 +134,7 @@ def _link(call: Call) -> list[Setting]:
 def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
     start = f"{TIMES * plan.health.start_seconds:.0f}s"
     argv = (place.python, "-m", "portico", "run")
-    secret = [f"--{_flag(option)}=%d/{option}" for option in credentials(site)]
+    secret = [f"--{_flag(option)}=%d/{option}" for option in call.credentials]
     words = [
         word for word in call.words if word.partition("=")[0] not in {one.partition("=")[0] for one in secret}
     ]
@@ -147,7 +148,7 @@ def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
         _exec("WorkingDirectory", plain(call.directory), "relative paths mean what they meant at the export"),
         *_link(call),
         *_user(call),
-        *_credentials(site),
+        *_credentials(site, call.credentials),
         _exec("RuntimeDirectory", name, "sockets and configuration, made by systemd and removed at the end"),
         _exec("StateDirectory", name, "logs and uploads in progress: kept over a boot"),
         _exec("RuntimeDirectoryPreserve", "restart", "a maintenance outlives a crash; stop removes it"),
@@ -189,11 +190,11 @@ def _user(call: Call) -> list[Setting]:
     return [_exec("DynamicUser", "yes", why)]
 
 
-def _credentials(site: Site) -> list[Setting]:
+def _credentials(site: Site, credentials: Mapping[str, str]) -> list[Setting]:
     why = "systemd reads this secret as root, and gives a copy to the service alone; a change needs a restart"
     return [
         _exec("LoadCredential", f"{option}:{plain(path)}", why, site.cause(option))
-        for option, path in credentials(site).items()
+        for option, path in credentials.items()
     ]
 
 

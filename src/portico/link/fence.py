@@ -62,7 +62,7 @@ class Fence:
                 continue
             if name == _LAST_HEADER:
                 break
-            if not self._may(sender.decode("latin-1"), name.decode("latin-1")):
+            if not self._may(sender.decode("latin-1"), name.decode("latin-1").replace("_", "-")):
                 removed.add(name)
             elif len(known) < _MOST_KNOWN:
                 known.add(name)

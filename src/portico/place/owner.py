@@ -33,15 +33,21 @@ class Owner(Struct, frozen=True):
 def owner(wanted: str, directory: Path, *, must: bool = True, looks: bool = False) -> Owner:
     """The user of the app in that directory; `wanted` is the option. Raises UsageError for one that cannot run it.
 
-    Without `must` it is the current user then: the app will run elsewhere, or later. With `looks` nothing is
-    started: other users than root see their own result, and `why` says so.
+    Without `must` the app will run elsewhere, or later: a user that this machine does not have is no error then, and
+    the current user, or for root the directory's owner, asks the app. Never root: else the owner of a directory that
+    nobody may enter would have its code run by root. With `looks` nothing is started: other users than root see their
+    own result, and `why` says so.
     """
     try:
         return _owner(wanted, directory, looks=looks)
     except UsageError:
         if must:
             raise
-        return Owner()
+        if os.geteuid() != 0:
+            return Owner()
+        if not wanted or _is_there(wanted):
+            raise
+        return _owner("", directory, looks=looks)
 
 
 def _owner(wanted: str, directory: Path, *, looks: bool) -> Owner:
@@ -92,6 +98,13 @@ def as_user(name: str, environ: Mapping[str, str], own: Mapping[str, str] | None
     all_of_them = os.getgrouplist(name, entry.pw_gid)
     env = {**environ, **environment(name), **(own or {})}
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": all_of_them, "env": env}
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return bool(pwd.getpwnam(name))
+    except KeyError:
+        return False
 
 
 def _uid(name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import ChainMap
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -12,7 +13,7 @@ from msgspec import Struct, field
 
 from portico.errors import Problem
 from portico.reading import Reader
-from portico.site.checks.env import broken_variable
+from portico.site.checks.env import NAME, broken_variable
 from portico.site.options import Options
 from portico.values import Secrets
 
@@ -20,6 +21,8 @@ USUAL_FILES = (".flaskenv", ".env")
 """Read from the app's directory where no file is named, as the flask command reads them; a later one wins."""
 _UNREAD = "FLASK_SKIP_DOTENV"
 """The flask command's variable: the usual files are not read."""
+_LONGEST, _LONGEST_EXPANDED = 64 << 10, 1000
+"""Letters of a file, and of all its values; of a value with ${...}."""
 _HINT = "see docs/environment.md"
 _OF_DEVELOPMENT = re.compile(r"FLASK_DEBUG|FLASK_ENV|FLASK_RUN_.*")
 
@@ -56,15 +59,11 @@ def _named(path: Path, where: str, reader: Reader, problems: list[Problem]) -> d
     try:
         found, broken = _parsed(reader.text(path))
     except FileNotFoundError:
-        problems.append(
-            Problem(where, f"{what} does not exist", "make it, or name another: one NAME=value a line")
-        )
+        hint = "make it, or name another: one NAME=value a line"
+        problems.append(Problem(where, f"{what} does not exist", hint))
         return {}
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        problems.append(
-            Problem(where, f"{what} cannot be read{reader.as_whom(path)}: {why}", "see docs/environment.md")
-        )
+        problems.append(Problem(where, f"{what} cannot be read{reader.as_whom(path)}: {_why(error)}", _HINT))
         return {}
     problems += [
         Problem(where, f"{what}, line {line}, is no variable", "expected NAME=value") for line in broken
@@ -76,18 +75,16 @@ def _named(path: Path, where: str, reader: Reader, problems: list[Problem]) -> d
 
 
 def _usual(path: Path, reader: Reader, left_out: list[str]) -> dict[str, str]:
-    """The variables of a file that lies in the app's directory. It may be meant for other programs: what is wrong
-    with it is a note.
+    """The variables of a file that lies in the app's directory, read with the rights of the app's user. It may be meant
+    for other programs: what is wrong with it is a note.
     """
     try:
-        found, broken = _parsed(reader.text(path))
+        found, broken = _parsed(Reader(reader.user, is_trusted=False).text(path))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        left_out.append(
-            f"{path.name} cannot be read{reader.as_whom(path)} ({why}): the app gets no variable from it"
-        )
+        whom = f" as user '{reader.user}'" if reader.user else ""
+        left_out.append(f"{path.name} cannot be read{whom} ({_why(error)}): the app gets no variable from it")
         return {}
     if broken:
         left_out.append(f"{path.name}: not understood: line {', '.join(map(str, broken))}")
@@ -102,16 +99,34 @@ def _usual(path: Path, reader: Reader, left_out: list[str]) -> dict[str, str]:
     return kept
 
 
-def _parsed(text: str) -> tuple[dict[str, str], list[int]]:
-    """The variables, and the numbers of the lines that cannot be read."""
-    from dotenv import dotenv_values  # only where such a file is
-    from dotenv.parser import parse_stream
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return getattr(error, "strerror", None) or str(error)
 
-    parts = list(parse_stream(StringIO(text)))
-    broken = [_line(one.original.string, one.original.line) for one in parts if one.error]
-    whole = "".join(one.original.string for one in parts if not one.error)
-    found = dotenv_values(stream=StringIO(whole))
-    return {name: value for name, value in found.items() if value is not None}, broken
+
+def _parsed(text: str) -> tuple[dict[str, str], list[int]]:
+    """The variables, and the numbers of the lines that cannot be read. Raises ValueError for a text that would take too
+    much time or memory: its author may be a stranger who broke into the app, and this may be root.
+    """
+    from dotenv.parser import parse_stream  # only where such a file is
+    from dotenv.variables import parse_variables
+
+    if len(text) > _LONGEST:
+        raise ValueError(f"it is longer than {_LONGEST >> 10} KiB")
+    found, broken, total = dict[str, str](), list[int](), 0
+    known = ChainMap(found, os.environ)
+    for one in parse_stream(StringIO(text)):
+        if one.error or (one.key is not None and not NAME.fullmatch(one.key)):
+            broken.append(_line(one.original.string, one.original.line))
+        elif one.key is not None and one.value is not None:
+            if "$" in one.value and len(one.value) > _LONGEST_EXPANDED:
+                raise ValueError(f"a value with $ is longer than {_LONGEST_EXPANDED} letters")
+            found[one.key] = "".join(part.resolve(known) for part in parse_variables(one.value))
+            total += len(found[one.key])
+            if total > _LONGEST:
+                raise ValueError(f"its values are longer than {_LONGEST >> 10} KiB")
+    return found, broken
 
 
 def _line(text: str, first: int) -> int:

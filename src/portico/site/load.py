@@ -245,7 +245,8 @@ def _setting(key: Key, value: Any, where: str, *, is_flag: bool) -> _Found:
     try:
         return key, convert(key, value, is_flag=is_flag), where
     except ValueError as error:
-        return Problem(where, f"{key.name}: {_shown(value, is_flag=is_flag)} is not valid", str(error))
+        shown = "the value" if key.name == "env" else _shown(value, is_flag=is_flag)  # it may be secret
+        return Problem(where, f"{key.name}: {shown} is not valid", str(error))
 
 
 def _build(values: Mapping[str, Any]) -> Options:
@@ -291,8 +292,6 @@ def _shown(value: Any, *, is_flag: bool) -> str:
         return texts if is_flag else f"[{texts}]"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, dict):  # values may be secret
-        return f"the table with {', '.join(value)}"
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portico.reading import doubt
 from portico.site.model import Site
 
 
@@ -32,6 +33,13 @@ def credentials(site: Site) -> dict[str, str]:
         "https.dns_credentials": https.get("dns_credentials", ""),
     }
     return {option: path for option, path in found.items() if path}
+
+
+def for_systemd(site: Site) -> dict[str, str]:
+    """Those that systemd may read as root at each start, because root alone can change them and the way to them: any
+    other could be a link to a file of root's by then.
+    """
+    return {option: path for option, path in credentials(site).items() if not doubt(path)}
 
 
 def user_files(site: Site) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from portico.cli import output
 from portico.errors import PorticoError, Problem
 from portico.plan.files import File
-from portico.run.disk.write import write_files
+from portico.run.disk.write import write_bytes, write_for_user
 
 
 def give(file: File, write: str | None) -> None:
@@ -17,7 +17,7 @@ def give(file: File, write: str | None) -> None:
     if not write:
         output.results([line.text for line in file.lines])
         return
-    _write([file], Path(write), {})
+    _write([file], Path(write), {}, replaces=True)
 
 
 def write_new(files: Sequence[File], directory: Path, others: Mapping[str, bytes]) -> None:
@@ -30,14 +30,15 @@ def write_new(files: Sequence[File], directory: Path, others: Mapping[str, bytes
     _write(files, directory, others)
 
 
-def _write(files: Sequence[File], directory: Path, others: Mapping[str, bytes]) -> None:
+def _write(
+    files: Sequence[File], directory: Path, others: Mapping[str, bytes], *, replaces: bool = False
+) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for path in write_files(files, directory, is_ours=False):
+        for path in write_for_user(files, directory, replaces=replaces):
             output.result(str(path))
-        for name, content in others.items():
-            (directory / name).write_bytes(content)
-            output.result(str(directory / name))
+        for path in write_bytes(others, directory):
+            output.result(str(path))
     except OSError as error:
         raise PorticoError(
             Problem(str(error.filename or directory), f"cannot be written: {error.strerror}")

@@ -12,6 +12,7 @@ import click
 from portico.cli import output
 from portico.cli.export.give import give, write_new
 from portico.cli.flags import given, site_arguments
+from portico.place.owner import as_user
 from portico.project.gather import gather
 
 
@@ -37,7 +38,8 @@ def command(app: str | None, config: str | None, image: str | None, write: str |
     os.environ.pop("PORT", None)  # from this shell; a pod has its own
     flags = given(said)
     found = gather(app, config, flags, serves=False)
-    answers = looks(found.site, None)[0] if found.site.has_app else ()
+    who = as_user(found.place.app_user, os.environ, found.site.environment.values)
+    answers = looks(found.site, who)[0] if found.site.has_app else ()
     typed = words(app, config, _others(flags, OURS), None)
     made = cluster(
         found.site,

@@ -14,6 +14,8 @@ from portico.cli.flags import given, site_arguments_but
 from portico.project.command_line import command_line
 from portico.project.gather import gather
 from portico.project.here import here
+from portico.project.image.words import exportable
+from portico.site.secrets import for_systemd
 
 
 @click.command("systemd")
@@ -40,7 +42,13 @@ def command(app: str | None, config: str | None, user: str, write: str | None, *
     who = user or found.site.options.user or ("" if found.place.is_root else found.place.user)
     directory = here()
     is_link = directory != directory.resolve()
-    call = Call(command_line(app, config, given(flags)), str(directory), who, is_link)
+    call = Call(
+        command_line(app, config, exportable(given(flags))),
+        str(directory),
+        who,
+        is_link,
+        for_systemd(found.site),
+    )
     place = service(found.place, unit_name(found.site), who)
     give(systemd_unit(found.site, place, plan(found.site, place), call), write)
     for sentence in obstacles(found.site, found.place, who):

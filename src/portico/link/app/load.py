@@ -110,7 +110,7 @@ def _what_and_hint(target: Target, error: BaseException) -> tuple[str, str]:
         name = str(error.args[0])
         return (
             f"the app asks for the environment variable {name}, which is not set",
-            f"set it in [env] or in a file of env_file (docs/environment.md), or try: portico run --env {name}=...",
+            "set it in a file of env_file, or in [env] if it is no secret (docs/environment.md)",
         )
     return "the app could not be imported", _hiding_hint(target)
 

@@ -70,8 +70,10 @@ def _of_lock(kind: Kind, text: str) -> Iterator[str]:
     yield from (one["name"] for one in read.get("package", ()))
 
 
-def _with_included(directory: Path, file: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
-    """The file, and those that its lines name, as paths below the directory."""
+def _with_included(directory: Path, file: str, seen: set[str] | None = None) -> Iterator[str]:
+    """The file, and those that its lines name, as paths below the directory, each once."""
+    seen = set() if seen is None else seen
+    seen.add(file)
     yield file
     for number, line in _lines(directory, file):
         where = f"{directory / file}:{number}"
@@ -83,7 +85,7 @@ def _with_included(directory: Path, file: str, seen: frozenset[str] = frozenset(
             continue
         other = _below(directory, file, match[1], where)
         if other not in seen:
-            yield from _with_included(directory, other, seen | {file, other})
+            yield from _with_included(directory, other, seen)
 
 
 def _below(directory: Path, file: str, name: str, where: str) -> str:

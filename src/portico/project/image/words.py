@@ -32,7 +32,15 @@ def words(
     if listen:
         address = f":{listen.port}" if listen.host == "*" else str(listen)
         flags = {**{name: value for name, value in flags.items() if name != "listen"}, "listen": address}
-    return command_line(app, config, flags)
+    return command_line(app, config, exportable(flags))
+
+
+def exportable(flags: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The flags. Raises UsageError for variables, which would stand in a file that others read."""
+    if "env" in flags:
+        hint = "put it into a file of env_file, or into [env] if it is no secret (docs/environment.md)"
+        raise UsageError(Problem("--env", "its value would stand in what is exported", hint))
+    return flags
 
 
 def _below(home: Path, app: str) -> str:

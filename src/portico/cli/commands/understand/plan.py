@@ -16,7 +16,7 @@ from portico.plan.files import Process
 from portico.plan.model import Plan
 from portico.project.gather import gather
 from portico.project.running import gateway_of
-from portico.run.disk.write import write_files
+from portico.run.disk.write import write_for_user
 
 
 @click.command("plan")
@@ -88,7 +88,7 @@ def _write(plan: Plan, directory: Path) -> None:
             raise PorticoError(
                 Problem(str(directory), "is not empty", "name a new directory; nothing is overwritten")
             )
-        for path in write_files(plan.files, directory, is_ours=False):
+        for path in write_for_user(plan.files, directory):
             output.result(str(path))
     except OSError as error:
         raise PorticoError(

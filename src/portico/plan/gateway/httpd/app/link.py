@@ -7,6 +7,8 @@ sets variables for what CGI has no right value of: the scheme behind a proxy, th
 
 from __future__ import annotations
 
+from itertools import product
+
 from portico.app_servers.kind import Feature
 from portico.plan import decisions
 from portico.plan.gateway.httpd.entry.host_header import HOST
@@ -39,7 +41,6 @@ _REPLACED = (
     *("X-Request-ID", "X-Forwarded-For", "X-Real-IP", "X-Forwarded-Proto", "X-Forwarded-Host"),
     "X-Forwarded-Prefix",
 )
-_MARKS = (("_", "_"), ("_", "-"), ("-", "_"))
 _FALSE = "PORTICO_FALSE_NAME"
 """1 for a request with such a header."""
 WHO_SENT = "X-Portico-Proxy"
@@ -102,11 +103,27 @@ def told_to_app(web: Web) -> list[Directive]:
     made += [_unset(name, f"a client's {name} header never reaches the app") for name in web.trust.removed]
     if is_http(web) or web.routing.passed:
         why = "empty, which no rule can see: an underscore is a hyphen to WSGI"
-        spelled = (
-            f"X{a}{one}{b}{two}" for _, one, two in (n.split("-") for n in replaced) for a, b in _MARKS
-        )
-        made += [_unset(name, why) for name in spelled]
+        made += [_unset(name, why) for name in _spellings(web)]
     return [*made, *_of_proxy(web), *_trace(web), *_last(web)]
+
+
+def _spellings(web: Web) -> list[str]:
+    """Each name that Portico writes or removes, with an underscore for one or more of its hyphens: where one of several
+    such headers is empty, `refuse_false_names` does not see the others.
+    """
+    parts = (name.split("-") for name in _false_names(web))
+    return [
+        "".join(word + mark for word, mark in zip(words, (*marks, ""), strict=True))
+        for words in parts
+        for marks in product("_-", repeat=len(words) - 1)
+        if "_" in marks
+    ]
+
+
+def _false_names(web: Web) -> list[str]:
+    own = set(map(str.lower, web.site.options.client_headers))
+    known = (*_REPLACED, *_READ_BY_SERVERS, *named([one.kind for one in FAMILIES]), *web.trust.removed)
+    return sorted({name.lower() for name in known if "-" in name} - own)
 
 
 def refuse_false_names(web: Web) -> list[Directive]:
@@ -115,9 +132,7 @@ def refuse_false_names(web: Web) -> list[Directive]:
     """
     if not (is_http(web) or web.routing.passed):
         return []
-    own = set(map(str.lower, web.site.options.client_headers))
-    known = (*_REPLACED, *_READ_BY_SERVERS, *named([one.kind for one in FAMILIES]), *web.trust.removed)
-    names = sorted({name.lower() for name in known if "-" in name} - own)
+    names = _false_names(web)
     pattern = f"^(?=[^_]*_)(?:{'|'.join(name.replace('-', '[-_]') for name in names)})$"
     why = "X_Forwarded_For and X-Forwarded-For are one name to WSGI: nobody but an attacker sends the other spelling"
     return [
