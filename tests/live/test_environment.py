@@ -135,6 +135,8 @@ def test_what_cannot_be_is_one_clear_error(toml: str, said: str) -> None:
         "portico.toml": toml,
         "broken.env": "A=1\n\nnot one\n",
         "own.env": "PORTICO_TRACE=x\n",
+        "pem.env": "A=1\nabcd+SECRET/xyz==\n",
+        "bomb.env": "A0=xxxxxxxxxx\n" + "".join(f"A{n + 1}=${{A{n}}}${{A{n}}}\n" for n in range(40)),
     }
     with private_directory() as home:
         write_files(home, files)
