@@ -20,12 +20,14 @@ from portico.plan.gateway.nginx.syntax import Directive
 from portico.reading import OURS
 from portico.site.access.rules import access_rules
 from portico.site.crawlers import crawler_networks
+from portico.site.environment import Environment
 from portico.site.facts import AppFacts, RootFile, StaticFolder
 from portico.site.load import load
 from portico.site.model import Root, Site
 from portico.site.options.route import Route
 from portico.site.routed import routed
 from portico.site.routing import RouteRule, ToFolder, by_rank, rule
+from portico.values import Secrets
 from tests.plan.nginx_parser import Read
 from tests.plan.test_golden import BUILDS, PLACE, RULES
 
@@ -46,6 +48,8 @@ LOCAL: dict[str, Any] = {
         "behind_headers": ["scheme", "user", "certificate"],
         "client_headers": ["X-User-Id"],
         "health": "/healthz",
+        "env": {"SECRET_KEY": "of the app"},
+        "env_file": ["shop.env"],
         "static": {"/media/": "media"},
         "spa": "dist",
         "workers": {"count": 2},
@@ -365,6 +369,7 @@ def _read(wanted: Mapping[str, Any], home: Path) -> tuple[Site, Place]:
         routed=settings, access=access, crawler_networks=networks, pages=wanted["pages"],
         hashed=frozenset(wanted["hashed"]), unhashed=frozenset(wanted["unhashed"]),
         rules=by_rank(tuple(_rule(number, one) for number, one in enumerate(options.route, 1))),
+        environment=Environment(Secrets(options.env)),
         password_file=options.dashboard.password_file, metrics_password_file=options.metrics.password_file,
     )  # fmt: skip
     return site, _place(dict(wanted["place"]))
