@@ -108,18 +108,15 @@ def told_to_app(web: Web) -> list[Directive]:
 
 
 def _spellings(web: Web) -> list[str]:
-    """Names that Portico writes, that servers read, and that say who the user is, with an underscore for one or more of
-    their hyphens: where one of several such headers is empty, `refuse_false_names` does not see the others.
+    """Names with an underscore for one or more of their hyphens: where one of several such headers is empty,
+    `refuse_false_names` does not see the others. Portico's worker removes families of names itself.
     """
     written = {name.lower() for name in (*_REPLACED, *_READ_BY_SERVERS)}
-    parts = [
-        name.split("-")
-        for name in _false_names(web)
-        if name in written or name.count("-") == 1 or (name.count("-") == 2 and "user" in name)
-    ]
+    has_fence = web.trust.is_fenced and not web.routing.passed
+    names = [name for name in _false_names(web) if name in written or not has_fence]
     return [
         "".join(word + mark for word, mark in zip(words, (*marks, ""), strict=True))
-        for words in parts
+        for words in (name.split("-") for name in names)
         for marks in product("_-", repeat=len(words) - 1)
         if "_" in marks
     ]
