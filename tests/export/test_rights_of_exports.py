@@ -65,8 +65,10 @@ def test_a_directory_that_nobody_may_enter_is_no_way_to_root(monkeypatch: pytest
         site.chmod(0)
         with pytest.raises(UsageError, match="cannot read"):
             owner("", site, must=False)
-        with pytest.raises(UsageError, match="cannot read"):
+        with pytest.raises(UsageError, match="there is no user"):
             owner("somebody-of-another-machine", site, must=False)
+        with pytest.raises(UsageError, match=f"as '{USER}'"):
+            owner(USER, site, must=False)
 
 
 @ONLY_ROOT

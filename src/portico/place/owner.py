@@ -7,6 +7,7 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,10 @@ class Owner(Struct, frozen=True):
 def owner(wanted: str, directory: Path, *, must: bool = True, looks: bool = False) -> Owner:
     """The user of the app in that directory; `wanted` is the option. Raises UsageError for one that cannot run it.
 
-    Without `must` the app will run elsewhere, or later: a user that this machine does not have is no error then, and
-    the current user, or for root the directory's owner, asks the app. Never root: else the owner of a directory that
-    nobody may enter would have its code run by root. With `looks` nothing is started: other users than root see their
-    own result, and `why` says so.
+    Without `must` the app will run elsewhere, or later: a user that this machine does not have, or who cannot run it,
+    is no error then, and the current user, or for root the usual one, asks the app. Not root by itself: else the owner
+    of a directory that nobody may enter would have its code run by root. With `looks` nothing is started: other users
+    than root see their own result, and `why` says so.
     """
     try:
         return _owner(wanted, directory, looks=looks)
@@ -45,9 +46,11 @@ def owner(wanted: str, directory: Path, *, must: bool = True, looks: bool = Fals
             raise
         if os.geteuid() != 0:
             return Owner()
-        if not wanted or _is_there(wanted):
+        if not wanted:
             raise
-        return _owner("", directory, looks=looks)
+        with suppress(UsageError):  # then what is wrong with the user that was named is said
+            return _owner("", directory, looks=looks)
+        raise
 
 
 def _owner(wanted: str, directory: Path, *, looks: bool) -> Owner:
@@ -98,13 +101,6 @@ def as_user(name: str, environ: Mapping[str, str], own: Mapping[str, str] | None
     all_of_them = os.getgrouplist(name, entry.pw_gid)
     env = {**environ, **environment(name), **(own or {})}
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": all_of_them, "env": env}
-
-
-def _is_there(name: str) -> bool:
-    try:
-        return bool(pwd.getpwnam(name))
-    except KeyError:
-        return False
 
 
 def _uid(name: str) -> int:
