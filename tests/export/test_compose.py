@@ -60,6 +60,14 @@ def test_both_ends_name_the_same_addresses_and_the_gateway_s_file_is_one_of_port
     assert all(one["read_only"] and one["cap_drop"] == ["ALL"] for one in services.values())
 
 
+def test_a_dollar_in_the_command_begins_no_variable_of_compose(tmp_path: Path) -> None:
+    (tmp_path / "portico.toml").write_text('app = "shop:app"')
+    options, causes = load(tmp_path / "portico.toml", {})
+    site = Site(options, replace(FACTS, static=[]), "/srv/shop", "shop", causes)
+    written = compose(site, plan(site, PLACE), ("--limits-key=$HOME",), 2, [])[0].content
+    assert '"--limits-key=$$HOME"' in written
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_the_site_in_a_replica_accepts_its_command(path: Path, tmp_path: Path) -> None:
     """Its own portico.toml with the flags of the replica: no option contradicts another."""

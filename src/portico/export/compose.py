@@ -103,8 +103,6 @@ def _compose(
     site: Site, plan: Plan, words: tuple[str, ...], servers: list[tuple[str, str]], stores: tuple[Store, ...]
 ) -> Iterator[Line]:
     name, grace = site.name, grace_seconds(plan)
-    opened = ports(site)
-    published = [f"{one}:{one}" if site.has_https else f"80:{one}" for one in opened]
     replica = ["portico", "run", *words, f"--listen=:{PORT}", f"--node={_GATEWAY}", *without_https(site)]
     yield from _lines(f"""\
 # The site {name}: a gateway, and {len(servers)} replicas of its app. `portico export docker` writes their image.
@@ -129,9 +127,33 @@ x-container: &container
 x-app: &app
   <<: *container
   # A node answers its gateway alone, and believes it about the client, the scheme and the host.
-  command: {json.dumps(replica)}{_mounted(site, stores)}
+  command: {_words(replica)}{_mounted(site, stores)}
 
-services:
+services:""")
+    yield from _gateway_service(site)
+    yield from _app_services(site, servers, stores)
+    names = [name for name, _ in servers] + [store.name for store in stores]
+    yield from _lines(f"""
+networks:
+  site:
+    ipam:
+      config: [{{subnet: {_NETWORK}.0/24}}]
+
+volumes:
+  gateway:""")
+    yield from (Line(f"  {one}:") for one in names)
+    yield from _secrets(site, stores)
+
+
+def _words(command: list[str]) -> str:
+    """A command in compose.yaml, where $ would begin a variable."""
+    return json.dumps(command).replace("$", "$$")
+
+
+def _gateway_service(site: Site) -> Iterator[Line]:
+    opened = ports(site)
+    published = [f"{one}:{one}" if site.has_https else f"80:{one}" for one in opened]
+    yield from _lines(f"""\
   gateway:
     <<: *container
     build: .
@@ -147,6 +169,9 @@ services:
     volumes: ["./compose-gateway:/srv/gateway:ro", "gateway:{STATE}"]
     networks:
       site: {{ipv4_address: {_GATEWAY}}}{_of_gateway(site)}""")
+
+
+def _app_services(site: Site, servers: list[tuple[str, str]], stores: tuple[Store, ...]) -> Iterator[Line]:
     for one, address in servers:
         yield from _lines(f"""\
   {one}:
@@ -162,18 +187,6 @@ services:
 {store.lines.format(site=site.name)}
     networks: [site]
     restart: unless-stopped""")
-    yield from _lines(f"""
-networks:
-  site:
-    ipam:
-      config: [{{subnet: {_NETWORK}.0/24}}]
-
-volumes:
-  gateway:""")
-    yield from (
-        Line(f"  {one}:") for one in (*(name for name, _ in servers), *(store.name for store in stores))
-    )
-    yield from _secrets(site, stores)
 
 
 def _mounted(site: Site, stores: tuple[Store, ...]) -> str:
