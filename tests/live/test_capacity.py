@@ -40,10 +40,13 @@ def events():
 def upload():
     return "received"
 """
+# On a busy machine requests wait for the app, and the fair share of an overload (6) would be asked before that of
+# connections, which these tests are about.
 TOML = """
 behind = ["127.0.0.1/32"]
 [workers]
 count = 1
+queue = "0s"
 [nginx]
 server = ["location = /own { return 204; }"]
 """
@@ -132,7 +135,7 @@ def test_of_bodies_that_may_go_to_disk_one_client_sends_a_part(run: Served) -> N
             for _ in range(most + more)
         ]
         refused = until(lambda: answered(uploads, more))
-        assert Counter(map(status, refused)) == {429: more}, run.requests()[-more:]
+        assert Counter(map(status, refused)) == {429: more}
         with ask(run, "203.0.113.8", "/upload", "Content-Length: 0\r\n") as small:
             assert status(small) == 200
         others = [one for one in uploads if one not in refused]
