@@ -72,6 +72,7 @@ def test_the_app_has_them_in_their_order(site: Served) -> None:
 )
 def test_nothing_shows_a_value(site: Served, words: str) -> None:
     said = portico(*words.split(), cwd=site.directory)
+    assert said.stdout
     assert "treasure" not in said.stdout + said.stderr
     if words == "plan":
         assert "OF_TOML=(not shown)" in said.stdout

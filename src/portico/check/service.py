@@ -22,6 +22,7 @@ def obstacles(site: Site, place: Place, user: str) -> Iterator[str]:
         **needed(place.python, site.facts.directory),
         place.gateway.program: os.path.realpath(place.gateway.path),
         **{f"https.{name}": path for name, path in site.https_files.items() if f"https.{name}" not in given},
+        **{f"env_file {name}": site.path(name) for name in site.options.env_file},
     }
     said: set[str] = set()
     for name, path in wanted.items():

@@ -125,6 +125,7 @@ def _secrets(site: Site, home: str) -> Iterator[SecretFile]:
         site.password_file: "the password of the dashboard",
         site.path(site.options.tracing.headers_file): "the headers for the collector of traces",
         **user_files(site),
+        **{site.path(path): "the variables of the app" for path in site.options.env_file},
     }
     taken = {SECRET_KEY}
     for path, what in said.items():
