@@ -3,7 +3,7 @@
 BIN = .venv/bin
 TEST_PACKAGES = apache2-bin libapache2-mod-security2 curl nginx libnginx-mod-http-brotli-filter \
 	libnginx-mod-http-modsecurity modsecurity-crs gcc libc6-dev pebble testssl.sh tshark chromium libnss3-tools \
-	podman runc netavark aardvark-dns iptables debootstrap
+	podman runc man-db netavark aardvark-dns iptables debootstrap openssh-server
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 # Tests wait for servers twice as long as they compute: four processes more than there are processors.
@@ -11,7 +11,7 @@ TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 4)
 # Where it is set every process would compile, and pytest rewrite, every file anew: 4 s each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test collect as-user debian13 test-debian13 check golden docs bench faults attack smuggling certificates cache-tests adopt-corpus screenshots soak clean
+.PHONY: help setup run test site collect as-user debian13 test-debian13 check golden docs bench faults attack smuggling certificates cache-tests adopt-corpus screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -19,14 +19,15 @@ help:
 	@echo "make test-debian13  what depends on the versions of nginx and Python, in a Debian 13 made for it (as root; minutes)"
 	@echo "make check   ruff and mypy --strict"
 	@echo "make golden  write the golden files anew; read the difference before you commit it"
-	@echo "make docs    write docs/reference.md, docs/commands.md and docs/portico.schema.json anew"
+	@echo "make docs    write docs/reference.md, docs/commands.md, docs/portico.1 and docs/portico.schema.json anew"
+	@echo "make site    build the documentation as a site, in build/site"
 	@echo "make bench   measure Portico beside its peers (some minutes)"
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
 	@echo "make attack  what an attacker can try, against every link and both builds of nginx (two minutes)"
 	@echo "make smuggling  requests hidden in requests: client, nginx and app compared by id (ARGS='--seed 7 --mutations 2000')"
 	@echo "make certificates  what sslyze and testssl.sh say; certificates where nonces are rejected, swaps under load (ten minutes)"
 	@echo "make cache-tests  npm's http-cache-tests through the default cache (Node.js and npm needed)"
-	@echo "make adopt-corpus  every hand-written configuration of the corpus beside what it became (15 minutes; ARGS='--only certbot.conf')"
+	@echo "make adopt-corpus  every hand-written configuration of the corpus beside what it became (15 to 30 minutes; ARGS='--only certbot.conf')"
 	@echo "make screenshots  pictures of top and the dashboard, for the README; look at them"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
 
@@ -68,6 +69,13 @@ docs: setup
 	@$(BIN)/portico options --markdown > docs/reference.md
 	@$(BIN)/portico options --schema > docs/portico.schema.json
 	@$(BIN)/python -m tests.commands_page > docs/commands.md
+	@$(BIN)/python -m tests.man_page > docs/portico.1
+	@$(BIN)/python -m tests.compare_page > docs/compare.md
+	@$(BIN)/python -m tests.acceptance.places
+
+site: setup
+	@scripts/site build/site
+	@echo "look at build/site/index.html"
 
 bench: setup
 	@scripts/apt nginx wrk

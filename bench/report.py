@@ -33,7 +33,8 @@ def _table(results: Results, workload: Workload) -> Table:
     for name in _NUMBERS:
         table.add_column(name, justify="right", no_wrap=True)
     for entry in _cheapest_first(results, workload):
-        table.add_row(*_row(results, entry, workload.key), style="bold" if entry.key == "portico" else "")
+        is_ours = entry.key in ("portico", "portico-asgi")
+        table.add_row(*_row(results, entry, workload.key), style="bold" if is_ours else "")
     return table
 
 
@@ -47,7 +48,7 @@ def _cheapest_first(results: Results, workload: Workload) -> list[Entry]:
         found = results.spread(entry.key, workload.key, lambda sample: sample.whole_us)
         return found.median if found else float("inf")
 
-    return sorted(results.entries, key=cost)
+    return sorted((entry for entry in results.entries if entry.app == workload.app), key=cost)
 
 
 def _row(results: Results, entry: Entry, workload: str) -> list[str]:
@@ -100,7 +101,7 @@ def _missing(results: Results) -> Text:
 
 
 def _targets(found: list[Verdict]) -> Table:
-    table = Table(title="Portico, one-line text: what it must show", title_justify="left")
+    table = Table(title="Portico, one-line views: what it must show", title_justify="left")
     table.add_column("target")
     table.add_column("this run", justify="right")
     table.add_column("", justify="center")

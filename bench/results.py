@@ -56,12 +56,13 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A peer that took part. `missing` is the reason when it could not."""
+    """A peer that took part. `missing` is the reason when it could not, `app` the app that it serves."""
 
     key: str
     name: str
     detail: str
     missing: str = ""
+    app: str = "app"
 
 
 class Machine(msgspec.Struct, frozen=True):

@@ -32,7 +32,12 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        return self.rounds * (len(self.peers) + 1) * len(self.workloads)
+        asked = sum(len(self.asked(peer)) for peer in self.peers)
+        return self.rounds * (asked + len(self.workloads))
+
+    def asked(self, peer: Peer) -> list[Workload]:
+        """Those of the app that it serves."""
+        return [workload for workload in self.workloads if workload.app == peer.app]
 
 
 Step = Callable[[str, int], None]  # what is being done now, how many steps that finished
@@ -67,18 +72,20 @@ class Session:
 
     def _measure_peer(self, peer: Peer, number: int) -> None:
         if peer.key in self._missing:
-            self._step("", len(self._plan.workloads))
+            self._step("", len(self._plan.asked(peer)))
+            return
+        if not self._plan.asked(peer):
             return
         self._step(f"round {number + 1}: {peer.name} starts", 0)
         try:
             with running(peer) as house:
-                for workload in self._plan.workloads:
+                for workload in self._plan.asked(peer):
                     self._step(f"round {number + 1}: {peer.name}, {workload.title}", 0)
                     self._measure(house, peer, workload, number)
                     self._step("", 1)
         except (PeerError, OSError) as error:
             self._missing[peer.key] = str(error)
-            self._step("", len(self._plan.workloads))
+            self._step("", len(self._plan.asked(peer)))
 
     def _measure(self, house: Running, peer: Peer, workload: Workload, number: int) -> None:
         """A peer that fails one workload is still asked for the others."""
@@ -98,7 +105,7 @@ class Session:
             connections=CONNECTIONS,
             workloads=[workload.key for workload in self._plan.workloads],
             entries=[
-                Entry(peer.key, peer.name, peer.detail, self._missing.get(peer.key, ""))
+                Entry(peer.key, peer.name, peer.detail, self._missing.get(peer.key, ""), peer.app)
                 for peer in self._plan.peers
             ],
             floor=self._floor,

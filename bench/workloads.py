@@ -1,4 +1,4 @@
-"""The requests that are made: six kinds, each with what makes it worth measuring."""
+"""The requests that are made: seven kinds, each with what makes it worth measuring."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ class Workload:
     method: str = "GET"
     body_bytes: int = 0
     status: int = 200
+    app: str = "app"
+    """The module below apps/ that answers, and so the peers that are asked."""
     headers: tuple[str, ...] = ()
     """Of the request, each `Name: value`."""
 
@@ -26,5 +28,6 @@ WORKLOADS = (
     Workload("upload", "1 MB upload", "/upload", method="POST", body_bytes=UPLOAD_BYTES),
     Workload("page", "30 kB template page", "/page"),
     Workload("missing", "404", "/missing/page", status=404),
+    Workload("async", "one-line FastAPI view, async", "/text", app="fast"),
 )
 READY = WORKLOADS[0]

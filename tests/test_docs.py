@@ -22,7 +22,7 @@ from portico.app_servers.kinds import KINDS
 from portico.cli import portico
 from portico.cli.command_table import COMMANDS, module
 from portico.plan import decisions
-from portico.plan.gateway.httpd.guards import _UNDONE
+from portico.plan.gateway.httpd.guards import _UNDONE, OF_ABILITIES
 from portico.plan.gateway.httpd.undone import OF_ROUTES, OF_SITES
 from portico.plan.gateway.nginx.log.line import VARIABLES
 from portico.plan.web.log import FIELDS, OF_REFUSED, OF_RULES, TRACING_FIELDS
@@ -30,7 +30,8 @@ from portico.site.json_schema import json_schema
 from portico.site.keys import flag_keys, keys
 from portico.site.load import load
 from portico.site.reference_page import reference_page
-from tests.support import environment, free_port, private_directory, served, write_files
+from tests import man_page
+from tests.support import commands, environment, free_port, private_directory, served, write_files
 from tests.support.process import PIPE, running
 
 ROOT = Path(__file__).parents[1]
@@ -48,15 +49,21 @@ def test_the_reference_page_is_current() -> None:
     assert (ROOT / "docs/reference.md").read_text() == reference_page() + "\n", "run `make docs`"
 
 
+def test_the_man_page_is_current() -> None:
+    assert (ROOT / "docs/portico.1").read_text() == man_page.page(), "run `make docs`"
+
+
 def test_the_json_schema_is_current() -> None:
     assert json.loads((ROOT / "docs/portico.schema.json").read_text()) == json_schema(), "run `make docs`"
 
 
 def test_the_json_schema_takes_every_toml_in_the_documentation() -> None:
-    jsonschema.Draft202012Validator.check_schema(json_schema())
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    takes = jsonschema.Draft202012Validator(schema)
     for page in PAGES:
         for block in code_blocks(page, "toml"):
-            jsonschema.validate(tomllib.loads(block), json_schema())
+            takes.validate(tomllib.loads(block))
 
 
 def test_the_json_schema_refuses_what_portico_refuses() -> None:
@@ -124,6 +131,15 @@ def home() -> Iterator[Path]:
 
 
 def in_a_shell(line: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """A shell reads the words of the line; what they are for is done in a fork (`support.commands`)."""
+    told = 'portico() { printf "%s\\0" "$@"; }\n' + line
+    words = subprocess.run(["bash", "-c", told], capture_output=True, text=True, timeout=90, check=True)
+    paths = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return commands.run(words.stdout.split("\0")[:-1], home, environment(home) | {"PATH": paths}, 150)
+
+
+def installed(line: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """The whole line in a shell, with the program that pip has installed."""
     paths = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-c", line], cwd=home, env=environment(home) | {"PATH": paths}, stdin=subprocess.DEVNULL,
@@ -156,6 +172,8 @@ def test_every_other_command_of_the_readme_does_what_it_says() -> None:
     conf = "server {\n    location / {\n        proxy_pass http://127.0.0.1:8000;\n    }\n}\n"
     files = {"app.py": app, "portico.toml": toml, "shop.conf": conf, "requirements.txt": "flask\n"}
     with served(files) as run:
+        line = next(line for line in lines if line.startswith("portico options"))
+        assert installed(line, run.directory).stdout == in_a_shell(line, run.directory).stdout != ""
         for line in lines:
             if line.startswith("portico dashboard"):  # serves until it is told to stop
                 assert first_line(line, run.directory).startswith("http://127.0.0.1:")
@@ -163,6 +181,9 @@ def test_every_other_command_of_the_readme_does_what_it_says() -> None:
             done = in_a_shell(line, run.directory)
             if line.startswith("portico drain"):  # the live tests have several servers
                 assert "the local app answers alone" in done.stderr
+                continue
+            if "fleet" in line.split()[1:3]:
+                assert "fleet.directory: is not set" in done.stderr
                 continue
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
             assert done.stdout or done.stderr
@@ -189,7 +210,7 @@ def test_the_page_of_the_app_servers_tells_every_feature_of_each() -> None:
 
 
 def test_the_page_of_httpd_names_every_option_that_it_has_not_and_no_other() -> None:
-    asked = {option for option, _ in _UNDONE.values()}
+    asked = {*OF_ABILITIES, *(option for option, _ in _UNDONE.values())}
     text = Path("docs/apache.md").read_text()
     said = re.search(r"^Options that are an error with httpd: (.*); of a route (.*)\.$", text, re.MULTILINE)
     assert said

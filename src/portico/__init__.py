@@ -1,6 +1,8 @@
 """Portico puts a Python web app into production behind a real nginx with one command."""
 
 __version__ = "0.1.0"
+DISTRIBUTION = "portico-gateway"
+"""What pip calls Portico. On PyPI, `portico` is somebody else's package."""
 
 
 def purge(*what: str) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 DONE, FAILED, USAGE, UNHEALTHY, IMPORT_FAILED = 0, 1, 2, 3, 4
 """Exit codes of every command; a command ended by signal n exits with 128 + n."""
 
 
-class Problem(Struct, frozen=True):
+@dataclass(frozen=True)
+class Problem:
     """One problem.
 
     `where` is a place that a reader can go to ("portico.toml:14", "--listen"), `what` one sentence without a

@@ -8,6 +8,7 @@ no one but root can change the configuration, the file, and the directories abov
 from __future__ import annotations
 
 import ctypes
+import grp
 import os
 import platform
 import pwd
@@ -70,13 +71,13 @@ OURS = Reader()
 """Every file is read as the current user."""
 
 
-def doubt(path: str | Path) -> str:
-    """Who beside root can replace that path, in words; empty if no one can.
+def doubt(path: str | Path, user: int = 0) -> str:
+    """Who beside root and that user can replace that path, in words; empty if no one can.
 
     Every directory on the way is checked, and every link. In a directory like /tmp (sticky), root's files are safe.
     """
     try:
-        return next((why for step in _steps(Path(path).absolute()) if (why := _doubt(*step))), "")
+        return next((why for step in _steps(Path(path).absolute()) if (why := _doubt(*step, user))), "")
     except OSError as error:
         return f"{error.filename or path}: {error.strerror or error}"
 
@@ -165,13 +166,25 @@ def _steps(path: Path) -> list[tuple[str, os.stat_result]]:
     return found
 
 
-def _doubt(path: str, status: os.stat_result) -> str:
-    if status.st_uid != 0:
+def _doubt(path: str, status: os.stat_result, user: int = 0) -> str:
+    if status.st_uid not in (0, user):
         return f"{path} belongs to {user_name(status.st_uid)}"
     if stat.S_ISLNK(status.st_mode) or (stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX):
         return ""
-    is_group_s = status.st_mode & stat.S_IWGRP and (status.st_gid != 0 or _has_list(path))
-    return f"others than root may write to {path}" if status.st_mode & stat.S_IWOTH or is_group_s else ""
+    is_group_s = status.st_mode & stat.S_IWGRP and (not _is_private(status.st_gid, user) or _has_list(path))
+    who = "root" if user == 0 else f"root and {user_name(user)}"
+    return f"others than {who} may write to {path}" if status.st_mode & stat.S_IWOTH or is_group_s else ""
+
+
+def _is_private(gid: int, user: int) -> bool:
+    """Whether a group has nobody but root or that user: many systems give each user a group of the same name."""
+    if gid == 0 or user == 0:
+        return gid == 0
+    try:
+        entry, group = pwd.getpwuid(user), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return gid == entry.pw_gid and group.gr_name == entry.pw_name and {*group.gr_mem} <= {entry.pw_name}
 
 
 def _has_list(path: str) -> bool:

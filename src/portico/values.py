@@ -70,6 +70,17 @@ class Size(int):
         return f"{int(self)}B"
 
 
+def bandwidth(text: str) -> Size:
+    """Bytes a second of "1MiB/second". Raises ValueError with what was expected."""
+    size, slash, window = text.partition("/")
+    if not slash or window.strip() != "second":
+        raise ValueError('expected a size for each second, such as "1MiB/second"')
+    found = Size.parse(size)
+    if not 1024 <= found <= 1 << 40:
+        raise ValueError("expected 1KiB/second to 1024GiB/second")
+    return found
+
+
 def counted(count: int, noun: str, nouns: str = "") -> str:
     """A number and what it counts: "1 request", "1,200 requests", "2 crashes"."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

@@ -48,6 +48,15 @@ def test_an_app_of_mod_wsgi_is_written_into_its_folder() -> None:
     assert tomllib.loads(made.text)["app"] == "shop.wsgi:application"
 
 
+def test_files_beside_an_app_below_a_prefix_are_said_to_be_lost() -> None:
+    for name, prefix in (("prefix", "/app"), ("wsgi-below-a-prefix", "/wiki")):
+        [made] = adopt(CORPUS / f"{name}.conf", system=()).sites
+        [lost] = [one.why for one in made.site.remarks if one.text.startswith("DocumentRoot")]
+        assert (
+            lost == f"files of /srv/intern answered elsewhere than below {prefix}, where there is nothing now"
+        )
+
+
 def test_a_directory_of_debians_layout(tmp_path: Path) -> None:
     (tmp_path / "sites-enabled").mkdir()
     (tmp_path / "envvars").write_text("export APACHE_LOG_DIR=/var/log/apache2\n")

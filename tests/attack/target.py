@@ -75,7 +75,12 @@ class Target:
             "PORTICO_MSEC",
             "REMOTE_PORT",
         )
-        return {name: value for name, value in found.items() if name not in noise}
+        port = f" {found.get('REMOTE_PORT')} "  # in PORTICO_PEER: each request has a connection of its own
+        return {
+            name: value.replace(port, " ") if isinstance(value, str) else value
+            for name, value in found.items()
+            if name not in noise
+        }
 
     def get(self, path: str, name: str, value: str) -> bytes:
         """The answer to a request with that header, spelled as no library would let us."""

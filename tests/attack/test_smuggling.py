@@ -144,6 +144,7 @@ def test_a_strict_reader(data: bytes, bodies: list[bytes], end: End) -> None:
         ("gunicorn", "system"),
         ("http", "embedded"),
         ("http", "system"),
+        ("asgi", "embedded"),
         ("asgi", APACHE),
     ],
 )

@@ -128,6 +128,20 @@ def test_a_file_that_is_not_there_is_named_once(home: Path, name: str) -> None:
     assert f"FAULT    site: {name}: no such file" in done.stdout
 
 
+def test_a_program_that_is_not_there_is_named(home: Path) -> None:
+    (home / "plain.sh").touch(0o644)
+    more = '[release]\nbefore = "no-such-program --now"\n[processes]\nworker = "python -m worker"\n'
+    more += 'clock = "./plain.sh"\nmail = "bin/mail"\n'
+    (home / "portico.toml").write_text((home / "portico.toml").read_text() + more)
+    found = {name: one for name, one in checked(home).items() if one["code"] == "program"}
+    assert {name: (one["level"], one["what"]) for name, one in found.items()} == {
+        "[release] before": ("fault", "no-such-program cannot be started"),
+        "[processes] clock": ("warning", "./plain.sh cannot be started"),
+        "[processes] mail": ("warning", "bin/mail cannot be started"),
+    }
+    assert found["[processes] clock"]["hint"] == f"make it executable: chmod +x {home}/plain.sh"
+
+
 def test_files_that_get_no_compressed_copy_are_named(home: Path) -> None:
     write_files(home, {"static/app.css": "a {}\n" * 300, "static/film.mp4": ""})
     assert "copies of /static/" not in checked(home)

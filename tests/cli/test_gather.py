@@ -13,6 +13,8 @@ import pytest
 
 from portico.cli.errors import exit_code_of
 from portico.cli.running import runtime_of
+from portico.errors import UsageError
+from portico.project.fleet import gathered
 from portico.project.named import where_is
 from portico.project.several import desired
 from tests.plan.test_golden import PLACE
@@ -217,3 +219,12 @@ def test_a_site_beside_others_may_name_what_only_its_app_knows(home: Path) -> No
     assert '"~*^/+private(?![^/;\\\\n])" nobody;' in text
     (site / "portico.toml").write_text('[routes."/<mine"]\ntimeout = "5s"\n')
     assert "is not a rule" in desired(str(site), {}, PLACE).problems[0].what
+
+
+def test_a_fleet_of_a_directory_that_others_can_write_to_is_refused(home: Path) -> None:
+    file = home / "portico.toml"
+    file.write_text('fleet = "/srv/shop"\nupstream = ["10.0.0.2:80"]\n')
+    assert [host.ssh for host in gathered(str(file))[0].hosts] == ["10.0.0.2"]
+    home.chmod(0o757)
+    with pytest.raises(UsageError, match=f"may write to {home}\n.*let nobody else"):
+        gathered(str(file))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import tomllib
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from portico.plan.files import File
 from portico.site.load import load
 from portico.site.model import Site
 from tests.plan.test_golden import FACTS, PLACE
-from tests.support import RULE, golden
+from tests.support import RULE, golden, portico, private_directory, write_files
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "export" / "compose"
 CASES = sorted(GOLDEN.glob("*.txt"))
@@ -95,3 +97,36 @@ def test_the_site_in_a_replica_accepts_its_command(path: Path, tmp_path: Path) -
 def test_what_cannot_be_replicated_is_refused(text: str, replicas: int, said: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=said):
         made(text, tmp_path, replicas)
+
+
+def test_the_databases_are_in_a_network_that_the_gateway_does_not_join(tmp_path: Path) -> None:
+    written = yaml.safe_load(made('# packages: redis psycopg\napp = "shop:app"\n', tmp_path)[0].content)
+    joined = {name: set(one["networks"]) for name, one in written["services"].items()}
+    assert joined["redis"] == joined["postgres"] == {"data"}
+    assert joined["gateway"] == {"site"}
+    assert joined["app-1"] == {"site", "data"}
+    assert written["networks"]["data"] == {"internal": True}
+
+
+def test_the_password_of_the_database_is_for_its_owner_alone_and_of_our_making() -> None:
+    with private_directory() as home:
+        write_files(home, {
+            "app.py": "from flask import Flask\napp = Flask(__name__)\n", "requirements.txt": "flask\npsycopg\n",
+            "portico.toml": 'app = "app:app"\n',
+        })  # fmt: skip
+        done = portico("export", "compose", cwd=home)
+        assert done.returncode == 0, done.stderr
+        file = home / "postgres.password"
+        found = file.stat()
+        assert stat.S_IMODE(found.st_mode) == 0o600
+        assert found.st_uid == (10001 if os.geteuid() == 0 else os.geteuid())
+        password = file.read_text()
+        assert len(set(password)) > 8
+        assert len(password) == 64
+        assert password not in done.stdout + done.stderr
+        for name in ("compose.yaml", "release", "compose-gateway/portico.toml"):
+            (home / name).unlink()
+        file.chmod(0o644)
+        again = portico("export", "compose", cwd=home)
+        assert "other users may read" in again.stderr
+        assert file.read_text() == password

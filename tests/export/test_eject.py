@@ -1,4 +1,4 @@
-"""The files of `portico export nginx` and `apache`, run where no Portico can be imported."""
+"""The files of `portico export nginx` and `apache`, run where Portico is neither in Python nor on the disk."""
 
 from __future__ import annotations
 
@@ -68,12 +68,30 @@ def without_portico(directory: Path) -> dict[str, str]:
     packages, here = directory / "packages", Path(sysconfig.get_path("purelib"))
     packages.mkdir()
     for found in (*map(here.joinpath, PACKAGES), *here.glob("pyuwsgi*.so")):
-        (packages / found.name).symlink_to(found)
+        copied = shutil.copytree if found.is_dir() else shutil.copy
+        copied(found, packages / found.name)
     python = str(getattr(sys, "_base_executable", sys.executable))
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(packages), "PYTHON": python}
     done = subprocess.run([python, "-c", "import portico"], env=environment, capture_output=True, check=False)
     assert b"ModuleNotFoundError" in done.stderr
     return environment
+
+
+def alone(start: Path) -> list[str]:
+    """The command in a mount namespace where Portico's repository and environment are empty; an ordinary user has
+    none, and runs the command itself.
+    """
+    home = Path(__file__).parents[2]
+    hidden = [home] if sys.prefix in (sys.base_prefix, str(home)) else [Path(sys.prefix), home]
+    script = " && ".join(
+        [*(f"mount -t tmpfs none {path}" for path in hidden), f"test ! -e {home}/src", 'exec "$@"']
+    )
+    inside = ["unshare", "--mount", "sh", "-c", script, "sh"]
+    works = (
+        os.geteuid() == 0
+        and not subprocess.run([*inside, "true"], capture_output=True, check=False).returncode
+    )
+    return [*inside, str(start)] if works else [str(start)]
 
 
 def exported(gateway: str, directory: Path, port: int) -> Path:
@@ -109,7 +127,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
         with (
             (directory / "output").open("wb") as output,
             running(
-                [out / "start"], cwd=Path("/"), env=environment, stdout=output, stderr=output, leads=True
+                alone(out / "start"), cwd=Path("/"), env=environment, stdout=output, stderr=output, leads=True
             ) as process,
         ):
             site = Served(gateway, port, out, environment)

@@ -31,7 +31,7 @@ from tests.support import ROOT, RULE, golden, portico, private_directory, write_
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "export" / "image"
 CASES = sorted(GOLDEN.glob("*.txt"))
-WHEEL = "portico-0.1.0-py3-none-any.whl"
+WHEEL = "portico_gateway-0.1.0-py3-none-any.whl"
 
 
 def made(path: Path, directory: Path) -> str:
@@ -117,6 +117,7 @@ def test_files_that_a_list_includes_are_copied_too(tmp_path: Path) -> None:
         ({}, "no file here says which packages the app needs"),
         ({"requirements.txt": "flask\nportico==0.1.0\n"}, "on PyPI that is somebody else's package"),
         ({"requirements.txt": "Portico\n"}, "on PyPI that is somebody else's package"),
+        ({"requirements.txt": "portico_gateway==0.1.0\n"}, "portico-gateway, which is on no index yet"),
         ({"requirements.txt": "-e .\n"}, "requirements.txt:1: '-e .' installs from a directory"),
         ({"requirements.txt": "flask\n./vendor/x\n"}, "requirements.txt:2: './vendor/x' installs from"),
         ({"requirements.txt": "-r ../secret.txt\n"}, "requirements.txt:1: '../secret.txt' is no file below"),
@@ -204,13 +205,14 @@ def test_secrets_that_the_options_name_stay_out_of_the_image_and_are_named() -> 
         write_files(home, {
             "app.py": "from flask import Flask\napp = Flask(__name__)\n", "requirements.txt": "flask\n",
             "portico.toml": toml, "conf/look": "long enough to be one\n", "all [staff]": staff,
-            "conf/collector": "x-key: 1\n",
+            "conf/kept/collector": "x-key: 1\n",
         })  # fmt: skip
+        (home / "conf" / "collector").symlink_to("kept/collector")
         (home / "conf" / "look").chmod(0o600)
         done = portico("export", "docker", "app:app", cwd=home)
         assert done.returncode == 0, done.stderr
         left_out = (home / ".dockerignore").read_text().splitlines()
-        assert {"conf/look", "conf/collector", r"all \[staff\]"} <= set(left_out)
+        assert {"conf/look", "conf/collector", "conf/kept/collector", r"all \[staff\]"} <= set(left_out)
         for name in ("conf/look", "conf/collector", "all [staff]"):
             assert f"{home}/{name} (" in done.stderr
         (home / "Dockerfile").unlink()

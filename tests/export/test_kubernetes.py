@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ GOLDEN = Path(__file__).parent / "kubernetes"
 CASES = sorted(GOLDEN.glob("*.txt"))
 TOOLS = Path(sys.prefix) / "cluster-tools"
 KUBECTL, HELM = TOOLS / "kubectl" / "kubectl", TOOLS / "helm" / "helm"
-CORE = ("v1", "apps/v1", "autoscaling/v2", "policy/v1", "networking.k8s.io/v1")
+CORE = ("v1", "apps/v1", "batch/v1", "autoscaling/v2", "policy/v1", "networking.k8s.io/v1")
 OTHERS = {
     "gateway.networking.k8s.io/v1": {"Gateway", "HTTPRoute"},
     "cert-manager.io/v1": {"Issuer", "Certificate"},
@@ -106,7 +107,7 @@ def _accepted(one: dict[str, Any]) -> None:
 def test_the_site_in_a_pod_accepts_its_command(path: Path, tmp_path: Path) -> None:
     """Its own portico.toml with the flags of the pod: no option contradicts another."""
     found = made(case(path), tmp_path)
-    objects = _by_name(plain(found).content)
+    objects = by_name(plain(found).content)
     words = objects["Deployment", found.name]["spec"]["template"]["spec"]["containers"][0]["args"]
     assert words[:2] == ["portico", "run"]
     flags: dict[str, Any] = {}
@@ -123,14 +124,14 @@ def test_the_site_in_a_pod_accepts_its_command(path: Path, tmp_path: Path) -> No
     assert str(site.listen) == "*:8080"
 
 
-def _by_name(text: str) -> dict[tuple[str, str], dict[str, Any]]:
+def by_name(text: str) -> dict[tuple[str, str], dict[str, Any]]:
     objects = [one for one in yaml.safe_load_all(text) if one]
     named = {(one["kind"], one["metadata"]["name"]): one for one in objects}
     assert len(named) == len(objects)
     return named
 
 
-def _asked(program: Path, *words: str | Path) -> str:
+def asked(program: Path, *words: str | Path) -> str:
     if not program.exists():
         pytest.skip(f"needs {program.name}: scripts/cluster-tools")
     done = subprocess.run([program, *words], capture_output=True, text=True, timeout=300, check=False)
@@ -142,14 +143,14 @@ def _asked(program: Path, *words: str | Path) -> str:
 def test_kustomize_and_helm_make_the_same_objects(path: Path, tmp_path: Path) -> None:
     found = made(case(path), tmp_path)
     write_files(tree(found), tmp_path)
-    expected = _by_name(plain(found).content)
+    expected = by_name(plain(found).content)
     overlays = tmp_path / "kustomize" / "overlays"
-    assert _by_name(_asked(KUBECTL, "kustomize", overlays / "production")) == expected
+    assert by_name(asked(KUBECTL, "kustomize", overlays / "production")) == expected
     chart = tmp_path / "chart"
-    _asked(HELM, "lint", "--strict", chart)
-    assert _by_name(_asked(HELM, "template", found.name, chart)) == expected
+    asked(HELM, "lint", "--strict", chart)
+    assert by_name(asked(HELM, "template", found.name, chart)) == expected
 
-    staged = _by_name(_asked(KUBECTL, "kustomize", overlays / "staging"))
+    staged = by_name(asked(KUBECTL, "kustomize", overlays / "staging"))
     assert staged.keys() == expected.keys()
     assert {one["metadata"]["namespace"] for one in staged.values()} == {f"{found.name}-staging"}
     for one in staged.values():
@@ -162,9 +163,9 @@ def test_an_ingress_and_the_queue_come_instead_and_besides(tmp_path: Path) -> No
     production = tmp_path / "kustomize" / "overlays" / "production" / "kustomization.yaml"
     text = production.read_text().replace("# components:", "components:").replace("#   -", "  -")
     production.write_text(text)
-    kustomized = _by_name(_asked(KUBECTL, "kustomize", production.parent))
+    kustomized = by_name(asked(KUBECTL, "kustomize", production.parent))
     values = ["--set", "ingressClass=nginx,queueMetric=portico_queue_seconds"]
-    assert kustomized == _by_name(_asked(HELM, "template", found.name, tmp_path / "chart", *values))
+    assert kustomized == by_name(asked(HELM, "template", found.name, tmp_path / "chart", *values))
     kinds = {kind for kind, _ in kustomized}
     assert "Ingress" in kinds
     assert not kinds & {"Gateway", "HTTPRoute"}
@@ -177,7 +178,7 @@ def test_an_ingress_and_the_queue_come_instead_and_besides(tmp_path: Path) -> No
 def test_two_releases_of_one_chart_do_not_meet(tmp_path: Path) -> None:
     found = made(case(GOLDEN / "whole.txt"), tmp_path)
     write_files(tree(found), tmp_path)
-    names = {name for _, name in _by_name(_asked(HELM, "template", "other", tmp_path / "chart"))}
+    names = {name for _, name in by_name(asked(HELM, "template", "other", tmp_path / "chart"))}
     assert names == {"other", "other-redirect"}
 
 
@@ -189,7 +190,6 @@ def test_two_releases_of_one_chart_do_not_meet(tmp_path: Path) -> None:
             "an HTTPRoute has at most 16",
         ),
         ('node = ["10.0.0.1"]', "the kubelet's probes are among them"),
-        ('routed_by = ["shop"]\nmount = "/api"', "each site has pods of its own"),
         (
             'domains = ["a.example"]\n[https]\nmode = "local"\nclient_ca = "ca.pem"',
             "let everybody in without a certificate",
@@ -206,6 +206,45 @@ def test_two_releases_of_one_chart_do_not_meet(tmp_path: Path) -> None:
 def test_what_would_be_open_or_lost_in_a_pod_is_refused(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=said):
         made(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "also", ["", 'behind_protocol = "proxy"\nbehind = ["10.0.0.1"]\n[https]\nmode = "local"\n']
+)
+def test_a_site_that_others_route_to_has_no_public_way_in(also: str, tmp_path: Path) -> None:
+    found = made(f'name = "api"\nrouted_by = ["My_Shop"]\nmount = "/api"\n{also}', tmp_path)
+    words = [one for one in found.words if one.startswith(("--routed", "--https", "--behind-protocol"))]
+    assert words[0] == "--routed-by="
+    assert ("--https=off" in words) == ("--behind-protocol=http" in words) == bool(also)
+    files = tree(found)
+    public = {"Gateway", "HTTPRoute", "Ingress", "Issuer", "Certificate"}
+    for one in files:
+        kinds = {
+            line.removeprefix("kind: ") for line in one.content.splitlines() if line.startswith("kind: ")
+        }
+        assert not kinds & public, one.path
+    policy = by_name(plain(found).content)["NetworkPolicy", "api"]
+    pods = policy["spec"]["ingress"][0]["from"][0]["podSelector"]["matchExpressions"]
+    assert pods == [
+        {"key": "gateway.networking.k8s.io/gateway-name", "operator": "In", "values": ["my-shop"]}
+    ]
+
+
+def test_pods_reach_the_metadata_of_no_cloud(tmp_path: Path) -> None:
+    policy = by_name(plain(made("", tmp_path)).content)["NetworkPolicy", "shop"]
+    blocks = [one["ipBlock"] for one in policy["spec"]["egress"][0]["to"] if "ipBlock" in one]
+    left_out = {ip_network(one) for block in blocks for one in block["except"]}
+    for address in ("169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "100.100.100.200",
+                    "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"):  # fmt: skip
+        assert ip_network(address) in left_out, address
+
+
+def test_a_dollar_in_the_command_begins_no_variable_of_the_kubelet(tmp_path: Path) -> None:
+    found = replace(made("", tmp_path), words=("--limits-key=$(HOME)$$x",))
+    args = by_name(plain(found).content)["Deployment", "shop"]["spec"]["template"]["spec"]["containers"][0][
+        "args"
+    ]
+    assert "--limits-key=$$(HOME)$$$x" in args
 
 
 @pytest.mark.parametrize(
@@ -255,7 +294,7 @@ def test_text_of_the_site_stays_text(text: str, tmp_path: Path) -> None:
         "Chart.yaml": "{apiVersion: v2, name: a, version: 0.1.0}", "values.yaml": "{}",
         "templates/a.yaml": "\n".join(lines),
     })  # fmt: skip
-    assert yaml.safe_load(_asked(HELM, "template", "a", tmp_path))["data"]["text"] == text
+    assert yaml.safe_load(asked(HELM, "template", "a", tmp_path))["data"]["text"] == text
 
 
 def test_the_command_prints_plain_yaml_or_writes_all_and_overwrites_nothing() -> None:
@@ -266,7 +305,7 @@ def test_the_command_prints_plain_yaml_or_writes_all_and_overwrites_nothing() ->
         })  # fmt: skip
         done = portico("export", "kubernetes", "--image=registry.example/shop:7", cwd=home)
         assert done.returncode == 0, done.stderr
-        objects = _by_name(done.stdout)
+        objects = by_name(done.stdout)
         assert "a new secret key each time it starts" in done.stderr
         (deployment,) = (one for (kind, _), one in objects.items() if kind == "Deployment")
         assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/shop:7"

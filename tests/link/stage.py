@@ -93,11 +93,12 @@ def stage(
     workers: int = 1,
     words: tuple[str, ...] = (),
     env: Mapping[str, str] | None = None,
+    worker: str = "worker",
 ) -> Iterator[Stage]:
     """Serve the attribute `app` of this source; nothing is left running afterwards."""
     with private_directory() as directory:
         (directory / "app.py").write_text(app)
-        gunicorn = start_gunicorn(directory, threads, workers, words, env or {})
+        gunicorn = start_gunicorn(directory, threads, workers, words, env or {}, worker)
         port = free_port()
         nginx = _start_nginx(directory, port)
         on = Stage(directory, port, gunicorn, nginx)
@@ -117,14 +118,19 @@ def stage(
 
 
 def start_gunicorn(
-    directory: Path, threads: int, workers: int, words: tuple[str, ...], env: Mapping[str, str]
+    directory: Path,
+    threads: int,
+    workers: int,
+    words: tuple[str, ...],
+    env: Mapping[str, str],
+    worker: str = "worker",
 ) -> Program:
     argv = [
         sys.executable,
         "-m",
         "gunicorn",
         "-k",
-        "portico.link.gunicorn.worker.Worker",
+        f"portico.link.gunicorn.{worker}.Worker",
         "--no-control-socket",
     ]
     argv += ["-w", str(workers), "--threads", str(threads), "--graceful-timeout", "15"]

@@ -46,6 +46,23 @@ def test_the_app_is_told_our_span_and_never_a_stranger_s() -> None:
     assert known["HTTP_TRACESTATE"] == "a=b"
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_asgi_app_is_told_the_same(is_known: bool) -> None:
+    host = (b"host", b"a.example")
+    sent = [(b"traceparent", f"00-{TRACE}-{SPAN}-00".encode()), (b"tracestate", b"a=b"), host]
+    Contexts(ALL).set_among(sent, OWN, is_known=is_known)
+    own = (b"traceparent", f"00-{OWN}-{spans(OWN)[1]}-01".encode())
+    continued = (b"traceparent", f"00-{TRACE}-{spans(OWN)[1]}-00".encode())
+    assert sent == ([(b"tracestate", b"a=b"), host, continued] if is_known else [host, own])
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_two_traces_are_none(count: int) -> None:
+    sent = [(b"traceparent", f"00-{TRACE}-{SPAN}-00".encode()), (b"tracestate", b"a=b")] * count
+    Contexts(ALL).set_among(sent, OWN, is_known=True)
+    assert sent == [(b"traceparent", f"00-{OWN}-{spans(OWN)[1]}-01".encode())]
+
+
 def test_a_question_that_did_not_come_through_nginx_has_no_trace() -> None:
     environ = {"HTTP_TRACEPARENT": f"00-{TRACE}-{SPAN}-01", "HTTP_TRACESTATE": "a=b"}
     Contexts(ALL).set_in(environ)

@@ -515,6 +515,13 @@ def test_a_cut_while_the_body_is_still_coming_is_reset(reads: int) -> None:
         assert receive(ours) == (b"", False)
 
 
+@pytest.mark.parametrize("blocks", [(b"longer",), (b"lo", b"nger")])
+def test_a_body_longer_than_its_length_is_shortened_and_said(blocks: tuple[bytes, ...]) -> None:
+    outcome = request(answering(*blocks, headers=[("Content-Length", "4")]))
+    assert (outcome.body, outcome.clean) == (b"long", True)
+    assert "longer than its Content-Length" in outcome.log[0]
+
+
 def test_a_body_shorter_than_its_length_is_cut() -> None:
     outcome = request(answering(b"short", headers=[("Content-Length", "9")]))
     assert not outcome.clean

@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+from portico.link.websocket.frames import WebSocketConnection
 from portico.link.wsgi.request import Connection
 from portico.link.wsgi.stream import Stream
 from portico.link.wsgi.thread_pool import Slot, ThreadPool
@@ -41,6 +42,31 @@ def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tm
                 until(lambda: served)
             pool.stop()
     assert len(served) == 1
+
+
+def test_the_default_timeout_of_an_app_s_sockets_is_none_of_its_clients(tmp_path: Path) -> None:
+    """Answers to slow clients were cut, and WebSockets closed when they were silent for so long."""
+    path, seen = str(tmp_path / "s"), list[float | None]()
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(path)
+        listener.listen()
+        listener.setblocking(False)
+
+        def serve(connection: Connection, _: Slot) -> None:
+            seen.append(connection.gettimeout())
+            with WebSocketConnection(connection.detach()) as handed_over:
+                seen.append(handed_over.gettimeout())
+
+        socket.setdefaulttimeout(5)
+        try:
+            pool = ThreadPool(listener, serve, lambda: None, count=1, most=1, name="t", enough=9)
+            pool.start()
+            client.connect(path)
+            until(lambda: len(seen) == 2)
+        finally:
+            socket.setdefaulttimeout(None)
+        pool.stop()
+    assert seen == [None, None]
 
 
 def test_a_thread_that_sends_a_long_stream_says_nothing_of_how_many_requests_the_app_answers(

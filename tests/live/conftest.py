@@ -114,12 +114,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("mirror", names, indirect=True, scope="module")
     if "front" in metafunc.fixturenames:
         metafunc.parametrize("front", names, indirect=True, scope="module")
+    if "kind" in metafunc.fixturenames and "kind" not in _own_parameters(metafunc):
+        metafunc.parametrize("kind", [names[0], *others], indirect=True, scope="module")
+
+
+def _own_parameters(metafunc: pytest.Metafunc) -> set[str]:
+    """Those that the test has of its own: some have one called as a fixture of this file."""
+    given = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    names = [one.split(",") if isinstance(one, str) else one for one in given]
+    return {name.strip() for some in names for name in some}
 
 
 @pytest.fixture(scope="module")
 def front(request: pytest.FixtureRequest, _needs_nginx: None) -> tuple[str, str]:
     """The words that choose it."""
-    return ("--gateway", "apache") if request.param == "apache" else ("--nginx", request.param)
+    return _words(request.param)
+
+
+@pytest.fixture(scope="module")
+def kind(request: pytest.FixtureRequest, _needs_nginx: None) -> tuple[str, str]:
+    """The same of one nginx and httpd, for what does not depend on the build."""
+    return _words(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +142,14 @@ def mirror(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Serve
     """An app that answers with what it was told, behind each gateway."""
     # After /die a request may wait for a worker that imports the app, on a busy machine for longer than 5 s.
     files = {"app.py": MIRROR, "portico.toml": '[routes."/die"]\ntimeout = "60s"\n', **STATICS}
-    gateway = ("--gateway", "apache") if request.param == "apache" else ("--nginx", request.param)
-    with served(files, *gateway, "--request-timeout", "5s") as run:
+    with served(files, *_words(request.param), "--request-timeout", "5s") as run:
         (run.directory / "static/out").symlink_to("/etc")
         (run.directory / "static/settings-link.py").symlink_to("../settings.py")
         yield run
+
+
+def _words(name: str) -> tuple[str, str]:
+    return ("--gateway", "apache") if name == "apache" else ("--nginx", name)
 
 
 @pytest.fixture(scope="module")

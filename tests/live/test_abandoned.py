@@ -44,19 +44,54 @@ def work(name):
     note("executed", name)
     return "worked"
 """
+ASGI = """
+import pathlib, time
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+here = pathlib.Path(__file__).parent
+
+def note(name, what):
+    with (here / name).open("a") as file:
+        file.write(what + "\\n")
+
+async def home(request):
+    return PlainTextResponse("home")
+
+async def gate(request):
+    name = request.path_params["name"]
+    note("begun", name)
+    while not (here / f"open-{name}").exists():
+        time.sleep(0.01)  # nothing else runs in this event loop
+    note("finished", name)
+    return PlainTextResponse("finished")
+
+async def work(request):
+    note("executed", request.path_params["name"])
+    return PlainTextResponse("worked")
+
+app = Starlette(routes=[
+    Route("/", home), Route("/gate/{name}", gate, methods=["POST"]),
+    Route("/task/{name}", work, methods=["GET", "POST"]),
+])
+"""
 TOML = """
 request_timeout = "5m"  # who has waited for most of it is refused, and the test asks for the status meanwhile
 [workers]
 count = 1
-threads = 1
+THREADS
 queue = "0s"  # else most of those that wait would be refused
 """
 MANY = 30
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
+@pytest.fixture(scope="module", params=["embedded", "system", "asgi"])
 def run(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
-    with served({"app.py": APP, "portico.toml": TOML}, "--nginx", request.param) as made:
+    is_asgi = request.param == "asgi"
+    toml = TOML.replace("THREADS", "" if is_asgi else "threads = 1")
+    nginx = "embedded" if is_asgi else request.param
+    with served({"app.py": ASGI if is_asgi else APP, "portico.toml": toml}, "--nginx", nginx) as made:
         yield made
 
 

@@ -160,7 +160,7 @@ def test_a_raw_byte_in_the_query_is_no_error_of_the_app(run: Served, raw: bytes,
 
 
 @pytest.mark.parametrize(
-    "kind",
+    "media",
     [
         "application/x-ndjson",
         "application/jsonl; charset=utf-8",
@@ -168,11 +168,11 @@ def test_a_raw_byte_in_the_query_is_no_error_of_the_app(run: Served, raw: bytes,
         "text/plain",
     ],
 )
-def test_a_stream_arrives_as_it_is_made(run: Served, kind: str) -> None:
+def test_a_stream_arrives_as_it_is_made(run: Served, media: str) -> None:
     if is_uwsgi(run):
         return  # nothing of Portico's sees the answer before nginx (docs/streams.md)
-    name = f"heard-{kind.encode().hex()}"
-    asked = {"type": kind, "until": name}
+    name = f"heard-{media.encode().hex()}"
+    asked = {"type": media, "until": name}
     with run.client.stream("GET", f"{run.url}/stream", params=asked, headers=PLAIN) as answer:
         pieces = answer.iter_raw()
         first = next(pieces)

@@ -269,7 +269,8 @@ from starlette.routing import Route
 
 async def page(request):
     names = ("remote-user", "authorization")
-    return JSONResponse({name: request.headers[name] for name in names if name in request.headers})
+    told = {name: request.headers[name] for name in names if name in request.headers}
+    return JSONResponse(told if request.method == "POST" else {**told, "path": request.scope["path"]})
 
 
 async def check(request):
@@ -282,7 +283,7 @@ app = Starlette(routes=[Route("/check", check), Route("/{rest:path}", page, meth
 """
 
 
-def test_an_asgi_app_is_asked_and_told_too() -> None:
+def test_an_asgi_app_is_asked_and_told_too_and_gets_the_path_that_nginx_has_judged() -> None:
     toml = 'app = "shop:app"\n[access."/private"]\nauth = "/check"\n'
     with served({"shop.py": ASGI, "portico.toml": toml}) as run:
         assert asked(run, "/private/x")[0] == 401
@@ -292,13 +293,16 @@ def test_an_asgi_app_is_asked_and_told_too() -> None:
             content=b"x" * 9000,
         )
         assert told.json() == {"remote-user": "anna"}
-        assert run.get("/open", headers={"Remote-User": "root"}).json() == {}
-        for path in (
-            "/private/../private/x",
-            "/x/..;/private/x",
-            "/x/..%5cprivate/x",
-            "/x\\..\\private/x",
-            "/%2e;/x",
+        assert run.get("/open", headers={"Remote-User": "root"}).json() == {"path": "/open"}
+        for path, seen in (
+            ("/private/../private/x", ""),
+            ("/x/../%70rivate/x", ""),
+            ("/x/..;/private/x", "/x/..;/private/x"),
+            ("/x/..%5cprivate/x", "/x/..\\private/x"),
+            ("/x\\..\\private/x", "/x\\..\\private/x"),
+            ("/open/../x#/../private", "/x"),
         ):
             past = f"GET {path} HTTP/1.1\r\nHost: {run.url[7:]}\r\nConnection: close\r\n\r\n"
-            assert run.raw(past.encode()).split()[1] == b"400", path
+            head, _, body = run.raw(past.encode()).partition(b"\r\n\r\n")
+            assert (head.split()[1] == b"401") == (not seen), path
+            assert not seen or json.loads(body)["path"] == seen

@@ -16,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from portico.run.challenge.puzzle import solution
-from tests.support import Served, portico, served
+from tests.support import KEEP_NONE, Served, portico, served
 from tests.support.until import until
 
 APP = """
@@ -95,7 +95,7 @@ def visitor(browser: Browser, **how: bool) -> BrowserContext:
 
 def client(run: Served, address: str) -> httpx.Client:
     """Somebody behind the declared proxy."""
-    return httpx.Client(base_url=run.url, headers={"X-Forwarded-For": address}, timeout=60)
+    return httpx.Client(base_url=run.url, headers={"X-Forwarded-For": address}, timeout=60, limits=KEEP_NONE)
 
 
 def puzzle(someone: httpx.Client) -> dict[str, str]:

@@ -24,8 +24,8 @@ JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def run() -> Iterator[Served]:
-    with served({"app.py": APP, "static/a.txt": "static"}) as made:
+def run(kind: tuple[str, str]) -> Iterator[Served]:
+    with served({"app.py": APP, "static/a.txt": "static"}, *kind) as made:
         yield made
 
 
@@ -75,18 +75,19 @@ def test_its_answers_are_no_failures(closed: Served) -> None:
 
 
 def test_health_asks_the_app_and_files_are_served(closed: Served) -> None:
-    assert closed.get("/-/health").text == "ok"
+    assert closed.get("/-/health").text.strip() == "ok"  # a line, where a file has the word
     assert closed.get("/static/a.txt").text == "static"
     assert closed.get("/-/errors/message.html").status_code == 404
 
 
-def test_it_outlives_a_reload_of_the_app_and_a_restart_of_nginx(closed: Served) -> None:
+def test_it_outlives_a_reload_of_the_app_and_a_restart_of_the_gateway(closed: Served) -> None:
     assert portico("reload", cwd=closed.directory).returncode == 0
     assert closed.get("/").status_code == 503
-    before = closed.stderr().count("nginx is back")
+    back = f"{'apache' if closed.is_apache else 'nginx'} is back"
+    before = closed.stderr().count(back)
     closed.master().kill()
     assert _status_when_it_answers(closed) == 503
-    until(lambda: closed.stderr().count("nginx is back") > before, closed.stderr)
+    until(lambda: closed.stderr().count(back) > before, closed.stderr)
     shown = portico("status", cwd=closed.directory).stdout
     assert "maintenance" in shown
     assert "back at <5>" in shown
@@ -110,17 +111,17 @@ def test_what_cannot_be_allowed_is_refused(run: Served, allow: str, words: str) 
     assert run.get("/").status_code == 200
 
 
-def test_a_page_of_your_own_includes_the_message() -> None:
-    page = '<p>own: <!--# include virtual="/-/errors/message.html" --></p>'
+def test_a_page_of_your_own_includes_the_message(kind: tuple[str, str]) -> None:
+    page = '<p>own: <!--#include virtual="/-/errors/message.html" --></p>'
     toml = 'app = "app:app"\n[errors]\npages = "errors"\n'
-    with served({"app.py": APP, "portico.toml": toml, "errors/maintenance.html": page}) as run:
+    with served({"app.py": APP, "portico.toml": toml, "errors/maintenance.html": page}, *kind) as run:
         _on(run, "--message", "a & b")
         assert run.get("/", headers={"Accept": "text/html"}).text.strip() == "<p>own: a &amp; b</p>"
         assert run.get("/", headers=JSON).json()["error"]["detail"] == "a & b"
 
 
-def test_a_stop_ends_it() -> None:
-    with served({"app.py": APP}) as run:
+def test_a_stop_ends_it(kind: tuple[str, str]) -> None:
+    with served({"app.py": APP}, *kind) as run:
         _on(run)
         runtime = run.runtime
         assert run.get("/", headers=JSON).json()["error"]["detail"].startswith("This site is being worked on")

@@ -10,6 +10,14 @@ from tests.live.conftest import MIRROR, STATICS
 from tests.support import Served, served
 
 
+def test_over_apache_a_path_of_a_route_with_a_time_of_its_own_is_the_same() -> None:
+    files = {"app.py": MIRROR, "portico.toml": '[routes."/<path:path>"]\ntimeout = "60s"\n'}
+    with served(files, "--gateway", "apache") as run:
+        assert "PORTICO_DEADLINE" in run.get("/x").json()["environ"], "the route has its time"
+        for target, path in (("/a%3Fb", "/a?b"), ("/a%2Fb%3F?x=1", "/a/b?"), ("/a%25//b;c", "/a%//b;c")):
+            assert seen(run, target) == ("", path, target)
+
+
 @pytest.fixture(scope="module")
 def mounted() -> Iterator[Served]:
     with served({"app.py": MIRROR, **STATICS}, "--mount", "/app") as run:

@@ -143,19 +143,40 @@ def test_uwsgi_says_that_it_cannot(word: str) -> None:
         assert run.get("/").status_code == 200
 
 
-def test_an_asgi_app_says_that_it_cannot_be_paused() -> None:
+def test_an_asgi_app_over_http_says_that_it_cannot_be_paused() -> None:
     app = """
 async def app(scope, receive, send):
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"ok"})
 """
-    with served({"app.py": app}) as run:
+    with served({"app.py": app}, "--gateway", "apache") as run:
         done = portico("pause", cwd=run.directory)
         assert done.returncode == 1
         assert "only Portico's own worker can wait" in done.stderr
         assert portico("scale", "2", cwd=run.directory).returncode == 0
         assert run.get("/").text == "ok"
+
+
+def test_an_asgi_app_is_paused_too() -> None:
+    app = """
+import time
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        if scope["method"] == "POST":
+            with open("done.log", "a") as log:
+                log.write(f"{time.time()}\\n")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+"""
+    with served({"app.py": app, "portico.toml": TOML}) as run:
+        assert portico("pause", "--for", "80s", cwd=run.directory).returncode == 0
+        waiting = _in_thread(lambda: _post(run))
+        _until_waiting(run, 1)
+        assert not (run.directory / "done.log").exists()
+        assert portico("resume", cwd=run.directory).returncode == 0
+        assert waiting() == 200
+        assert (run.directory / "done.log").exists()
 
 
 def _post(run: Served) -> int:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import ssl
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
+from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.attack.target import BUILDS, target
@@ -39,6 +43,7 @@ LIES = {
 BEHIND = ["--behind", f"{BALANCER}/32", "--behind-protocol", "proxy"]
 SITES = [
     "gunicorn-embedded", "gunicorn-system", "asgi-system", "uwsgi-embedded", "http-system", "fastcgi-embedded",
+    "gunicorn-apache", "asgi-apache",
 ]  # fmt: skip
 REMOTE = """
 from flask import Flask, request
@@ -69,6 +74,8 @@ def v2(client: str = CLIENT) -> bytes:
     )
 
 
+UNKNOWN = b"PROXY UNKNOWN :: :: 0 0\r\n"
+"""httpd closes a connection whose first line has fewer than 16 bytes, as "PROXY UNKNOWN" alone."""
 V2_LOCAL = _SIGNATURE + b"\x20\x00\x00\x00"
 """The balancer's own question whether the site is there."""
 
@@ -120,7 +127,7 @@ def test_the_balancer_names_the_client_and_no_header_does(site: Served) -> None:
         (v2(), CLIENT),
         (v1(CLIENT_V6), CLIENT_V6),
         (v2(CLIENT_V6), CLIENT_V6),
-        (b"PROXY UNKNOWN\r\n", BALANCER),
+        (UNKNOWN if site.is_apache else b"PROXY UNKNOWN\r\n", BALANCER),
         (V2_LOCAL, BALANCER),
     ):
         seen = told(site.port, first)
@@ -133,6 +140,9 @@ def test_the_balancer_names_the_client_and_no_header_does(site: Served) -> None:
 
 
 def test_a_stranger_is_himself_whatever_he_says(site: Served) -> None:
+    if site.is_apache:
+        _httpd_reads_no_line_of_a_stranger(site)
+        return
     for first in (v1(), v2(), v2(CLIENT_V6)):
         seen = told(site.port, first, STRANGER)
         assert seen["HTTP_X_FORWARDED_FOR"] == STRANGER
@@ -143,6 +153,26 @@ def test_a_stranger_is_himself_whatever_he_says(site: Served) -> None:
     assert refused(site.port, b"", BALANCER)
 
 
+def _httpd_reads_no_line_of_a_stranger(site: Served) -> None:
+    for first in (v1(), v2(), v2(CLIENT_V6), UNKNOWN, V2_LOCAL):
+        head, _ = answer(site.port, first, STRANGER)
+        assert b" 400 " in head.split(b"\r\n")[0] or not head, head
+    seen = told(site.port, b"", STRANGER)
+    assert seen["HTTP_X_FORWARDED_FOR"] == STRANGER
+    assert "evil" not in str(seen)
+    assert refused(site.port, b"", BALANCER)
+    assert b" 400 " in answer(site.port, v1() + v1())[0], "one line, no more"
+
+
+def test_over_apache_a_program_of_this_machine_that_is_no_declared_proxy_names_nobody() -> None:
+    with target("gunicorn", "apache", "--behind", "10.0.0.0/8", "--behind-protocol", "proxy") as found:
+        port = found.run.port
+        for first in (v1(), v2(), v1(CLIENT_V6)):
+            assert b" 421 " in answer(port, first)[0].split(b"\r\n")[0]
+        assert told(port, UNKNOWN)["HTTP_X_FORWARDED_FOR"] == BALANCER
+        assert told(port, b"", STRANGER)["HTTP_X_FORWARDED_FOR"] == STRANGER
+
+
 def test_a_balancer_that_writes_headers_is_believed_in_those_that_are_named() -> None:
     with target("gunicorn", "system", *BEHIND, "--behind-headers", "scheme") as found:
         seen = told(found.run.port, v1())
@@ -151,10 +181,11 @@ def test_a_balancer_that_writes_headers_is_believed_in_those_that_are_named() ->
         assert told(found.run.port, v1(), STRANGER)["HTTP_X_FORWARDED_PROTO"] == "http"
 
 
-@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("build", [*BUILDS, "apache"])
 def test_https_and_what_portico_asks_itself(build: str) -> None:
     port = free_port()
-    words = ["--https", "local", "--https-listen", f"127.0.0.1:{port}", "--nginx", build, *BEHIND]
+    gateway = ["--gateway", build] if build == "apache" else ["--nginx", build]
+    words = ["--https", "local", "--https-listen", f"127.0.0.1:{port}", *gateway, *BEHIND]
     tls = anyone()
     tls.set_alpn_protocols(["http/1.1"])
     with served({"app.py": APP}, *words) as run:
@@ -163,6 +194,13 @@ def test_https_and_what_portico_asks_itself(build: str) -> None:
             assert b"200 OK" in head
             assert b'"scheme":"https"' in body.replace(b" ", b"")
         until(lambda: CLIENT in [line["client"] for line in run.requests()], "logged")
+        with _in_front_of(port) as there, httpx.Client(http2=True, verify=anyone(), timeout=60) as client:
+            for _ in range(2):
+                got = client.get(f"https://localhost:{there}/h2", headers=LIES)
+                assert got.http_version == "HTTP/2" or build != "apache"  # off where it has known faults
+            lines: list[dict[str, Any]] = []
+            until(lambda: len(_lines_of(run, "/h2", lines)) == 2, "logged")
+            assert [line["client"] for line in lines] == [CLIENT_V6, CLIENT_V6]
         assert EVIL not in [line["client"] for line in run.requests()]
         assert answer(port, b"", tls=tls) == (b"", b"")
         assert b" 308 " in answer(run.port, v1())[0], "the balancer's word on the scheme is the client's"
@@ -171,8 +209,39 @@ def test_https_and_what_portico_asks_itself(build: str) -> None:
         for url in ("/", f"https://localhost:{port}/"):
             traced = json.loads(portico("trace", url, "--json", cwd=run.directory).stdout)
             assert (traced["status"], traced["line"]["client"]) == (200, BALANCER), traced["error"]
-        different = portico("what-if", "gzip off", "/", "--json", cwd=run.directory)
+        change = "TraceEnable Off" if build == "apache" else "gzip off"
+        different = portico("what-if", change, "/", "--json", cwd=run.directory)
+        assert different.stdout, different.stderr
         assert json.loads(different.stdout)["before"]["status"] == 200, different.stderr
+
+
+def _lines_of(run: Served, uri: str, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    lines[:] = [line for line in run.requests() if line["uri"] == uri]
+    return lines
+
+
+@contextmanager
+def _in_front_of(port: int) -> Iterator[int]:
+    """A balancer for one connection, which names a client in it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=_balance, args=(listening, port), daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+    thread.join(60)
+
+
+def _balance(listening: socket.socket, port: int) -> None:
+    client, _ = listening.accept()
+    with client, socket.create_connection(("127.0.0.1", port), 60) as server:
+        server.sendall(v2(CLIENT_V6))
+        while True:
+            ready, _, _ = select.select([client, server], [], [], 60)
+            for one, other in ((client, server), (server, client)):
+                chunk = one.recv(65536) if one in ready else b" "
+                if not chunk or not ready:
+                    return
+                if one in ready:
+                    other.sendall(chunk)
 
 
 def _shown(run: Served) -> list[dict[str, Any]]:

@@ -438,7 +438,7 @@ def test_status_shows_which_paths_lead_to_a_site(shop: Shop) -> None:
     assert f"http://shop.example:{shop.run.port}/api/" in words
     code, words = shop.says("trace", "/x", "--site", "api")
     assert code == 2
-    assert "other sites route to it" in words
+    assert "other sites or a gateway elsewhere pass requests to it" in words
 
 
 def test_a_site_is_stopped_and_reloaded_alone(shop: Shop) -> None:

@@ -269,6 +269,22 @@ def test_the_client_cannot_say_who_it_is(shop: Shop) -> None:
         assert not {"Remote-User", "X-Auth-Request-User", "Forwarded"} & seen.keys()
 
 
+def test_a_server_gets_no_header_that_only_an_underscore_tells_from_another(shop: Shop) -> None:
+    """Also behind an empty one of the same kind, which hides it from the patterns of Apache httpd."""
+    spelled = dict.fromkeys(("X_Forwarded-For", "x_real_ip", "Remote_User", "X-Portico_Proxy"), "evil")
+    lies = spelled | {"X-Forwarded_Host": "", "X_Forwarded_Proto": ""}
+    ways: list[tuple[str, dict[str, str]]] = [
+        ("/elsewhere/x", {}),
+        ("/s/x", {}),
+        ("/x", {"Cookie": "beta=1"}),
+        ("/elsewhere/x", {"X-Version": "2", "X-More": "a"}),
+    ]
+    for path, more in ways:
+        status, seen, _ = shop.ask(path, headers=more | lies)
+        assert (status, seen["app"]) == (200, "echo"), path
+        assert "evil" not in seen["headers"].values(), (path, seen)
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "name"),
     [

@@ -37,10 +37,12 @@ async def events(request):
 
 async def until_gone(request):
     async def stream():
-        while not await request.is_disconnected():
-            yield "data: still there\\n\\n"
-            await asyncio.sleep(0.02)
-        open("gone", "w").close()
+        try:
+            while not await request.is_disconnected():
+                yield "data: still there\\n\\n"
+                await asyncio.sleep(0.02)
+        finally:  # Starlette listens, too, and cancels what still runs
+            open("gone", "w").close()
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 async def echo(websocket):
@@ -159,11 +161,16 @@ def test_no_client_has_httpd_take_away_what_it_tells_an_asgi_app() -> None:
 
 
 @pytest.mark.parametrize("to", ["/-/errors/404.html", "@portico_down", "/a", " /-/health/app"])
-def test_an_app_that_is_not_portico_s_worker_leads_nowhere(starlette: Served, uwsgi: Served, to: str) -> None:
-    assert starlette.get("/accel", params={"to": to}).json() == {"by": "the app"}
+def test_an_app_that_is_not_portico_s_worker_leads_nowhere(uwsgi: Served, to: str) -> None:
     answer = uwsgi.get("/app/accel", params={"to": to})
     assert (answer.text, answer.status_code) == ("by the app", 200)
     assert "X-Accel-Redirect" not in answer.headers
+
+
+def test_an_asgi_app_leads_to_paths_of_its_site_only(starlette: Served) -> None:
+    assert starlette.get("/accel", params={"to": "/a"}).json()["path"] == "/a"
+    for to in ("/-/errors/404.html", "@portico_down", " /-/health/app"):
+        assert starlette.get("/accel", params={"to": to}).status_code == 500, to
 
 
 @pytest.mark.parametrize(

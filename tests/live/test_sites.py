@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.support import Served, end, portico, private_directory, start, until_ready, write_files
-from tests.support.clients import Clients
+from tests.support.clients import Asked, Clients
 from tests.support.until import until
 
 PATIENCE_SECONDS = 90.0
@@ -93,22 +93,36 @@ class Gateway:
     def eventually(self, is_so: Callable[[], bool]) -> None:
         until(is_so, lambda: f"{self.sites()}\n{self.run.stderr()[-3000:]}")
 
+    def refuses(self, host: str) -> bool:
+        """Whether no site has this Host. httpd cannot close a connection without an answer."""
+        status, page = self.get(host)
+        return status == 421 if self.run.is_apache else (status, page) == (0, "")
+
+    def lost(self, clients: Clients) -> list[Asked]:
+        """What others lost while one site changed. httpd closes connections that are kept and idle when it reads its
+        files (docs/apache.md)."""
+        return [
+            one for one in clients.failed
+            if not (self.run.is_apache and one.is_kept and not one.is_first and one.status == 0)
+        ]  # fmt: skip
+
     def serves(self, name: str) -> None:
         """Wait until it does."""
         self.eventually(lambda: self.get(f"{name}.example") == (200, name))
 
 
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[Gateway]:
+@pytest.fixture(scope="module", params=["nginx", "apache"])
+def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
     """Sites that each test has for itself, and `shop`, which nobody touches."""
     with private_directory() as home:
         for name in ("killed", "moved", "stopped"):
             write_files(home, site(name))
         shop = site("shop", GUARDED)
-        shop["sites/shop/portico.toml"] += '[access."/private"]\nauth = "check_session"\n'
+        if request.param == "nginx":
+            shop["sites/shop/portico.toml"] += '[access."/private"]\nauth = "check_session"\n'
         write_files(home, shop)
         write_files(home, site("broken", BROKEN))
-        run = start(home, "sites", "--workers", "1")
+        run = start(home, "sites", "--workers", "1", "--gateway", request.param)
         try:
             until_ready(run, 90)
             yield Gateway(run)
@@ -119,11 +133,13 @@ def gateway() -> Iterator[Gateway]:
 def test_sites_are_told_apart_by_host(gateway: Gateway) -> None:
     gateway.serves("shop")
     assert gateway.get("shop.example") == (200, "shop")
-    assert gateway.get("nobody.example") == (0, "")
-    assert gateway.get("shop.example", "/-/health") == (200, "ok")
-    assert gateway.get("nobody.example", "/-/health") == (200, "ok"), "the gateway itself is there"
+    assert gateway.refuses("nobody.example")
+    for host in ("shop.example", "nobody.example"):  # the gateway itself is there
+        status, word = gateway.get(host, "/-/health")
+        assert (status, word.strip()) == (200, "ok")
 
 
+@pytest.mark.parametrize("gateway", ["nginx"], indirect=True)
 def test_a_view_of_a_site_decides_who_may_come_there(gateway: Gateway) -> None:
     """It is named by its endpoint, which the gateway does not know before the app was asked."""
     gateway.serves("shop")
@@ -163,7 +179,7 @@ def test_a_site_that_cannot_be_imported_takes_nobody_along(gateway: Gateway) -> 
         code, words = gateway.says("reload", "--site", "broken")
         assert code == 0, words
         assert gateway.get("broken.example") == (200, "broken")
-    assert not shop.failed
+    assert not gateway.lost(shop)
     assert shop.good
 
 
@@ -174,7 +190,7 @@ def test_a_supervisor_that_is_killed_is_started_again_and_the_others_lose_nothin
         gateway.eventually(lambda: gateway.sites()["killed"]["pid"] not in (None, before))
         gateway.eventually(lambda: gateway.sites()["killed"]["status"] == "serving")
         assert gateway.get("killed.example") == (200, "killed")
-    assert not shop.failed
+    assert not gateway.lost(shop)
 
 
 def test_a_site_changes_its_domains_alone_and_cannot_take_anothers(gateway: Gateway) -> None:
@@ -194,13 +210,16 @@ def test_a_site_changes_its_domains_alone_and_cannot_take_anothers(gateway: Gate
         assert [gateway.get("elsewhere.example") for _ in range(20)] == [(200, "moved")] * 20, (
             "when it is said"
         )
-        assert gateway.get("moved.example") == (0, "")
-        write_files(gateway.home, {"sites/moved/portico.toml": 'nginx.server = ["no_such_thing on;"]\n'})
+        assert gateway.refuses("moved.example")
+        bad, said = "nginx.server = ['no_such_thing on;']", 'unknown directive "no_such_thing"'
+        if gateway.run.is_apache:
+            bad, said = "apache.server = ['NoSuchThing on']", "Invalid command 'NoSuchThing'"
+        write_files(gateway.home, {"sites/moved/portico.toml": f'domains = ["elsewhere.example"]\n{bad}\n'})
         code, words = gateway.says("reload", "--site", "moved")
         assert code == 1, words
-        assert 'unknown directive "no_such_thing"' in words
+        assert said in words
         assert gateway.get("elsewhere.example") == (200, "moved")
-    assert not shop.failed
+    assert not gateway.lost(shop)
     assert {name: gateway.sites()[name]["pid"] for name in others} == others
 
 
@@ -257,7 +276,14 @@ def test_maintenance_and_status_are_a_sites_own(gateway: Gateway) -> None:
     assert code == 0
     assert "that of the gateway" in words
     code, words = gateway.says(
-        "plan", "sites/shop", "--workers", "1", "--listen", f"127.0.0.1:{gateway.run.port}", "--diff"
+        "plan",
+        "sites/shop",
+        "--workers",
+        "1",
+        "--listen",
+        f"127.0.0.1:{gateway.run.port}",
+        "--diff",
+        *(["--gateway", "apache"] if gateway.run.is_apache else []),
     )
     assert code == 0, words
     assert "nothing would change" in words
@@ -314,8 +340,8 @@ def test_sites_come_and_go_at_a_hangup(gateway: Gateway) -> None:
             (gateway.home / f"sites/{name}/portico.toml").unlink()
         gateway.says("reload", "sites")
         assert not {"added", "wants-too-much"} & set(gateway.sites())
-        gateway.eventually(lambda: gateway.get("added.example") == (0, ""))
-    assert not shop.failed
+        gateway.eventually(lambda: gateway.refuses("added.example"))
+    assert not gateway.lost(shop)
 
 
 def test_a_gateway_that_was_killed_is_started_again_on_what_it_left() -> None:

@@ -6,6 +6,8 @@ import json
 import threading
 from typing import Any
 
+import pytest
+
 from tests.support import Served, portico, served
 from tests.support.until import until
 
@@ -29,6 +31,33 @@ def slumber():
 """
 
 
+ASGI = """
+import asyncio, os
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+
+async def quick(request):
+    return PlainTextResponse("quick")
+
+async def report(request):
+    await slumber()
+    return PlainTextResponse("done")
+
+async def slumber():
+    while not os.access("awake", os.F_OK):
+        await asyncio.sleep(0.05)
+
+async def stream(request):
+    async def parts():
+        yield "begun"
+        await slumber()
+    return StreamingResponse(parts())
+
+app = Starlette(routes=[Route("/quick", quick), Route("/report", report), Route("/stream", stream)])
+"""
+
+
 def slow(run: Served) -> list[dict[str, Any]]:
     done = portico("status", "--json", cwd=run.directory)
     assert done.returncode == 0, done.stderr
@@ -41,21 +70,26 @@ def until_there_are(run: Served, count: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_request_that_runs_for_long_is_told_of_until_it_ends() -> None:
-    with served({"app.py": APP}, "--workers", "1", "--request-timeout", "5m") as run:
+@pytest.mark.parametrize("app", [APP, ASGI], ids=["wsgi", "asgi"])
+def test_a_request_that_runs_for_long_is_told_of_until_it_ends(app: str) -> None:
+    """Streams are meant to last: that of the ASGI app is not named."""
+    with served({"app.py": app}, "--workers", "1", "--request-timeout", "5m") as run:
         run.get("/quick")
         assert slow(run) == []
+        stream = threading.Thread(target=lambda: run.get("/stream"))
+        stream.start()
         thread = threading.Thread(target=lambda: run.get("/report"))
         thread.start()
         (one,) = until_there_are(run, 1)
         assert (one["method"], one["path"], one["endpoint"]) == ("GET", "/report", "report")
         assert one["age_seconds"] >= 1
-        assert one["stack"][-1]["name"] == "slumber"
-        assert one["stack"][-1]["text"].startswith(("time.sleep(", "while not os.access("))
+        (frame,) = [frame for frame in one["stack"] if frame["name"] == "slumber"]
+        assert frame["text"].startswith(("time.sleep(", "await asyncio.sleep(", "while not os.access("))
         assert len(one["id"]) == 32
         shown = portico("status", cwd=run.directory).stdout
         assert "slow       GET /report endpoint report, for " in shown
         assert "slumber  " in shown
         (run.directory / "awake").touch()
         thread.join()
+        stream.join()
         until_there_are(run, 0)

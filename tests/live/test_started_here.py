@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import venv
+
 from tests.support import end, portico, private_directory, start, until_ready, write_files
 
 APP = """
-from flask import Flask
-
-app = Flask(__name__)
+import sys
 
 
-@app.get("/")
-def home():
-    return "home"
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [sys.prefix.encode()]
 """
 
 
-def test_commands_find_it_from_where_it_was_started_and_its_own_venv_is_said() -> None:
+def test_commands_find_it_from_where_it_was_started_and_its_own_environment_is_used() -> None:
     with private_directory() as home:
-        venv = home / "sub/dir/venv"
-        write_files(
-            home, {"sub/dir/shop.py": APP, "sub/dir/venv/pyvenv.cfg": "", "sub/dir/venv/bin/python": ""}
-        )
+        environment = home / "sub/dir/venv"
+        write_files(home, {"sub/dir/shop.py": APP})
+        venv.create(environment, symlinks=True)
         run = start(home, "sub/dir/shop.py")
         try:
             until_ready(run)
-            assert f"{venv} is not used" in run.stderr()
-            assert f"{venv}/bin/python -m portico run" in run.stderr()
+            assert f"the app runs with {environment}/bin/python (beside the app)" in run.stderr()
+            assert run.get("/").text == str(environment)
             told = portico("status", cwd=home)
             assert told.returncode == 0, told.stderr
             assert "shop:app" in told.stdout

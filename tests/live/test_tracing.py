@@ -178,10 +178,28 @@ def test_a_broken_traceparent_counts_as_none(inner: Served, broken: str) -> None
     assert seen == {"HTTP_X_REQUEST_ID": own, "HTTP_TRACEPARENT": f"00-{own}-{own[16:]}-00"}
 
 
+@pytest.mark.parametrize("behind", [True, False])
+def test_an_asgi_app_is_told_the_same(behind: bool) -> None:
+    toml = f'behind = {["127.0.0.1"] * behind}\ntracing = {{ endpoint = "none" }}\n'
+    with served({"app.py": ASGI, "portico.toml": toml}) as run:
+        seen = context(run, **UNSAMPLED)
+        own = seen["HTTP_X_REQUEST_ID"]
+        begun = {"HTTP_X_REQUEST_ID": own, "HTTP_TRACEPARENT": f"00-{own}-{own[16:]}-01"}
+        goes_on = {
+            "HTTP_TRACEPARENT": f"00-{TRACE}-{own[16:]}-00",
+            "HTTP_TRACESTATE": UNSAMPLED["tracestate"],
+        }
+        assert seen == (begun | goes_on if behind else begun)
+        for broken in BROKEN[:2]:
+            seen = context(run, traceparent=broken, tracestate="a=b")
+            own = seen["HTTP_X_REQUEST_ID"]
+            assert seen == {"HTTP_X_REQUEST_ID": own, "HTTP_TRACEPARENT": f"00-{own}-{own[16:]}-01"}
+
+
 @pytest.mark.parametrize("nginx", ["embedded", "system"])
 def test_who_is_not_portico_s_worker_is_told_what_a_declared_proxy_says(nginx: str) -> None:
-    toml = 'behind = ["127.0.0.1"]\ntracing = { endpoint = "none" }\n'
-    with served({"app.py": ASGI, "portico.toml": toml}, "--nginx", nginx) as run:
+    toml = 'behind = ["127.0.0.1"]\ntracing = { endpoint = "none" }\nworkers = { server = "uwsgi" }\n'
+    with served({"app.py": APP, "portico.toml": toml}, "--nginx", nginx) as run:
         assert set(context(run)) == {"HTTP_X_REQUEST_ID"}
         seen = context(run, **COMES)
         assert (seen["HTTP_TRACEPARENT"], seen["HTTP_TRACESTATE"]) == (
@@ -191,7 +209,8 @@ def test_who_is_not_portico_s_worker_is_told_what_a_declared_proxy_says(nginx: s
 
 
 def test_who_is_not_portico_s_worker_is_not_told_what_a_stranger_says() -> None:
-    with served({"app.py": ASGI, "portico.toml": 'tracing = { endpoint = "none" }\n'}) as run:
+    toml = 'tracing = { endpoint = "none" }\nworkers = { server = "uwsgi" }\n'
+    with served({"app.py": APP, "portico.toml": toml}) as run:
         assert set(context(run, **COMES)) == {"HTTP_X_REQUEST_ID"}
 
 

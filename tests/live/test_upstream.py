@@ -22,6 +22,7 @@ import pytest
 
 from tests.live.backends import CUTTING, FAILING, HANGING, Backend, FastCgi, ask, backends
 from tests.support import (
+    KEEP_NONE,
     Served,
     end,
     free_port,
@@ -125,7 +126,7 @@ def test_methods_choose_as_their_names_say(method: str, is_spread: bool) -> None
 def test_a_sticky_client_stays_until_its_server_is_drained(gateway: str) -> None:
     with (
         shared(3, 'sticky = "route"', gateway=gateway) as (run, _),
-        httpx.Client(base_url=run.url, timeout=60) as client,
+        httpx.Client(base_url=run.url, timeout=60, limits=KEEP_NONE) as client,
     ):
         first = client.get("/")
         assert "httponly" in first.headers["set-cookie"].lower()

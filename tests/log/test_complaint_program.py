@@ -11,15 +11,19 @@ NGINX = (
     'server: localhost, request: "GET / HTTP/1.1", host: "localhost"'
 )
 HTTPD = (
-    "[Sun Nov 29 10:50:36.123456 2026] [core:error] [pid 12:tid 13] [client 1.2.3.6:4711] AH00126: Invalid URI in "
+    "[Sun Nov 29 10:50:36.123456 2026] [core:error] [pid 12:tid 13] [client 1.2.3.6:4711] [id "
+    + "0a" * 16
+    + "] AH00126: Invalid URI in "
     "request GET /%00 HTTP/1.1"
 )
 
 
-def test_a_complaint_names_its_program_and_that_of_httpd_no_request() -> None:
+def test_a_complaint_names_its_program_and_the_request_or_its_id() -> None:
     found = [msgspec.to_builtins(one) for one in complaints([NGINX, HTTPD])]
     assert [(one["program"], one["request"]) for one in found] == [
         ("nginx", "GET / HTTP/1.1"),
         ("apache", ""),
     ]
-    assert set(found[0]) == {"time", "level", "connection", "text", "request", "program"}
+    assert set(found[0]) == {"time", "level", "connection", "text", "request", "program", "id"}
+    assert [(one["id"], one["connection"]) for one in found] == [("", 326), ("0a" * 16, 4711)]
+    assert found[1]["text"] == "AH00126: Invalid URI in request GET /%00 HTTP/1.1"

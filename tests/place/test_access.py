@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from portico.place.access import Blocked, blocked, remedy
-from portico.place.venv import unused
 from tests.support import private_directory
 
 NOBODY = "nobody"
@@ -50,13 +49,3 @@ def test_a_path_that_is_not_there_gets_no_chmod() -> None:
     found = blocked("/nowhere/at/all", NOBODY)
     assert found is not None
     assert "chmod" not in remedy(found, NOBODY)
-
-
-@pytest.mark.parametrize("name", ["venv", ".venv"])
-def test_a_virtual_environment_beside_the_app_is_seen(name: str, tmp_path: Path) -> None:
-    assert unused(tmp_path) == ""
-    (tmp_path / name / "bin").mkdir(parents=True)
-    (tmp_path / name / "pyvenv.cfg").touch()
-    (tmp_path / name / "bin/python").touch()
-    assert unused(tmp_path) == str(tmp_path / name)
-    assert unused(tmp_path, prefix=str(tmp_path / name)) == ""

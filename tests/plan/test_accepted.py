@@ -28,7 +28,7 @@ _MORE = re.compile(r"^\s*(?:load_module \S*headers_more\S*|more_clear_headers .*
 """Likewise: the module of Debian's package, where nginx has it to load."""
 _OLD_HTTP2 = 'the "listen ... http2" directive is deprecated'
 _USER = re.compile(r"^user .*;\n", re.MULTILINE)
-_CAS = re.compile(r"/(?:srv/shop|etc)/[\w-]*\.pem")
+_CAS = re.compile(r"/(?:srv/shop|etc|etc/ssl)/[\w-]*\.pem")
 _HOSTS = re.compile(r"\bapp-[ab]\b")
 
 

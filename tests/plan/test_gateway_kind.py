@@ -49,9 +49,9 @@ def files(web: Web) -> Sequence[File]:
     return (File(name, made),)
 
 
-def host_file(bindings: Sequence[Bindings], place: Place) -> File:
+def host_files(bindings: Sequence[Bindings], place: Place) -> list[File]:
     del place
-    return File("relay.conf", tuple(Line(f"site {one.name}") for one in bindings))
+    return [File("relay.conf", tuple(Line(f"site {one.name}") for one in bindings))]
 
 
 def problems(web: Web) -> list[Problem]:
@@ -67,7 +67,11 @@ RELAY = GatewayKind(
     files=files,
     set_for_all=lambda _: (),
     shared=Problem("relay", "its lines hold for every site"),
-    host_file=host_file,
+    modules=lambda _: (),
+    once=lambda _: (),
+    names_in_order=False,
+    one_ends_all="",
+    host_files=host_files,
     servers=lambda _: None,
     limits=lambda _: (),
     bans=lambda _: None,

@@ -121,12 +121,6 @@ HARMLESS = [
         "it is internal: only the two names that Portico itself writes lead there",
     ),
     Harmless(
-        "http_splitting", r"proxy_set_header X-SSL-Client-(?:S-DN \$ssl_client_s_dn|Serial \$ssl_client_serial|"
-        r"Verify \$ssl_client_verify);", "server",
-        "OpenSSL writes control characters of a name as \\0A (RFC 2253, tried with both builds); the others are "
-        "a number and a word of OpenSSL's",
-    ),
-    Harmless(
         "http_splitting",
         r"return 301 /\$1;",
         r"server > location ~ \^/old/\(\.\*\)\$",

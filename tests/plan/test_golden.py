@@ -59,6 +59,7 @@ APACHE_FILES = {
     name: f"/usr/lib/apache2/modules/mod_{name}.so"
     for name in (
         *NEEDED, "filter", "lbmethod_byrequests", "ssl", "socache_shmcb", "http2", "deflate", "brotli", "remoteip",
+        "proxy_fcgi",
         "security2", "ratelimit", "authn_core", "authn_file", "authz_user", "auth_basic", "env",
         "lbmethod_bybusyness",
     )

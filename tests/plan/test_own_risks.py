@@ -78,8 +78,10 @@ def test_a_pass_that_says_who_asks_is_not_named(tmp_path: Path, own: str) -> Non
     assert not risks(tmp_path, own)
 
 
-def test_what_is_said_to_an_asgi_app_is_said_to_own_servers(tmp_path: Path) -> None:
+def test_what_is_said_to_servers_over_http_is_said_to_own_servers(tmp_path: Path) -> None:
     toml = (
         "[nginx]\nserver = ['location /x { proxy_pass http://127.0.0.1:9; }']\n[test.facts]\nkind = 'asgi'\n"
     )
-    assert not own_risks(decided(*read(toml, tmp_path)))
+    assert own_risks(decided(*read(toml, tmp_path))), "an ASGI app alone is reached by uwsgi"
+    shared = "[upstream]\nservers = ['app', 'http://10.0.0.2:80']\n"
+    assert not own_risks(decided(*read(shared + toml, tmp_path)))

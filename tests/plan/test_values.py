@@ -60,9 +60,12 @@ _UNKNOWN = (
     "https.acme_staging",
     "https.hsts",
     "https.challenge_port",
+    "upstream.facts",
+    "node.socket",
 )
 """Directives of the user's own are directives on purpose; the binary is asked before there is a plan, and of the
-two ACME servers a site has one. HSTS is a number or a word."""
+two ACME servers a site has one. HSTS is a number or a word, a file of facts
+is read before there is a plan, and with a socket of a node nothing is written for a gateway."""
 
 
 _LOOKED_UP = "user|proxy_ssl_(?:trusted_certificate|verify)"

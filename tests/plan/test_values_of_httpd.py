@@ -21,6 +21,7 @@ from portico.explain.node import Node
 from portico.plan.build import plan
 from portico.plan.decide import decided
 from portico.plan.gateway.httpd.main import tree
+from portico.plan.gateway.httpd.names import DOLLAR
 from portico.plan.gateway.httpd.syntax import Directive
 from portico.plan.model import Plan
 from tests.plan.values_of_sites import FORMS, HOSTILE, LOCAL, SITES, Name, Way, leaves, put, site_of
@@ -47,11 +48,12 @@ def _of_httpd(base: dict[str, Any]) -> dict[str, Any]:
         toml["crawlers"] |= {"search": "refuse", "assistants": "refuse"}
     toml["limits"] = {"bandwidth": "1MiB/second", "exempt": ["10.1.0.0/16"], "session_cookie": "sid"}
     toml.pop("downloads", None)
-    toml.pop("upstream", None)
+    toml["upstream"] = {"ca": "ca.pem"} if "route" in toml else {}
+    made["place"]["resolvers"] = ["127.0.0.53"]
     toml.pop("routed_by", None)
     toml.pop("mirror", None)
     if "route" in toml:
-        toml["route"] = [one for one in toml["route"] if not re.match("api|https:|uwsgi:", one["to"])]
+        toml["route"] = [one for one in toml["route"] if not re.match("api|uwsgi:", one["to"])]
     return made
 
 
@@ -166,7 +168,9 @@ def _read(nodes: Iterable[Node], depth: int) -> Iterator[Read]:
 def _meant(made: Iterable[Directive], depth: int) -> Iterator[Read]:
     for one in made:
         if one.name != "Include":
-            yield depth, one.name.lower(), one.args, one.block is not None
+            # httpd replaces this name alone, while it reads.
+            args = tuple(word.replace(f"${{{DOLLAR}}}", "$") for word in one.args)
+            yield depth, one.name.lower(), args, one.block is not None
             yield from _meant(one.block or (), depth + 1)
 
 

@@ -123,3 +123,19 @@ def test_parent_nginx_cannot_enter_is_said(shared: Path) -> None:
 def test_directory_that_cannot_be_made_says_what_to_set(shared: Path) -> None:
     (shared / "file").touch()
     assert "cannot make this directory: " in refusal(shared / "file" / "shop")
+
+
+@pytest.mark.parametrize("name", ["other.txt", "other.sock", "app", "shop"])
+def test_a_directory_with_things_of_others_is_left_as_it_is(name: str, shared: Path) -> None:
+    """Root would give /run itself other rights, for a socket that the user puts there."""
+    place = shared / "sockets"
+    place.mkdir(0o755)
+    place.chmod(0o755)
+    (place / "app-1.sock").touch()
+    (place / name).touch()
+    with pytest.raises(PorticoError, match=f'holds "{name}", which is not of this site'):
+        make(place, 0o750, holds=("app-*.sock", "shop.sock"))
+    assert mode(place) == 0o755
+    (place / name).unlink()
+    make(place, 0o750, holds=("app-*.sock", "shop.sock"))
+    assert mode(place) == 0o750

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -57,6 +58,27 @@ def _ignored(started: Child) -> int:
     return int(status["SigIgn"], 16)
 
 
+def test_a_program_has_no_terminal_that_it_could_type_into() -> None:
+    """Another user's program would else give root's shell its next command (TIOCSTI)."""
+    program = (
+        "import fcntl, os, sys, termios\n"
+        "try: os.open('/dev/tty', os.O_RDWR)\n"
+        "except OSError as error: print(error.strerror, file=sys.stderr)\n"
+        "try: fcntl.ioctl(2, termios.TIOCSTI, b'x')\n"
+        "except OSError as error: print(error.strerror, file=sys.stderr)\n"
+    )
+    starts = (
+        "import sys\n"
+        "from portico.run.processes import child\n"
+        f"one = child.start('t', (sys.executable, '-c', {program!r}), cwd='/', env={{}}, signals=child.APP_SERVER)\n"
+        "sys.exit(one.process.wait(60))\n"
+    )
+    words = ["script", "-qec", shlex.join([sys.executable, "-c", starts]), "/dev/null"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.splitlines()[0] == "No such device or address"
+    assert len(done.stdout.splitlines()) == 2
+
+
 def test_a_program_starts_with_the_signals_of_a_shell() -> None:
     """Python ignores SIGPIPE: a program that inherits this does not end with the pipe that it writes to."""
     ignored = _ignored(_start("sh", "-c", "cat /proc/self/status >&2"))
@@ -74,7 +96,7 @@ def test_a_program_has_no_descriptor_but_those_it_is_given() -> None:
 
 def test_a_start_that_fails_leaves_no_descriptor_and_no_child(tmp_path: Path) -> None:
     (no_program := tmp_path / "text").write_text("nothing")
-    before = _descriptors(), psutil.Process().children()
+    before, children = _descriptors(), psutil.Process().children()
     for argv, cwd, error in (
         (("/no/such/program",), "/", FileNotFoundError),
         ((str(no_program),), "/", PermissionError),
@@ -83,7 +105,9 @@ def test_a_start_that_fails_leaves_no_descriptor_and_no_child(tmp_path: Path) ->
         with pytest.raises(error) as caught:
             child.start("x", argv, cwd=cwd, env={}, signals=child.APP_SERVER, reads_stderr=True)
         assert caught.value.filename == (argv[0] if cwd == "/" else cwd)
-    assert (_descriptors(), psutil.Process().children()) == before
+    assert _descriptors() == before
+    # Popen collects ended children of other tests.
+    assert set(psutil.Process().children()) <= set(children)
 
 
 def test_a_child_whose_parent_is_gone_does_not_become_the_program() -> None:

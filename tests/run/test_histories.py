@@ -73,6 +73,8 @@ def _timeouts(words: Iterable[str]) -> Timeouts:
 def _value(kind: Any, text: str) -> object:
     if kind is bool:
         return text == "yes"
+    if kind == tuple[str, ...]:
+        return tuple(text.split(","))
     return kind(text) if kind in (int, str) else (Problem("", text),)
 
 

@@ -22,6 +22,7 @@ from portico.run.machine.event import Event
 from portico.run.undone import WHAT
 
 Fails = Callable[[Action], bool]
+NAMES = ("worker", "mail")
 Choices = st.lists(st.integers(0, 1 << 30), max_size=60)
 
 
@@ -41,9 +42,17 @@ class Pretended:
     told_to_leave: set[int] = field(default_factory=set)
     checking: set[int] = field(default_factory=set)
     planning: set[int] = field(default_factory=set)
+    preparing: set[int] = field(default_factory=set)
     asked: set[int] = field(default_factory=set)
     watched: set[int] = field(default_factory=set)
     killed: set[int] = field(default_factory=set)
+    background: dict[int, int] = field(default_factory=dict)
+    """The release of each background process that runs."""
+    concluded: set[int] = field(default_factory=set)
+    concluding: set[int] = field(default_factory=set)
+    """The releases whose command after them was not told to end."""
+    told_to_end: set[int] = field(default_factory=set)
+    killed_background: set[int] = field(default_factory=set)
     was_ready: bool = False
     stop_asked: bool = False
     exit: do.Exit | None = None
@@ -54,16 +63,19 @@ class Pretended:
             *(was.FilesAccepted(n) for n in sorted(self.checking) for _ in range(3)),
             *(was.FilesRefused(n, ()) for n in sorted(self.checking)),
             *(
-                was.Planned(n, timeouts(n), n % 2 == 0, n % 4 == 0)
+                was.Planned(n, timeouts(n), n % 2 == 0, n % 4 == 0, n % 3 == 0, NAMES[: n % 3], True)
                 for n in sorted(self.planning)
                 for _ in range(3)
             ),
             *(was.PlanRefused(n, ()) for n in sorted(self.planning)),
+            *(was.Prepared(n) for n in sorted(self.preparing) for _ in range(3)),
+            *(was.NotPrepared(n, ()) for n in sorted(self.preparing)),
             *(was.AppServerWell(n) for n in sorted(self.asked & self.servers) for _ in range(3)),
             *(was.AppServerAnswered(n, "status 503") for n in sorted(self.asked & self.servers)),
             *(was.AppServerAnswered(n, "status 500", True) for n in sorted(self.asked & self.servers)),
             *(was.AppServerExited(n, 1) for n in sorted(self.servers)),
             *(was.AppServerExited(n, 22, True) for n in sorted(self.servers)),
+            *(was.BackgroundExited(n, n % 2) for n in sorted(self.background)),
             *([was.GatewayWell()] * 3 + [was.GatewayExited(-9)] if self.gateway else []),
             *(was.QueueEmpty(n) for n in sorted(self.watched)),
             was.ReloadAsked(),
@@ -87,6 +99,8 @@ class Pretended:
             if end is not None:
                 self.perform(end)
         self.now += 0.01
+        late = self.concluding - (set() if self.stop_asked else {self.state.live})
+        assert not late, "a command runs after the release that serves, and after no other"
         if isinstance(event, was.Tick):
             again = wake_at(self.state)
             assert again is None or again > self.now - 0.01, "the same timeout would run out for ever"
@@ -105,11 +119,16 @@ class Pretended:
             case was.AppServerExited(number, _, _):
                 self.servers.discard(number)
                 self.told_to_leave.discard(number)
+            case was.BackgroundExited(number, _):
+                self.background.pop(number, None)
+                self.told_to_end.discard(number)
             case was.GatewayExited():
                 self.gateway = False
             case was.FilesAccepted(number) | was.FilesRefused(number, _):
                 self.checking.discard(number)
-            case was.Planned(number, _, _) | was.PlanRefused(number, _, _):
+            case was.Prepared(number) | was.NotPrepared(number, _):
+                self.preparing.discard(number)
+            case was.Planned(number) | was.PlanRefused(number, _, _):
                 self.planning.discard(number)
             case was.StopAsked():
                 self.stop_asked = True
@@ -117,6 +136,12 @@ class Pretended:
     def _ends(self, action: Action) -> None:
         if isinstance(action, do.EndAppServer | do.EndGateway) and action.mode is StopMode.KILL:
             self.killed.add(action.number if isinstance(action, do.EndAppServer) else 0)
+        if isinstance(action, do.EndBackground) and action.mode is StopMode.KILL:
+            self.killed_background.add(action.id)
+        if isinstance(action, do.EndConclude):
+            self.concluding.discard(action.number)
+        if isinstance(action, do.Say) and isinstance(action.notice, notices.Ready):
+            self.was_ready = True  # it serves, whether that could be said or not
 
     def perform(self, action: Action) -> None:  # noqa: C901  a table, one row an action
         match action:
@@ -124,6 +149,25 @@ class Pretended:
                 assert number not in self.servers, "one arbiter a release"
                 assert not self.stop_asked, "nothing is started while stopping"
                 self.servers.add(number)
+            case do.Conclude(number):
+                assert number not in self.concluded, "once a release"
+                assert self.was_ready, "it serves"
+                assert not self.concluding, "that of another release was told to end"
+                assert not self.stop_asked, "nothing is started while stopping"
+                self.concluded.add(number)
+                self.concluding.add(number)
+            case do.EndConclude(number, _, _):
+                self._ends(action)
+            case do.StartBackground(at, number, _):
+                assert at not in self.background, "one process an id"
+                assert self.was_ready, "nothing runs beside a site that does not serve"
+                assert not self.stop_asked, "nothing is started while stopping"
+                old = {other for other, of in self.background.items() if of != number}
+                assert old <= self.told_to_end, "what belongs to another release was told to end"
+                self.background[at] = number
+            case do.EndBackground(at, _):
+                self.told_to_end.add(at)
+                self._ends(action)
             case do.StartGateway():
                 assert not self.gateway, "one nginx"
                 assert not self.stop_asked, "nothing is started while stopping"
@@ -137,6 +181,9 @@ class Pretended:
                 self._ends(action)
             case do.CheckFiles(number):
                 self.checking.add(number)
+            case do.Prepare(number):
+                assert not self.stop_asked, "nothing is started while stopping"
+                self.preparing.add(number)
             case do.MakePlan(number, _):
                 self.planning.add(number)
             case do.WatchQueue(number):
@@ -153,6 +200,7 @@ class Pretended:
                 self.was_ready = True
             case do.Exit():
                 assert self.servers <= self.killed, "nothing outlives Portico but what cannot be killed"
+                assert set(self.background) <= self.killed_background, "nothing outlives Portico"
                 assert not self.gateway or 0 in self.killed, (
                     "nothing outlives Portico but what cannot be killed"
                 )
@@ -161,10 +209,10 @@ class Pretended:
 
 
 @settings(max_examples=600, deadline=None)
-@given(Choices)
-def test_no_history_breaks_the_laws(choices: list[int]) -> None:
+@given(Choices, st.booleans())
+def test_no_history_breaks_the_laws(choices: list[int], prepares: bool) -> None:
     world = Pretended()
-    world.tell(was.Begin(1))
+    world.tell(was.Begin(1, prepares=prepares, background=NAMES, concludes=True))
     for choice in choices:
         if world.exit is not None:
             return
@@ -173,11 +221,11 @@ def test_no_history_breaks_the_laws(choices: list[int]) -> None:
 
 
 @settings(max_examples=600, deadline=None)
-@given(Choices, st.booleans())
-def test_every_history_can_be_stopped(choices: list[int], is_stubborn: bool) -> None:
+@given(Choices, st.booleans(), st.booleans())
+def test_every_history_can_be_stopped(choices: list[int], is_stubborn: bool, prepares: bool) -> None:
     """Whatever happened: asked to stop, all end, also those that leave only when they are killed."""
     world = Pretended()
-    world.tell(was.Begin(1))
+    world.tell(was.Begin(1, prepares=prepares, background=NAMES, concludes=True))
     for choice in choices:
         events = world.could_happen()
         world.tell(events[choice % len(events)])
@@ -189,6 +237,8 @@ def test_every_history_can_be_stopped(choices: list[int], is_stubborn: bool) -> 
             world.tell(was.GatewayExited(0))
         elif world.told_to_leave & world.servers and not is_stubborn:
             world.tell(was.AppServerExited(min(world.told_to_leave & world.servers), 0))
+        elif world.background and not is_stubborn:
+            world.tell(was.BackgroundExited(min(world.background), 0))
         elif wake_at(world.state) is not None:
             world.tell(was.Tick())
         elif world.gateway:
@@ -205,7 +255,7 @@ def test_whatever_fails_every_history_can_be_stopped(
 ) -> None:
     """No room, no descriptor, no process: and asked to stop, Portico ends, also when nobody answers any more."""
     world, draws = Pretended(), iter(failures)
-    world.tell(was.Begin(1), lambda _: next(draws, False))
+    world.tell(was.Begin(1, background=NAMES), lambda _: next(draws, False))
     for choice in choices:
         events = world.could_happen()
         world.tell(events[choice % len(events)], lambda _: next(draws, False))

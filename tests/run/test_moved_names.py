@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from portico.run.upstream.names import Addresses, Names, look_up, seen
+import asyncio
+import socket
+import threading
+
+import pytest
+
+from portico.run.upstream.names import Addresses, LookUps, Names, seen
 
 NOBODY = frozenset[str]()
 
@@ -41,4 +47,27 @@ def test_a_name_that_changes_all_the_time_costs_few_reloads() -> None:
 
 
 def test_names_are_looked_up_as_the_system_does() -> None:
-    assert look_up(["127.0.0.1", "nobody.invalid", "x" * 70]) == {"127.0.0.1": {"127.0.0.1"}}
+    names = ["127.0.0.1", "nobody.invalid", "x" * 70]
+    assert asyncio.run(LookUps().of_all(names)) == {"127.0.0.1": {"127.0.0.1"}}
+
+
+def test_a_name_server_that_hangs_costs_one_thread_for_each_name_and_keeps_no_other_name_waiting() -> None:
+    answers, asked = threading.Event(), list[str]()
+
+    def resolve(name: str) -> list[str]:
+        asked.append(name)
+        return ["10.0.0.1"] if name == "good" or answers.wait(60) else []
+
+    async def checks() -> None:
+        look_ups = LookUps(resolve)
+        for _ in range(5):
+            with pytest.raises(socket.gaierror):
+                await look_ups.of("hangs", 0.01)
+        assert asked == ["hangs"]
+        assert (await look_ups.of("good")) == ["10.0.0.1"]
+        answers.set()
+        assert (await look_ups.of("hangs", 60)) == ["10.0.0.1"]
+        assert (await look_ups.of("hangs", 60)) == ["10.0.0.1"]
+        assert 2 <= asked.count("hangs") <= 3
+
+    asyncio.run(checks())

@@ -27,11 +27,12 @@ from portico.log.reader import entry_reader
 from portico.plan.files import File, Line, Process
 from portico.plan.model import Plan
 from portico.plan.subjects import Health, Ladder
+from portico.plan.web.entry.health import HEALTH
 from portico.run.background import in_background
 from portico.run.disk import lock
 from portico.run.gateway import files
 from portico.run.machine.action import StopMode
-from portico.run.processes import child, orphans, prctl, proc
+from portico.run.processes import child, orphans, prctl, proc, strangers
 from portico.run.sockets import drain, ports, switch
 from portico.run.supervisor import cause, signals
 from portico.run.upstream import health
@@ -329,11 +330,13 @@ def test_a_dead_child_of_ours_is_never_taken_for_a_stranger() -> None:
     """On a busy machine the look is reached before the signal that tells of it."""
     started, ended = _child("pass"), list[bool]()
     os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOWAIT)
-    strangers = signals._Strangers(lambda: ended.append(started.reap()))
-    strangers._seen = started.pid
+    looker = signals._Strangers(lambda: ended.append(started.reap()))
+    entry = proc.entry(started.pid)
+    assert entry
+    looker._seen = frozenset({(entry.pid, entry.started)})
 
     async def look() -> None:
-        strangers.look()
+        looker.look()
 
     asyncio.run(look())
     assert ended == [True]
@@ -346,15 +349,31 @@ def test_strangers_are_looked_at_once_a_second_however_many_children_end() -> No
     looks = list[None]()
 
     async def ends(count: int) -> None:
-        strangers = signals._Strangers(lambda: looks.append(None))
+        looker = signals._Strangers(lambda: looks.append(None))
         for _ in range(count):
-            strangers.look_later()
+            looker.look_later()
         while not looks:
             await asyncio.sleep(0.01)
 
     asyncio.run(ends(5))
     assert len(looks) == 1
     assert stranger.wait() == 0
+
+
+def test_daemons_that_exit_are_reaped_at_once_and_children_of_others_later() -> None:
+    prctl.adopt_orphans()
+    owned = launch([sys.executable, "-c", "pass"])
+    leader = launch([sys.executable, "-c", "pass"], leads=True)
+    daemons = "for n in 1 2 3 4 5; do sleep 0 & echo $!; done"
+    said = subprocess.run(["setsid", "sh", "-c", daemons], check=True, capture_output=True, text=True)
+    pids = [int(word) for word in said.stdout.split()]
+    for pid in (owned.pid, leader.pid, *pids):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    left = strangers.reap(frozenset())
+    assert not {one.pid for one in proc.own_children()}.intersection(pids)
+    assert {owned.pid, leader.pid} <= {pid for pid, _ in left}
+    assert owned.wait() == leader.wait() == 0
+    assert not {owned.pid, leader.pid}.intersection(one.pid for one in proc.own_children())
 
 
 def test_program_that_does_not_exist() -> None:
@@ -510,6 +529,26 @@ def test_refused_connection_is_an_answer_to_report() -> None:
         assert "Connect call failed" in heard[0]
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("path", "is_closed", "status"), [("/", True, 200), ("/", False, 503), (HEALTH, True, 503)]
+)
+def test_a_site_that_is_closed_for_maintenance_is_up(path: str, *, is_closed: bool, status: int) -> None:
+    """httpd has no health path that asks the app: Portico's question is one of the requests that get 503."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async def ask() -> int:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
+            asked = Health("/", "x", "http", "", 1, gateway_path=path)
+            return (await health.ask_gateway([address], asked, is_closed=is_closed)).status
+
+    assert asyncio.run(ask()) == status
 
 
 def test_work_in_the_background_returns_raises_and_is_not_waited_for() -> None:

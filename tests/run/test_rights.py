@@ -95,6 +95,19 @@ def test_options_that_reach_further_than_the_app_s_user_are_root_s_to_set(comman
         assert not (home / "written").exists()
 
 
+@pytest.mark.parametrize(
+    "to", ["unix:/run/other.sock", "uwsgi://unix:/run/other.sock", "fastcgi://unix:/run/o.sock"]
+)
+def test_a_rule_or_a_mirror_to_a_socket_is_root_s_to_set(to: str) -> None:
+    with private_directory() as home:
+        site = made(home, f'app = "app:app"\n\n[[route]]\npath = "/x/"\nto = "{to}"\n')
+        done = said(site, "plan")
+        assert done.returncode == 2
+        assert "portico.toml:5: route.1.to: the gateway's user may talk to sockets" in done.stderr
+        site = made(home, '[mirror]\nto = "unix:/run/other.sock"\nshare = "1%"\n')
+        assert "mirror.to: the gateway's user may talk to sockets" in said(site, "plan").stderr
+
+
 def test_user_in_a_file_of_the_app_s_user_names_nobody_else() -> None:
     with private_directory() as home:
         for name in ("root", "news"):

@@ -397,7 +397,7 @@ def test_two_sites_with_addresses_need_listening_addresses_of_their_own() -> Non
 @pytest.mark.parametrize(
     ("domains", "more", "words"),
     [
-        ('["2001:DB8::1"]', "", "write it as 2001:db8::1"),
+        ('["2001:0db8::1"]', "", "write it as 2001:db8::1"),
         ('["10.0.0.1"]', "", "not a public address"),
         ('["1.1.1.1"]', 'acme_profile = "classic"', "for six days only"),
         ('["1.1.1.1"]', 'dns = "cloudflare"', "DNS cannot validate"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pwd
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -75,8 +77,9 @@ def running(*words: str) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Served]:
-    """With HTTPS."""
-    with running("--https", "local", "--https-listen", f"127.0.0.1:{free_port()}") as run:
+    """With HTTPS, and a background process."""
+    words = ("--https", "local", "--https-listen", f"127.0.0.1:{free_port()}")
+    with running(*words, "--processes", "worker=sh -c 'echo begins; exec sleep 4321'") as run:
         yield run
 
 
@@ -100,6 +103,22 @@ def test_nginx_s_workers_are_not_root(site: Served) -> None:
     users = {process.username() for process in site.called("gunicorn", "nginx: worker")}
     assert "root" not in users
     assert USER in users
+
+
+def test_background_processes_are_the_app_s_user_and_hold_nothing_of_root_s(site: Served) -> None:
+    (process,) = until(lambda: site.called("sleep 4321"), site.stderr)
+    assert process.username() == USER
+    site.until_said("worker: begins")
+    (log,) = until(lambda: [*places(site)[1].parent.glob("*.app/app.log")], site.stderr)
+    assert "worker: begins" in log.read_text()
+    assert log.owner() == USER, "workers write to it, too"
+    assert set(process.uids() + process.gids()).isdisjoint({0})
+    held = [Path(f"/proc/{process.pid}/fd/{fd}").readlink() for fd in range(256) if _is_open(process.pid, fd)]
+    assert [str(one) for one in held if not str(one).startswith(("pipe:", "/dev/null"))] == []
+
+
+def _is_open(pid: int, fd: int) -> bool:
+    return os.path.lexists(f"/proc/{pid}/fd/{fd}")
 
 
 def test_owners_and_modes_after_a_start(site: Served) -> None:

@@ -510,7 +510,7 @@ def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 
 def test_a_python_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^/no/python: cannot be run: No such file or directory"):
-        discover(None, tmp_path, python="/no/python")
+        discover(None, tmp_path, program=["/no/python"])
 
 
 def _wait_for_pid(directory: Path) -> int:

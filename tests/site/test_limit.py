@@ -7,9 +7,10 @@ import pytest
 from portico import edge
 from portico.link.app.facts.notes import combined
 from portico.site.facts import AppFacts, Route
-from portico.site.limit import Limit, bandwidth, of_methods, strange_methods
+from portico.site.limit import Limit, of_methods, strange_methods
 from portico.site.options import Options
 from portico.site.routed import routed
+from portico.values import bandwidth
 
 
 @pytest.mark.parametrize(

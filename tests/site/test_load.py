@@ -67,6 +67,25 @@ def test_flags_win_over_the_file_and_say_so(tmp_path: Path) -> None:
     }
 
 
+def test_names_in_capitals_are_the_same_names(tmp_path: Path) -> None:
+    toml = tmp_path / "portico.toml"
+    toml.write_text(
+        'domains = ["SHOP.Example", "*.Shop.example"]\ncanonical = "Shop.Example"\n'
+        '[[route]]\nhost = ["SHOP.example"]\nto = "http://127.0.0.1:81"\n'
+    )
+    options, _ = load(toml, {})
+    assert (options.domains, options.canonical) == (["shop.example", "*.shop.example"], "shop.example")
+    assert options.route[0].host == ["shop.example"]
+    assert load(None, {"domains": ["Other.example"]})[0].domains == ["other.example"]
+
+
+def test_a_header_s_value_is_no_expression_of_httpd(tmp_path: Path) -> None:
+    toml = tmp_path / "portico.toml"
+    toml.write_text('[headers.set]\nX-A = "Expr=%{file:/etc/passwd}"\n')
+    with pytest.raises(UsageError, match="begins with expr="):
+        load(toml, {})
+
+
 def test_a_plain_value_means_the_section_s_shorthand(tmp_path: Path) -> None:
     toml = tmp_path / "portico.toml"
     toml.write_text('nginx = "system"\nworkers = 4\nerrors = "pages"\nlimits = "5/second"\n')
@@ -87,6 +106,7 @@ def test_every_example_of_an_option_is_valid(tmp_path: Path) -> None:
         ("behind_headers", "behind_only", "behind_protocol", "limits.account_header"),
         'behind = ["10.0.0.0/8"]\n',
     )
+    company |= {"fleet.directory": 'upstream = ["10.0.0.2:8000"]\n'}
     beside = {"cert": 'key = "b"\n', "key": 'cert = "a"\n', "eab_kid": 'eab_hmac_file = "k"\n'}
     beside |= {"eab_hmac_file": 'eab_kid = "k"\n', "dns_credentials": 'dns = "cloudflare"\n'}
     above = {"headers.csp_report_only": 'preset = "api"\n'}

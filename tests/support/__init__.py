@@ -37,6 +37,9 @@ USUAL = AS_ROOT | {"PORTICO_NGINX": "embedded"}
 ROOT = Path(__file__).parents[2]
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """`verify` of a client that speaks no TLS: httpx reads the certificates of all authorities for each, 20 ms."""
+KEEP_NONE = httpx.Limits(max_keepalive_connections=0)
+"""Of a client whose gateway may reload while it asks. Debian's nginx 1.22 and httpd close idle connections then, and a
+request that is on its way on one is lost; `tests/faults` counts those."""
 _NOT_A_USER_S = ("PORTICO", "FLASK", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 _CHANCE = random.SystemRandom()
 """pytest-randomly gives each process the same beginning for the ordinary one."""
@@ -113,7 +116,9 @@ class Served:
     prefix: str = ""
     stderr_path: Path = Path()
     stdout_path: Path = Path()
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(verify=PLAIN, timeout=60))
+    client: httpx.Client = field(
+        default_factory=lambda: httpx.Client(verify=PLAIN, timeout=60, limits=KEEP_NONE)
+    )
 
     @property
     def is_apache(self) -> bool:
@@ -162,7 +167,11 @@ class Served:
             return received
 
     def processes(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
+        """Those that it has started; none if it has just ended."""
+        try:
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
     def called(self, *words: str) -> list[psutil.Process]:
         """Those of its processes whose command line has one of these words; some may end while we look."""
@@ -178,7 +187,9 @@ class Served:
         until(lambda: len(list(self.runtime.glob("workers/*-*[0-9].json"))) >= count, self.stderr)
 
     def master(self) -> psutil.Process:
-        """nginx's master, as soon as it is there."""
+        """The gateway's main process, as soon as it is there."""
+        if self.is_apache:
+            return psutil.Process(int(until(lambda: _text(self.runtime / "httpd.pid"), self.stderr)))
         return until(lambda: self.called("nginx: master"), self.stderr)[0]
 
     def requests(self) -> list[dict[str, Any]]:
@@ -193,6 +204,11 @@ class Served:
             lambda: [line for line in self.requests() if line["id"] == name], f"{name} is not in the log"
         )
         return line
+
+
+def _text(path: Path) -> str:
+    """What is in a file; nothing if it is not there."""
+    return path.read_text().strip() if path.exists() else ""
 
 
 def _only(parent: Path) -> Path:

@@ -19,6 +19,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 ROOT = Path(__file__).parents[2]
 _ROOMS_WITH_SERVERS = ("tests/attack/", "tests/cli/", "tests/faults/", "tests/live/", "tests/run/")
 _LONGEST = (
+    "tests/export/test_image_runs.py",
     "tests/live/test_trace.py",
     "tests/live/test_sites.py",
     "tests/live/test_https.py",

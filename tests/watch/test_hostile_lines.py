@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from portico.watch.compare_releases import tally
 from portico.watch.history import Log
 from portico.watch.log_counts import Metrics
 from tests.support import private_directory
+from tests.support.process import running
 
 DEEP = '{"zz": ' + "[" * 100_000
 GOOD = {
@@ -76,6 +78,28 @@ def test_what_a_program_writes_without_end_of_line_is_heard_in_pieces() -> None:
         lines.follow(None)
 
     asyncio.run(go())
+
+
+def test_a_program_that_never_stops_writing_is_read_with_pauses_and_its_end_is_found() -> None:
+    heard, slowed = list[str](), list[None]()
+
+    async def go() -> None:
+        with running(["yes"], stdout=subprocess.PIPE) as loud:
+            lines = Lines(heard.append, lambda: slowed.append(None))
+            lines.follow(loud.stdout)
+            began = asyncio.get_running_loop().time()
+            while asyncio.get_running_loop().time() - began < 1.5:
+                await asyncio.sleep(0.05)
+            took = asyncio.get_running_loop().time() - began
+            assert len(heard) <= 2000 + 500 * took + 4096
+            before = len(heard)
+            lines.last()  # it still writes: this returns
+            assert len(heard) - before <= 1 << 16
+            lines.follow(None)
+
+    asyncio.run(go())
+    assert len(heard) >= 2000
+    assert slowed == [None]
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ _EVERY_GUNICORN = frozenset({
 
 GUNICORN = AppServer(
     "gunicorn",
-    "Gunicorn",
-    "gunicorn",
+    title="Gunicorn",
+    package="gunicorn",
     # The number of workers, whom it believes, how it sends files.
     variables=frozenset({"WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "SENDFILE"}),
     # GUNICORN_CMD_ARGS comes after the configuration file and wins.
@@ -31,8 +31,25 @@ GUNICORN = AppServer(
 """With Portico's own worker."""
 GUNICORN_ASGI = replace(
     GUNICORN,
-    protocol="http",
-    features=_EVERY_GUNICORN | {Feature.ASGI},
+    mode="asgi",
+    features=_EVERY_GUNICORN
+    | {
+        Feature.ASGI,
+        Feature.DOWNLOADS,
+        Feature.LEFT,
+        Feature.PAUSE,
+        Feature.SLOW,
+        Feature.TRACE_VIEW,
+        Feature.TRACEPARENT,
+    },
     worker="portico.link.gunicorn.asgi.Worker",
 )
-"""With its own asgi worker, extended by Portico."""
+"""With Portico's worker for ASGI apps."""
+GUNICORN_ASGI_HTTP = replace(
+    GUNICORN,
+    mode="asgi over http",
+    protocol="http",
+    features=_EVERY_GUNICORN | {Feature.ASGI},
+    worker="portico.link.gunicorn.asgi_http.Worker",
+)
+"""With its own asgi worker, extended by Portico: for a gateway or other servers that speak HTTP."""

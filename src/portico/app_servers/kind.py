@@ -40,6 +40,8 @@ class AppServer(Struct, frozen=True):
 
     name: str
     """Its name in `[workers] server`, and the process's; empty if Portico runs no app."""
+    mode: str = ""
+    """How it runs the app, where its program has several ways: no two kinds of a name have the same."""
     title: str = ""
     """Its name in sentences."""
     package: str = ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from portico.app_servers.gunicorn import GUNICORN, GUNICORN_ASGI
+from portico.app_servers.gunicorn import GUNICORN, GUNICORN_ASGI, GUNICORN_ASGI_HTTP
 from portico.app_servers.uwsgi import UWSGI
 
-KINDS = (GUNICORN, GUNICORN_ASGI, UWSGI)
+KINDS = (GUNICORN, GUNICORN_ASGI, GUNICORN_ASGI_HTTP, UWSGI)
 NAMES = tuple(dict.fromkeys(kind.name for kind in KINDS))

@@ -23,8 +23,8 @@ _BANNER = "|".join(
 
 UWSGI = AppServer(
     "uwsgi",
-    "uWSGI",
-    "pyuwsgi",
+    title="uWSGI",
+    package="pyuwsgi",
     extra="uwsgi",
     prefix="UWSGI_",  # it takes every option from such a variable
     protocol="uwsgi",

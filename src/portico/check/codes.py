@@ -22,6 +22,7 @@ CODES = {
     "cookie-lost": Code("breaks", "cookies that browsers do not take or send: Secure without HTTPS, domain, path"),
     "no-key": Code("breaks", "the app uses sessions and has no secret key"),
     "dns": Code("breaks", "a domain without an address, or that leads elsewhere; no IPv6 where DNS says so"),
+    "program": Code("breaks", "a program of `[release]` or `[processes]` that is not there"),
     "tasks": Code("breaks", "the cgroup allows fewer processes and threads than the site needs"),
     "overcommit": Code("breaks", "the kernel promises less memory than the workers ask for"),
     "clock": Code("breaks", "the clock is before the day on which Portico was installed"),

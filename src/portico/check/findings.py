@@ -34,7 +34,7 @@ def findings(
     """`ours` are ports of sites beside this one. Without `surroundings`, this machine is looked at."""
     site, place = gathered.site, gathered.place
     who = as_user(place.app_user, os.environ, site.environment.values)
-    answers, why_none = looks(site, who) if site.has_app else ((), ())
+    answers, why_none = looks(site, place, who) if site.has_app else ((), ())
     said = answers[0].settings if answers else AppSettings()
     return in_order([
         *(_of_app(gathered, answers, said) if site.has_app else ()),
@@ -48,7 +48,10 @@ def findings(
 def _of_app(gathered: Gathered, answers: Sequence[AppFacts], said: AppSettings) -> Iterator[Finding]:
     site, place, facts = gathered.site, gathered.place, gathered.site.facts
     routes = f", {len(facts.routes)} routes" if facts.routes else ""
-    yield ok("app", f"{facts.app} imports ({facts.kind} {facts.version}{routes})".replace(" )", ")"), "app")
+    other = f", with {place.app_python} ({place.app_python_why})" if place.app_python else ""
+    yield ok(
+        "app", f"{facts.app} imports ({facts.kind} {facts.version}{routes})".replace(" )", ")") + other, "app"
+    )
     yield from access_findings(site)
     yield from memory_findings(site, place, gathered.plan, gathered.import_memory)
     yield from front_findings(site, said)

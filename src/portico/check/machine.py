@@ -11,6 +11,7 @@ from portico.check.directories import directory_findings
 from portico.check.https import https_findings
 from portico.check.model import Finding, fault, ok, warning
 from portico.check.own import own_findings
+from portico.check.programs import program_findings
 from portico.check.security import security_findings
 from portico.check.statics import static_findings
 from portico.errors import PorticoError
@@ -31,18 +32,11 @@ def machine_findings(
     site: Site, place: Place, planned: Plan, ours: frozenset[int] = frozenset()
 ) -> Iterator[Finding]:
     """Everything about the gateway, ports, paths and limits. `ours` are ports of sites beside this one."""
-    yield accepted(site, place)
-    yield from security_findings(site, place)
-    yield _reloads(place)
-    yield from _ports(planned, ours)
-    yield from _folders(site, place)
-    yield from static_findings(site, place)
-    yield from own_findings(site, place)
-    yield from copy_findings(planned)
+    if planned.has_gateway:
+        yield from _gateway_findings(site, place, planned, ours)
     yield from directory_findings(place, planned)
-    yield from https_findings(planned)
+    yield from program_findings(planned)
     yield _backlog(place)
-    yield _files(place)
     yield _user(place)
     if place.exposed:
         what = f"root runs Python and Portico from a place that others can change: {place.exposed}"
@@ -52,6 +46,19 @@ def machine_findings(
             "install Portico where only root may write, such as /opt/portico",
             "portico-writable",
         )
+
+
+def _gateway_findings(site: Site, place: Place, planned: Plan, ours: frozenset[int]) -> Iterator[Finding]:
+    yield accepted(site, place)
+    yield from security_findings(site, place)
+    yield _reloads(place)
+    yield from _ports(planned, ours)
+    yield from _folders(site, place)
+    yield from static_findings(site, place)
+    yield from own_findings(site, place)
+    yield from copy_findings(planned)
+    yield from https_findings(planned)
+    yield _files(place)
 
 
 def _reloads(place: Place) -> Finding:
@@ -125,7 +132,8 @@ def _folders(site: Site, place: Place) -> Iterator[Finding]:
             yield warning(
                 f"static {folder.url}",
                 what,
-                "name a folder that the app's user may read, and no other's",
+                "name a folder that the app's user may read, and no other's; with Apache httpd one that\n"
+                "root alone can change",
                 "static-unread",
             )
         elif why:

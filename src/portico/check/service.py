@@ -20,6 +20,7 @@ def obstacles(site: Site, place: Place, user: str) -> Iterator[str]:
     given = for_systemd(site)  # it reads them as root
     wanted = {
         **needed(place.python, site.facts.directory),
+        **({"the app's Python": os.path.realpath(place.app_python)} if place.app_python else {}),
         place.gateway.program: os.path.realpath(place.gateway.path),
         **{f"https.{name}": path for name, path in site.https_files.items() if f"https.{name}" not in given},
         **{f"env_file {name}": site.path(name) for name in site.options.env_file},

@@ -6,6 +6,7 @@ import time
 from itertools import islice
 
 from portico import __version__
+from portico.app_servers.kind import Feature
 from portico.cli.output import bad, faint, good, strong, warned
 from portico.plan.model import Plan
 from portico.plan.notes.reachable import on_all
@@ -37,6 +38,8 @@ def banner(gathered: Gathered, took_seconds: float) -> list[str]:
 
 def _where(plan: Plan) -> str:
     """The URLs that work on this machine, and whether other machines can reach its other addresses."""
+    if not plan.has_gateway:
+        return strong(plan.socket)
     everywhere = on_all([*map(str, (*plan.listen, *(plan.tls.listen if plan.tls else ())))])
     return f"{strong('  '.join(plan.urls))}{faint(f'  {everywhere}') if everywhere else ''}"
 
@@ -58,19 +61,26 @@ def _rows(gathered: Gathered) -> list[tuple[str, str]]:
     times = f"a request may take {Duration(plan.ladder.read_seconds)}; draining {Duration(plan.ladder.drain_seconds)}"
     return [
         *([("app", f"{plan.app}{framework}")] if plan.has_app else []),
-        ("path", f"client -> {program} {versions[program]} -> {_answers(plan)}"),
+        ("path", f"client -> {_program(plan)} -> {_answers(plan)}"),
         *(
             [(program, f"{versions[program]} was taken: {why}")]
-            if (why := gathered.place.gateway_why)
+            if plan.has_gateway and (why := gathered.place.gateway_why)
             else []
         ),
-        *(("static", folder) for folder in folders),
+        *(("static", folder) for folder in folders if plan.has_gateway),
         *_watched_at(plan),
         ("times", times),
         ("uploads", f"up to {Size(plan.max_upload)}"),
         ("files", f"{plan.runtime}/conf  (portico explain says why each line is there)"),
         ("logs", plan.state),
     ]
+
+
+def _program(plan: Plan) -> str:
+    """What talks to clients."""
+    if not plan.has_gateway:
+        return "a gateway elsewhere"
+    return f"{plan.gateway.name} {plan.versions[plan.gateway.name]}"
 
 
 def _watched_at(plan: Plan) -> list[tuple[str, str]]:
@@ -87,7 +97,8 @@ def _answers(plan: Plan) -> str:
     """What answers requests: the app server, servers elsewhere, or both."""
     kind = plan.app_server
     server = f"{kind.title} {plan.versions.get(kind.name, '')}"
-    app = f"{server}, {counted(plan.workers, 'worker')} x {counted(plan.threads, 'thread')}"
+    threads = f" x {counted(plan.threads, 'thread')}" if Feature.WSGI in kind.features else ""
+    app = f"{server}, {counted(plan.workers, 'worker')}{threads}"
     if plan.upstream is None:
         return app if plan.has_app else "the rules of [[route]]"
     names = ", ".join(item.name for item in plan.upstream.servers)

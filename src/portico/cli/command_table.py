@@ -10,6 +10,7 @@ from typing import Final
 GROUPS: Final = {
     "Run": {
         "run": "Serve an app behind nginx or Apache httpd, in the foreground.",
+        "exec": "Run a command in the app's directory, with its variables and its user.",
         "stop": "Finish the requests in progress, then stop.",
         "check": "Look for what would break: app, gateway, ports, paths, limits.",
         "export": "Write the site as files for containers, systemd or a web server.",
@@ -22,6 +23,7 @@ GROUPS: Final = {
         "resume": "End a pause.",
         "maintenance": "Show a maintenance page, or open the site again.",
         "drain": "Send no new requests to one of several servers.",
+        "fleet": "Release to several hosts behind a gateway, one after the other.",
     },
     "Look": {
         "status": "Show what runs: processes, memory, requests, queue.",
@@ -44,6 +46,7 @@ GROUPS: Final = {
         "cert": "Show, renew or trust the certificate.",
         "password": "Hash a password for a file of users.",
         "purge": "Delete answers from the gateway's cache.",
+        "completion": "Print the script that completes commands and options in a shell.",
         "clean": "List what former sites left on the disk, and remove it.",
     },
 }

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from portico.cli.completion import files, values
 from portico.errors import Problem, UsageError
 from portico.project.sites import one_of
 from portico.site.keys import Key, flag_keys
@@ -21,7 +22,9 @@ def site_arguments(function: _Command) -> _Command:
 
 
 def _one_app(function: _Command) -> _Command:
-    return click.argument("app", metavar="[APP]", nargs=-1, callback=_only_one)(function)
+    return click.argument("app", metavar="[APP]", nargs=-1, callback=_only_one, shell_complete=files)(
+        function
+    )
 
 
 def _only_one(context: click.Context, _: click.Parameter, words: tuple[str, ...]) -> str | None:
@@ -40,7 +43,9 @@ def site_flags(function: _Command, but: tuple[str, ...] = ()) -> _Command:
             function = _flag(flag, key)(function)
     for old, (new, why) in RENAMED.items():
         function = _renamed(old, new, why)(function)
-    return click.option("--config", metavar="FILE", help="A portico.toml elsewhere.")(function)
+    return click.option("--config", metavar="FILE", shell_complete=files, help="A portico.toml elsewhere.")(
+        function
+    )
 
 
 def _renamed(old: str, new: str, why: str) -> Callable[[_Command], _Command]:
@@ -75,8 +80,9 @@ def _flag(flag: str, key: Key) -> Callable[[_Command], _Command]:
     if key.type is bool:
         return click.option(*names, flag.replace("-", "_"), is_flag=True, default=None, help=_help(key))
     return click.option(
-        *names, flag.replace("-", "_"), metavar=_metavar(key), multiple=is_many, default=None, help=_help(key)
-    )
+        *names, flag.replace("-", "_"), metavar=_metavar(key), multiple=is_many, default=None,
+        help=_help(key), shell_complete=values(key),
+    )  # fmt: skip
 
 
 def _help(key: Key) -> str:

@@ -52,8 +52,11 @@ def bar(item: notices.Precompressing) -> str:
     return faint(f"compressing {'█' * full}{'░' * (_BAR - full)} {item.done}/{item.files} files, {sizes}")
 
 
-def other_code(number: int, names: Sequence[str], pids: Sequence[int]) -> str:
-    """The release began with other files than its workers have, or than a new worker would load."""
+def other_code(number: int, names: Sequence[str], pids: Sequence[int], processes: Sequence[str] = ()) -> str:
+    """The release began with other files than its workers have, or than a new worker would load.
+
+    `processes` are names of background processes that have just loaded them.
+    """
     which = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
     if pids:
         return (
@@ -62,8 +65,15 @@ def other_code(number: int, names: Sequence[str], pids: Sequence[int]) -> str:
         )
     return (
         f"release {number}: its code is no longer on disk ({which}): a replaced or crashed worker loads what"
-        " is there now; restore the code, then portico reload"
+        f" is there now{_running_it(processes)}; restore the code, then portico reload"
     )
+
+
+def _running_it(processes: Sequence[str]) -> str:
+    if not processes:
+        return ""
+    runs = "process runs" if len(processes) == 1 else "processes run"
+    return f", and its {runs} that already ({', '.join(processes)})"
 
 
 def behind_proxy(by: str, addresses: Sequence[str]) -> str:
@@ -127,6 +137,15 @@ def _large_worker(item: notices.LargeWorker) -> str:
 
 def _dropped(item: notices.ReleaseDropped) -> str:
     return _with(bad(f"release {item.number} was dropped, the previous one keeps serving"), item.problems)
+
+
+def _not_concluded(item: notices.NotConcluded) -> str:
+    return _with(bad(f"release {item.number} serves, but the command after it failed"), item.problems)
+
+
+def _conclusion_ended(item: notices.ConclusionEnded) -> str:
+    what = "was stopped" if item.was_started else "was not started"
+    return warned(f"after release {item.number}: {item.command} {what}: {item.why}")
 
 
 def _nothing_changed(item: notices.ReleaseDropped) -> str:
@@ -277,6 +296,25 @@ ROWS: Mapping[type[Notice], Row] = {
         lambda it: faint(f"release {it.number} is starting beside the live one"),
         answer=lambda it: faint(f"release {it.number} starts beside the running one ..."),
     ),
+    notices.Preparing: Row(
+        lambda it: faint(f"before release {it.number}: {it.command}"),
+        answer=lambda it: faint(f"before release {it.number}: {it.command} ..."),
+    ),
+    notices.CommandWaits: Row(
+        lambda it: faint(
+            f"{it.when} release {it.number}: waits for the end of the command {it.when} release {it.earlier}"
+        )
+    ),
+    notices.Concluding: Row(
+        lambda it: faint(f"after release {it.number}: {it.command}"),
+        answer=lambda it: faint(f"after release {it.number}: {it.command} ..."),
+    ),
+    notices.Concluded: Row(lambda it: faint(f"after release {it.number}: {it.command} has ended well")),
+    notices.NotConcluded: Row(_not_concluded, _ERROR),
+    notices.ConclusionEnded: Row(_conclusion_ended, _NOTICE),
+    notices.BackgroundStarted: Row(
+        lambda it: faint(f"process {it.name} of release {it.number}: {it.command}, pid {it.pid}")
+    ),
     notices.Switched: Row(_switched, _NOTICE),
     notices.CanaryServes: Row(
         _canary_serves,
@@ -295,7 +333,9 @@ ROWS: Mapping[type[Notice], Row] = {
     notices.ReleaseLeft: Row(_left, _WARNING),
     notices.WorkersReset: Row(_workers_reset),
     notices.CannotLoad: Row(_cannot_load, _ERROR),
-    notices.OtherCode: Row(lambda it: warned(other_code(it.number, it.files, it.pids)), _WARNING),
+    notices.OtherCode: Row(
+        lambda it: warned(other_code(it.number, it.files, it.pids, it.processes)), _WARNING
+    ),
     notices.LargeWorker: Row(_large_worker, _WARNING),
     # Servers elsewhere, and proxies in front
     notices.ServerOut: Row(

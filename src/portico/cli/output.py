@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -66,6 +68,21 @@ def results(lines: list[str]) -> None:
 def say(text: str = "", priority: Priority = Priority.INFO) -> None:
     """Prints a line about progress to stderr."""
     click.echo(marked(tamed(text), priority), err=True, color=_colour(sys.stderr))
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """What is printed here may find nobody: a reader that has gone, a closed terminal, a full disk. The rest goes to
+    /dev/null then.
+    """
+    try:
+        yield
+    except OSError:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def complain(error: PorticoError) -> None:

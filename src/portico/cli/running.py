@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from portico.cli.completion import files, sites
 from portico.errors import Problem, UsageError
 from portico.project import running
 
@@ -15,7 +16,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def running_site(function: _Command) -> _Command:
     """Adds APP, --config and --name to a command that asks a running site; see `runtime_of`."""
-    return click.argument("app", required=False)(named_site(function))
+    return click.argument("app", required=False, shell_complete=files)(named_site(function))
 
 
 def named_site(function: _Command) -> _Command:
@@ -26,11 +27,14 @@ def named_site(function: _Command) -> _Command:
         help="A running site by its name, wherever its directory is.",
         expose_value=False,
         callback=_remember,
+        shell_complete=sites,
     )(function)
     function = click.option("--name", default="", metavar="TEXT", help="The name it was started with.")(
         function
     )
-    return click.option("--config", metavar="FILE", help="A portico.toml elsewhere.")(function)
+    return click.option("--config", metavar="FILE", shell_complete=files, help="A portico.toml elsewhere.")(
+        function
+    )
 
 
 def _remember(context: click.Context, _: click.Parameter, value: str | None) -> None:

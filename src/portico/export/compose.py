@@ -7,11 +7,12 @@ https://github.com/compose-spec/compose-spec/blob/main/spec.md
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import Struct
 
 from portico.errors import Problem, UsageError
+from portico.export.compose_commands import replace_processes, run_after, run_before, services, words_of
 from portico.export.image.dockerfile import PORT, RESERVED_PORTS, STATE, USER, grace_seconds, ports
 from portico.export.plain_http import without_https
 from portico.plan.files import File, Line
@@ -26,6 +27,14 @@ _NETWORK = "172.30.84"
 _GATEWAY = f"{_NETWORK}.2"
 _FIRST = 11
 """The last number of the first replica's address."""
+_DATA = """
+  # The databases, which the gateway does not reach, and which reach nothing outside.
+  data:
+    internal: true"""
+_ASK = (
+    f"""$compose exec -T "$1" python -c \"import urllib.request as r; """
+    f"""r.urlopen('http://127.0.0.1:{PORT}/-/health', timeout=4)\" >/dev/null 2>&1"""
+)
 _COPIED = (
     "domains",
     "canonical",
@@ -54,12 +63,14 @@ STORES = (
         "postgres", "postgres:17", frozenset({"psycopg", "psycopg2", "psycopg2-binary", "asyncpg", "pg8000"}), """\
     environment: {{POSTGRES_USER: "{site}", POSTGRES_DB: "{site}", POSTGRES_PASSWORD_FILE: /run/secrets/postgres}}
     secrets: [postgres]
+    healthcheck: {{test: [CMD, pg_isready, -U, "{site}"], interval: 2s, retries: 60}}
     volumes: ["postgres:/var/lib/postgresql/data"]
     stop_grace_period: 60s""",
     ),
     Store(
         "redis", "redis:8", frozenset({"redis", "django-redis", "flask-redis", "rq", "aioredis"}), """\
     command: ["redis-server", "--appendonly", "yes"]
+    healthcheck: {{test: [CMD, redis-cli, ping], interval: 2s, retries: 60}}
     volumes: ["redis:/data"]""",
     ),
 )  # fmt: skip
@@ -72,6 +83,18 @@ def compose(
 
     Raises UsageError for a site that cannot be shared so.
     """
+    refuse(site, replicas)
+    servers = [(f"app-{n}", f"{_NETWORK}.{_FIRST + n - 1}") for n in range(1, replicas + 1)]
+    stores = stores_of(packages)
+    return (
+        File("compose.yaml", tuple(_compose(site, plan, words, servers, stores))),
+        File("compose-gateway/portico.toml", tuple(_gateway(site, servers))),
+        release(plan, [(name, f"{address}:{PORT}") for name, address in servers], _ASK),
+    )
+
+
+def refuse(site: Site, replicas: int) -> None:
+    """Raises UsageError for a site that cannot be shared so."""
     if not FEWEST <= replicas <= MOST:
         what = f"{replicas} replicas: a rolling release needs {FEWEST}, and the network has room for {MOST}"
         raise UsageError(Problem("--replicas", what, f"expected {FEWEST} to {MOST}"))
@@ -90,13 +113,11 @@ def compose(
     if site.has_https and site.options.https.listen:
         what = "the gateway listens for HTTPS, not the replicas"
         raise UsageError(Problem("https.listen", what, "leave it out, or name another file with --config"))
-    servers = [(f"app-{n}", f"{_NETWORK}.{_FIRST + n - 1}") for n in range(1, replicas + 1)]
-    stores = tuple(one for one in STORES if one.packages & set(packages))
-    return (
-        File("compose.yaml", tuple(_compose(site, plan, words, servers, stores))),
-        File("compose-gateway/portico.toml", tuple(_gateway(site, servers))),
-        File("release", tuple(map(Line, _release(plan, servers).splitlines())), mode=0o755),
-    )
+
+
+def stores_of(packages: Collection[str]) -> tuple[Store, ...]:
+    """The databases that the app's packages name."""
+    return tuple(one for one in STORES if one.packages & set(packages))
 
 
 def _compose(
@@ -104,7 +125,8 @@ def _compose(
 ) -> Iterator[Line]:
     name, grace = site.name, grace_seconds(plan)
     replica = ["portico", "run", *words, f"--listen=:{PORT}", f"--node={_GATEWAY}", *without_https(site)]
-    yield from _lines(f"""\
+    replica += once_for_all(plan)
+    yield from lines(f"""\
 # The site {name}: a gateway, and {len(servers)} replicas of its app. `portico export docker` writes their image.
 #   docker compose up -d --build      start
 #   ./release                         new code, one replica after the other: no request is lost
@@ -127,33 +149,35 @@ x-container: &container
 x-app: &app
   <<: *container
   # A node answers its gateway alone, and believes it about the client, the scheme and the host.
-  command: {_words(replica)}{_mounted(site, stores)}
+  command: {words_of(replica)}{_mounted(site, stores)}
 
 services:""")
     yield from _gateway_service(site)
     yield from _app_services(site, servers, stores)
-    names = [name for name, _ in servers] + [store.name for store in stores]
-    yield from _lines(f"""
+    yield from services(site, plan, words, [store.name for store in stores])
+    volumes = [name for name, _ in servers] + [store.name for store in stores]
+    yield from lines(f"""
 networks:
   site:
     ipam:
-      config: [{{subnet: {_NETWORK}.0/24}}]
+      config: [{{subnet: {_NETWORK}.0/24}}]{_DATA if stores else ""}
 
 volumes:
   gateway:""")
-    yield from (Line(f"  {one}:") for one in names)
-    yield from _secrets(site, stores)
+    yield from (Line(f"  {one}:") for one in volumes)
+    yield from secrets(site, stores)
 
 
-def _words(command: list[str]) -> str:
-    """A command in compose.yaml, where $ would begin a variable."""
-    return json.dumps(command).replace("$", "$$")
+def once_for_all(plan: Plan) -> Iterator[str]:
+    """The flags of a replica, which leaves to others what is done once for all of them."""
+    flags = {"--release=": plan.before, "--release-after=": plan.after, "--processes=": plan.background}
+    return (flag for flag, is_said in flags.items() if is_said)
 
 
 def _gateway_service(site: Site) -> Iterator[Line]:
     opened = ports(site)
     published = [f"{one}:{one}" if site.has_https else f"80:{one}" for one in opened]
-    yield from _lines(f"""\
+    yield from lines(f"""\
   gateway:
     <<: *container
     build: .
@@ -161,60 +185,61 @@ def _gateway_service(site: Site) -> Iterator[Line]:
     working_dir: /srv/gateway
     ports: {json.dumps(published)}""")
     if min(opened) < RESERVED_PORTS:
-        yield from _lines("""\
+        yield from lines("""\
     # A user without rights opens them: Docker allows it by itself, Podman so.
     sysctls:
       net.ipv4.ip_unprivileged_port_start: "0\"""")
-    yield from _lines(f"""\
+    yield from lines(f"""\
     volumes: ["./compose-gateway:/srv/gateway:ro", "gateway:{STATE}"]
     networks:
       site: {{ipv4_address: {_GATEWAY}}}{_of_gateway(site)}""")
 
 
 def _app_services(site: Site, servers: list[tuple[str, str]], stores: tuple[Store, ...]) -> Iterator[Line]:
+    of_data = "\n      data:" if stores else ""
     for one, address in servers:
-        yield from _lines(f"""\
+        yield from lines(f"""\
   {one}:
     <<: *app
     volumes: ["{one}:{STATE}"]
     networks:
-      site: {{ipv4_address: {address}}}""")
+      site: {{ipv4_address: {address}}}{of_data}""")
     for store in stores:
-        yield from _lines(f"""\
-  # The app's packages name it. At {store.name} in this network; change it, or remove it if you have one elsewhere.
+        yield from lines(f"""\
+  # The app's packages name it. At {store.name} for the replicas alone; change it, or remove it if you have another.
   {store.name}:
     image: {store.image}
 {store.lines.format(site=site.name)}
-    networks: [site]
+    networks: [data]
     restart: unless-stopped""")
 
 
 def _mounted(site: Site, stores: tuple[Store, ...]) -> str:
     """The secrets of a replica, where the site in its image looks for them."""
-    files = [one.mount for one in _files(site) if not one.is_of_gateway]
-    found = [*files, *(["postgres"] if _has_password(stores) else [])]
+    files = [one.mount for one in secret_mounts(site) if not one.is_of_gateway]
+    found = [*files, *(["postgres"] if has_password(stores) else [])]
     return f"\n  secrets: [{', '.join(found)}]" if found else ""
 
 
 def _of_gateway(site: Site) -> str:
     """The secrets of the gateway: those of certificates."""
-    found = [one.mount for one in _files(site) if one.is_of_gateway]
+    found = [one.mount for one in secret_mounts(site) if one.is_of_gateway]
     return f"\n    secrets: [{', '.join(found)}]" if found else ""
 
 
-def _secrets(site: Site, stores: tuple[Store, ...]) -> Iterator[Line]:
-    found = [(one.name, one.here) for one in _files(site)]
-    found += [("postgres", f"./{PASSWORD}")] if _has_password(stores) else []
+def secrets(site: Site, stores: tuple[Store, ...]) -> Iterator[Line]:
+    found = [(one.name, one.here) for one in secret_mounts(site)]
+    found += [("postgres", f"./{PASSWORD}")] if has_password(stores) else []
     if not found:
         return
-    yield from _lines(f"""
+    yield from lines(f"""
 # Files that the image does not contain. User {USER} of the containers must be able to read them.
 secrets:""")
     for name, here in found:
         yield Line(f"  {name}: {{file: {json.dumps(here)}}}")
 
 
-def _has_password(stores: tuple[Store, ...]) -> bool:
+def has_password(stores: tuple[Store, ...]) -> bool:
     return any(store.name == "postgres" for store in stores)
 
 
@@ -225,22 +250,25 @@ class SecretFile(Struct, frozen=True):
     here: str
     there: str
     is_of_gateway: bool
+    is_of_app: bool
+    """The app's variables: nobody else needs them."""
 
     @property
     def mount(self) -> str:
         return f"{{source: {self.name}, target: {json.dumps(self.there)}}}"
 
 
-def _files(site: Site) -> Iterator[SecretFile]:
+def secret_mounts(site: Site) -> Iterator[SecretFile]:
     """Each secret file that the options name."""
     of_gateway = frozenset(site.https_files.values())
+    of_app = frozenset(map(site.path, site.options.env_file))
     for number, path in enumerate({**secret_files(site), **user_files(site)}, 1):
         is_below = path.startswith(f"{site.directory}/")
         here = f".{path.removeprefix(site.directory)}" if is_below else path
-        yield SecretFile(f"secret-{number}", here, _in_image(site, path), path in of_gateway)
+        yield SecretFile(f"secret-{number}", here, in_image(site, path), path in of_gateway, path in of_app)
 
 
-def _in_image(site: Site, path: str) -> str:
+def in_image(site: Site, path: str) -> str:
     """Where a file of the site is in the containers; others are where they are here."""
     below = path.removeprefix(f"{site.directory}/")
     return path if below == path else f"/srv/{site.name}/{below}"
@@ -265,7 +293,7 @@ def _gateway(site: Site, servers: list[tuple[str, str]]) -> Iterator[Line]:
     yield Line(f'max_upload = "{site.largest_upload}"   # the largest of any route')
     if site.has_https:
         yield from map(Line, _https(site))
-    yield from _lines(f"""
+    yield from lines(f"""
 [upstream]
 servers = {json.dumps([f"{address}:{PORT}" for _, address in servers])}
 check_path = "/-/health"   # answers 200 when the replica's app is well""")
@@ -277,7 +305,7 @@ def _https(site: Site) -> Iterator[str]:
     files = site.https_files
     for key in (name.removeprefix("https.") for name in site.causes if name.startswith("https.")):
         if key in files:
-            yield f"{key} = {json.dumps(_in_image(site, files[key]))}"
+            yield f"{key} = {json.dumps(in_image(site, files[key]))}"
         elif key != "mode":
             yield f"{key} = {_value(getattr(site.options.https, key))}"
 
@@ -289,17 +317,17 @@ def _value(value: object) -> str:
     return json.dumps([*map(str, value)]) if isinstance(value, list | tuple) else json.dumps(str(value))
 
 
-def _release(plan: Plan, servers: list[tuple[str, str]]) -> str:
+def release(plan: Plan, servers: Sequence[tuple[str, str]], is_well: str) -> File:
+    """The script; `servers` are a service and its name among the gateway's servers, `is_well` asks a replica, $1."""
     waits = round(plan.health.start_seconds * 2)
-    pairs = " ".join(f"{name}={address}:{PORT}" for name, address in servers)
-    return f"""\
+    pairs = " ".join(f"{name}={server}" for name, server in servers)
+    text = f"""\
 #!/bin/sh
 # A rolling release: builds the image, then drains, replaces and tries one replica after the other. It stops at the
 # first that does not become well; the others go on with the code that they have. COMPOSE names another program.
 set -eu
 cd "$(dirname "$0")"
 compose=${{COMPOSE:-docker compose}}
-ask="import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/-/health', timeout=4)"
 
 # Once a second until it succeeds, at most {waits} times.
 try() {{
@@ -310,7 +338,7 @@ try() {{
         sleep 1
     done
 }}
-is_well() {{ $compose exec -T "$1" python -c "$ask" >/dev/null 2>&1; }}
+is_well() {{ {is_well}; }}
 # Refused while it is the last one in use: the one before may not be back yet.
 drain() {{ $compose exec -T gateway portico drain "$1" 2>/dev/null; }}
 fail() {{
@@ -320,7 +348,7 @@ fail() {{
 }}
 
 $compose build gateway
-for one in {pairs}; do
+{run_before(plan)}for one in {pairs}; do
     name=${{one%%=*}}
     server=${{one#*=}}
     echo "$name: waiting until its requests are finished"
@@ -328,11 +356,13 @@ for one in {pairs}; do
     echo "$name: replacing it"
     $compose up -d --no-deps --force-recreate "$name"
     try is_well "$name" || fail "$name does not become well: $compose logs $name"
-    $compose exec -T gateway portico drain "$server" --undo
+    $compose exec -T gateway portico drain "$server" --undo --when-well ||
+        fail "$name stays drained: $compose logs $name"
 done
-echo "released"
+{replace_processes(plan)}{run_after(plan)}echo "released"
 """
+    return File("release", tuple(lines(text.removesuffix("\n"))), mode=0o755)
 
 
-def _lines(text: str) -> Iterator[Line]:
+def lines(text: str) -> Iterator[Line]:
     yield from map(Line, text.split("\n"))

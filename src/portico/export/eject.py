@@ -150,11 +150,17 @@ def lost(site: Site) -> Iterator[str]:
     yield "New code: restart the app. Requests that arrive meanwhile get 502; with Portico none does."
     yield "A request is not tried on another worker when its worker dies: it gets 502."
     yield "A streamed answer whose worker dies looks complete to the client."
+    if site.options.gateway == "nginx":
+        yield "nginx collects events (`text/event-stream`): the app must send `X-Accel-Buffering: no` with them."
     yield "Static files have no precompressed copies: the gateway compresses them while it sends them."
     yield "No metrics, dashboard, `trace`, `top` or notices; the log lines are the same, without the worker's numbers."
     yield "No WebSockets: uWSGI has none for an app that speaks them by Portico's worker."
     if names := str(site.environment.values):
         yield f"The app's variables are not set: start it with {names} in the environment."
+    if site.options.release.before or site.options.release.after:
+        yield "The commands of `[release]` are not run."
+    if site.options.processes:
+        yield f"Background processes are not started (`processes`): {', '.join(site.options.processes)}."
     if site.has_https:
         yield "Certificates are renewed by certbot, and HSTS stays at five minutes until you change conf/hsts.conf."
     if site.options.guard.challenge != Guard().challenge:
@@ -168,7 +174,7 @@ def lost(site: Site) -> Iterator[str]:
 
 
 def _script(text: str) -> tuple[Line, ...]:
-    return tuple(map(Line, text.splitlines()))
+    return tuple(map(Line, text.removesuffix("\n").split("\n")))
 
 
 def _start(made: Plan, site: Site) -> File:

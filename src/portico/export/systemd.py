@@ -132,7 +132,13 @@ def _link(call: Call) -> list[Setting]:
 
 
 def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
-    start = f"{TIMES * plan.health.start_seconds:.0f}s"
+    start = "infinity" if plan.before else f"{TIMES * plan.health.start_seconds:.0f}s"
+    why_start = (
+        "the command before the release takes as long as it takes; start_timeout counts after it"
+        if plan.before
+        else "start_timeout counts for the import, four times at most for what comes after it; Portico itself gives "
+        "up before"
+    )
     argv = (place.python, "-m", "portico", "run")
     secret = [f"--{_flag(option)}=%d/{option}" for option in call.credentials]
     words = [
@@ -158,9 +164,7 @@ def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
         _exec("Environment", f"PORTICO_STATE_DIR=%S/{name}", "and the second"),
         _serve("FileDescriptorStoreMax", str(MOST_SOCKETS), "systemd keeps the listening sockets during a restart: "
                 "clients wait in their queue and none is refused"),
-        _serve("TimeoutStartSec", start, "start_timeout counts for the import, four times at most for what comes after "
-                "it; Portico itself gives up before",
-                site.cause("start_timeout")),
+        _serve("TimeoutStartSec", start, why_start, site.cause("release.before" if plan.before else "start_timeout")),
         _serve("TimeoutStopSec", f"{plan.ladder.service_seconds:g}s", "the last rung of request_timeout's "
                 f"ladder: Portico itself ends what has not left after {plan.ladder.stop_seconds:g} s",
                 site.cause("request_timeout")),
@@ -245,9 +249,9 @@ def _capabilities(site: Site, plan: Plan) -> list[Setting]:
 
 def _files(site: Site, place: Place, call: Call) -> list[Setting]:
     """Makes the disk read-only except for what the app may need, and hides it elsewhere."""
-    used = (call.directory, site.directory, site.facts.directory, place.python, place.gateway.path,
+    used = (call.directory, site.directory, site.facts.directory, place.python, place.app_python, place.gateway.path,
             *(folder.folder for folder in site.static), *(folder.folder for folder in site.left),
-            *site.https_files.values())  # fmt: skip
+            *site.https_files.values(), *place.app_path, *place.package_path)  # fmt: skip
     made = [
         _exec("ProtectSystem", "strict", "the whole disk is read-only but for the directories named here"),
     ]  # fmt: skip

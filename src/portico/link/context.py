@@ -17,6 +17,7 @@ _TRACEPARENT: Final = re.compile(
     r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII
 )
 _HALF: Final = 16
+_PARENT, _STATE = b"traceparent", b"tracestate"
 
 
 class Parent(NamedTuple):
@@ -46,7 +47,7 @@ def is_sampled(trace: str, below: str) -> bool:
 
 
 class Contexts:
-    """Gives each request's environ its traceparent."""
+    """Gives each request its traceparent."""
 
     def __init__(self, below: str) -> None:
         self._below = below
@@ -59,15 +60,25 @@ class Contexts:
     def set_in(self, environ: dict[str, Any]) -> None:
         """Sets traceparent to the app's span, and keeps tracestate if the trace continues."""
         own: str = environ.get("HTTP_X_REQUEST_ID", "")
+        parent = None
         if "HTTP_TRACEPARENT" in environ or "HTTP_TRACESTATE" in environ:
             parent = _taken(environ)
-            if parent:
-                flag = "01" if parent.is_sampled else "00"
-                environ["HTTP_TRACEPARENT"] = f"00-{parent.trace}-{own[_HALF:]}-{flag}"
-                return
         if own:  # Portico's own request, which bypasses nginx, has none
-            flag = "-01" if own[16:20] < self._below else "-00"
-            environ["HTTP_TRACEPARENT"] = "00-" + own + "-" + own[_HALF:] + flag
+            environ["HTTP_TRACEPARENT"] = self._traceparent(own, parent)
+
+    def set_among(self, headers: list[tuple[bytes, bytes]], own: str, *, is_known: bool) -> None:
+        """The same for the headers of an ASGI scope, in place; `is_known`: a declared proxy sent them."""
+        sent = [value for name, value in headers if name == _PARENT]
+        parent = parse(sent[0].decode("latin-1")) if is_known and own and len(sent) == 1 else None
+        gone = (_PARENT, _STATE) if parent is None else (_PARENT,)
+        headers[:] = [pair for pair in headers if pair[0] not in gone]
+        if own:
+            headers.append((_PARENT, self._traceparent(own, parent).encode("latin-1")))
+
+    def _traceparent(self, own: str, parent: Parent | None) -> str:
+        if parent:
+            return f"00-{parent.trace}-{own[_HALF:]}-{'01' if parent.is_sampled else '00'}"
+        return f"00-{own}-{own[_HALF:]}{'-01' if own[16:20] < self._below else '-00'}"
 
 
 def _taken(environ: dict[str, Any]) -> Parent | None:

@@ -18,8 +18,9 @@ _LAST_HEADER: Final = b"x-portico-msec"
 _SENDER: Final = "PORTICO_PROXY"
 SENDER_HEADER: Final = b"x-portico-proxy"
 _STRANGER, _PROXY, _SHARED = "0", "1", "2"
-_MOST_KNOWN: Final = 4096
-"""The cache of harmless header names; once it is full, other names are checked each time."""
+MOST_KNOWN: Final = 4096
+LONGEST_KNOWN: Final = 64
+"""The cache of harmless header names, most of all clients' choice; other names are checked each time."""
 
 
 class Fence:
@@ -48,7 +49,7 @@ class Fence:
                 break
             if name[:5] == "HTTP_" and not self._may(sender, name[5:].replace("_", "-")):
                 removed = [*(removed or ()), name]
-            elif len(known) < _MOST_KNOWN:
+            elif len(known) < MOST_KNOWN and len(name) <= LONGEST_KNOWN:
                 known.add(name)
         for name in removed or ():
             del environ[name]
@@ -64,9 +65,13 @@ class Fence:
                 break
             if not self._may(sender.decode("latin-1"), name.decode("latin-1").replace("_", "-")):
                 removed.add(name)
-            elif len(known) < _MOST_KNOWN:
+            elif len(known) < MOST_KNOWN and len(name) <= LONGEST_KNOWN:
                 known.add(name)
         return [pair for pair in pairs if pair[0] not in removed] if removed else pairs
+
+    def may(self, sender: bytes, header: bytes) -> bool:
+        """Whether `sender` may set this header; for a caller that remembers the answer."""
+        return self._may(sender.decode("latin-1"), header.decode("latin-1"))
 
     def _may(self, sender: str, name: str) -> bool:
         family, lowered = kind(name), name.lower()

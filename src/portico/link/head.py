@@ -51,10 +51,16 @@ STREAMED: Final = (
 """Types whose parts should be sent as they are made, if the app gives no length: JSON lines, camera images, output
 of a language model.
 """
+_CHOSEN: Final = re.compile(r"(?:^|\n)x-accel-buffering:", re.IGNORECASE)
+_STREAMED: Final = re.compile(rf"(?:^|\n)content-type:[ \t]*{STREAMED}[ \t]*[;\r]", re.IGNORECASE)
+_EVENTS: Final = re.compile(r"(?:^|\n)content-type:[ \t]*text/event-stream", re.IGNORECASE)
 _MOST_KNOWN: Final = 1000
 """The size of the cache of names; an app that invents more pays for the check each time."""
 _known_names: dict[str, int] = {}
 _known_endpoints: dict[str, str] = {}
+
+
+TOO_LONG: Final = "the body was longer than its Content-Length: the rest of it was not sent"
 
 
 class BrokenAppError(Exception):
@@ -131,6 +137,16 @@ def _add(lines: list[str], special: dict[int, str]) -> None:
         )  # browsers compute the age of a cached answer from it
 
 
+def is_events(head: str) -> bool:
+    """Whether a rendered head is that of an event stream."""
+    return _EVENTS.search(head) is not None
+
+
+def streamed(head: str) -> bool:
+    """Whether the parts of a body of this rendered head are sent as they are made, and the app has not said so."""
+    return not _CHOSEN.search(head) and _STREAMED.search(head) is not None
+
+
 def split(head: str) -> list[str]:
     """The lines of a rendered head, each with its CR LF. Other line separators of Python's are text."""
     return [line + _END for line in head.split(_END)[:-1]]
@@ -154,15 +170,14 @@ def _check_redirect(value: str) -> None:
         )
 
 
-def numbers(started_ns: int, label: str, environ: dict[str, Any], route: str) -> str:
+def numbers(started_ns: int, label: str, sent: str | bytes | None, route: str) -> str:
     """The value of X-Portico: queue time and app time in microseconds, `label` (pid and thread), the endpoint
     `route`.
 
-    The queue time runs from nginx's `$msec` (the variable PORTICO_MSEC) to `started_ns` (time.monotonic_ns), with
-    nginx's resolution of 1 ms; without the variable it is "-", and so is an unknown endpoint.
+    The queue time runs from `sent`, nginx's `$msec` (the variable PORTICO_MSEC), to `started_ns` (time.monotonic_ns),
+    with nginx's resolution of 1 ms; without the variable it is "-", and so is an unknown endpoint.
     """
     app_us = (time.monotonic_ns() - started_ns) // 1000
-    sent = environ.get("PORTICO_MSEC")
     return f"{_queue_us(sent, app_us) if sent else '-'} {app_us} {label} {route}"
 
 
@@ -199,7 +214,7 @@ def _parse_length(value: str, before: int | None) -> int:
     return int(text)
 
 
-def _queue_us(sent: str, app_us: int) -> int:
+def _queue_us(sent: str | bytes, app_us: int) -> int:
     try:
         return max(0, int((time.time() - float(sent)) * 1e6) - app_us)
     except (ValueError, OverflowError):

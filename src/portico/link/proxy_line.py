@@ -8,11 +8,15 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from portico.values import Address
+if TYPE_CHECKING:
+    from portico.values import Address
 
-OWN = b"PROXY UNKNOWN\r\n"
-"""The header for a connection without another client: its own address counts."""
+OWN = b"PROXY UNKNOWN :: :: 0 0\r\n"
+"""The header for a connection without another client: its own address counts. What follows UNKNOWN means nothing; httpd
+closes a connection whose first line has fewer than 16 bytes.
+"""
 
 
 def is_wanted(connection: socket.socket, proxied: Iterable[Address]) -> bool:

@@ -7,11 +7,10 @@ import os
 import pwd
 import stat
 from pathlib import Path
+from typing import NamedTuple
 
-from msgspec import Struct
 
-
-class Blocked(Struct, frozen=True):
+class Blocked(NamedTuple):
     """The first component of a path that a user may not pass."""
 
     path: str
@@ -20,7 +19,7 @@ class Blocked(Struct, frozen=True):
     """The missing right in chmod's syntax: "o+x"; empty if a right would not help."""
 
 
-class Reader(Struct, frozen=True):
+class Reader(NamedTuple):
     """A user and its groups, looked up once."""
 
     uid: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 
 from msgspec import Struct, field
@@ -114,8 +113,20 @@ class Place(Struct, frozen=True):
     """The runtime directory is removed when the user logs out."""
     variables_of_tools: tuple[str, ...] = ()
     """Variables in the environment that would change an app server or nginx."""
-    unused_venv: str = ""
-    """A virtual environment beside the app that is not Portico's own."""
+    app_python: str = ""
+    """The interpreter that runs the app, if it is not Portico's own (`place.interpreter`)."""
+    app_python_why: str = ""
+    """Where it is named, or found."""
+    app_packages: Mapping[str, str] = field(default_factory=dict)
+    """The versions of packages in its environment, as far as they matter."""
+    app_version: str = ""
+    """Its version, as "3.13"."""
+    app_path: tuple[str, ...] = ()
+    """Where it finds the app's packages."""
+    package_path: tuple[str, ...] = ()
+    """Where it finds Portico's packages, Portico's first."""
+    unusable_venv: str = ""
+    """A virtual environment beside the app whose Python leads nowhere."""
     is_container: bool = False
     """Loopback listeners here cannot be reached from outside."""
     port_of_platform: str = ""
@@ -186,10 +197,9 @@ class Place(Struct, frozen=True):
         return f"{why}: it can read the access log, and talk to the sockets of every other site"
 
     @property
-    def how_to_use_venv(self) -> str:
-        """What to do if the packages of `unused_venv` are meant."""
-        python = shlex.quote(f"{self.unused_venv}/bin/python")
-        return f"if its packages are meant, install Portico there and start it with {python} -m portico run"
+    def runs_app(self) -> str:
+        """The interpreter that runs the app."""
+        return self.app_python or self.python
 
     @property
     def is_root(self) -> bool:

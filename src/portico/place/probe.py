@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from portico.app_servers.kinds import KINDS
-from portico.place import cgroup, names, venv
+from portico.place import cgroup, names
 from portico.place.container import is_container
 from portico.place.gateway.finder import Finder
 from portico.place.gateway.finders import finder_named
@@ -65,7 +65,6 @@ def probe(program: str, choice: str, directory: Path, name: str) -> Place:
         known_hosts=names.known_hosts(),
         ca_file=names.ca_file(),
         ends_with_session=_ends_with_session(runtime_directory(directory, name)),
-        unused_venv=venv.unused(directory),
         is_container=is_container(os.environ),
         port_of_platform=os.environ.get("PORT", ""),
         variables_of_tools=of_tools(os.environ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from portico.app_servers.kinds import KINDS
 from portico.place.gateway.finders import FINDERS
@@ -22,3 +24,9 @@ def without_tools(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without them."""
     left_out = frozenset(of_tools(environ))
     return {name: value for name, value in environ.items() if name not in left_out}
+
+
+def with_programs(environ: Mapping[str, str], python: str) -> dict[str, str]:
+    """The environment in which programs beside that Python (`flask`, `alembic`) are found first."""
+    path = os.pathsep.join([str(Path(python).parent), environ.get("PATH", os.defpath)])
+    return {**environ, "PATH": path}

@@ -59,6 +59,12 @@ class Bindings(Struct, frozen=True):
     """Whether the site has the firewall."""
     sets: tuple[str, ...] = ()
     """What its own directives set for the whole `http` block: simple directives that Portico writes there, too."""
+    modules: tuple[str, ...] = ()
+    """The modules that the gateway loads for it."""
+    once: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Directives that the gateway takes once for all sites, with the words that this one needs there."""
+    is_ordered: bool = False
+    """The gateway takes the first site that has a name or a wildcard for it."""
     own: tuple[tuple[int, str], ...] = ()
     """The line numbers in its fragment of the user's own lines, each with its place."""
 
@@ -131,6 +137,7 @@ class BindingTable:
         self._words: dict[Address, tuple[tuple[bool, ...], Bindings]] = {}
         self._nameless: dict[Address, Bindings] = {}
         self._sets: dict[str, Bindings] = {}
+        self._once: dict[str, tuple[tuple[str, ...], Bindings]] = {}
 
     def add(self, new: Bindings) -> Problem | None:
         """Adds the bindings, or returns why they conflict with the others."""
@@ -141,11 +148,14 @@ class BindingTable:
             or self._same_words(new)
             or self._same_nameless(new)
             or self._same_setting(new)
+            or self._other_words(new)
+            or self._no_order(new)
             or self._circle(new)
         )
         if problem is None:
             self._names[new.name] = new
             self._sets |= dict.fromkeys(new.sets, new)
+            self._once |= {name: (words, new) for name, words in new.once}
             self._nameless |= dict.fromkeys(new.nameless, new)
             for address in new.addresses:
                 self._hosts |= {(address, host): new for host in _hosts(new)}
@@ -230,6 +240,62 @@ class BindingTable:
             return None
         what = f"sets {name} for every site, and so does {self._sets[name].origin}"
         return Problem(new.origin, what, "it holds for every site of the gateway: keep it in one of the two")
+
+    def _other_words(self, new: Bindings) -> Problem | None:
+        for name, words in new.once:
+            there, other = self._once.get(name, (words, new))
+            if there != words:
+                what = f"needs another {name} than {other.origin}, and the gateway has one for all sites"
+                hint = "let behind and the host of listen be the same in both, or run one of them by itself"
+                return Problem(new.origin, what, hint)
+        return None
+
+    def _no_order(self, new: Bindings) -> Problem | None:
+        """Two sites, or more in a circle, each with a wildcard for a name of the next: none can come first."""
+        if not new.is_ordered or not _wildcards(new):
+            return None
+        others, todo, seen = [*filter(_wildcards, self._names.values()), new], [new], {""}
+        while todo:
+            one = todo.pop()
+            if one is not new and _covers(one, new):
+                what = f"has a wildcard for names of other sites, and {one.origin} has one for a name of this site"
+                hint = (
+                    "the gateway tries one site after the other: give all names below a wildcard to one site"
+                )
+                return Problem(new.origin, what, hint)
+            fresh = [other for other in others if other.name not in seen and _covers(one, other)]
+            seen |= {other.name for other in fresh}
+            todo += [other for other in fresh if other is not new]
+        return None
+
+
+def in_order(bindings: Iterable[Bindings]) -> list[Bindings]:
+    """The sites in the order in which a gateway tries them: first those that take every Host, which are for what no
+    other has, and a wildcard behind every name that is below it.
+    """
+    left = sorted(bindings, key=lambda one: bool(one.domains))
+    wild = [one for one in left if _wildcards(one)]
+    made = [one for one in left if not _wildcards(one)]
+    while wild:
+        first = next(
+            (one for one in wild if not any(_covers(one, other) for other in wild if other != one)), wild[0]
+        )
+        wild.remove(first)
+        made.append(first)
+    return made
+
+
+def _covers(one: Bindings, other: Bindings) -> bool:
+    """Whether it has a wildcard for a name of the other, or for those below a wildcard of the other."""
+    wildcards = _wildcards(one)
+    if not wildcards or not set(one.addresses).intersection(other.addresses):
+        return False
+    return any(name.endswith(each) and name != f"*{each}" for each in wildcards for name in other.domains)
+
+
+def _wildcards(one: Bindings) -> list[str]:
+    """What the names that they are for end with: `.shop.example`."""
+    return [name[1:] for name in one.domains if name.startswith("*.")]
 
 
 _ELSEWHERE = "give one of the two another address (listen, https.listen)"

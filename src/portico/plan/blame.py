@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from portico.errors import Problem
 from portico.plan.files import Line

@@ -11,13 +11,14 @@ from portico.errors import UsageError
 from portico.place.model import Place
 from portico.plan import tracing
 from portico.plan.app_servers.build import server_process
+from portico.plan.app_servers.commands import after_release, background, before_release
 from portico.plan.app_servers.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.directories import directories
 from portico.plan.gateway.build import gateway_files, gateway_process
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.health import health
-from portico.plan.model import Plan
+from portico.plan.model import NO_GUARDS, Plan
 from portico.plan.notes.build import notes
 from portico.plan.paths import Paths, live_path
 from portico.plan.problems import problems
@@ -51,12 +52,12 @@ def _plan(web: Web) -> Plan:
         urls=web.hosts.urls,
         listen=web.listeners.tcp,
         server=server,
-        gateway=gateway_process(place),
-        files=(*gateway_files(web), *server_files),
+        gateway=gateway_process(site, place),
+        files=(*(gateway_files(web) if site.has_gateway else ()), *server_files),
         directories=directories(web),
         runtime=place.runtime,
         state=place.state,
-        socket=live_path(place.runtime, web.access.rules),
+        socket=site.options.node.socket or live_path(place.runtime, web.access.rules),
         socket_group=place.gateway_group,
         backlog=web.listeners.backlog,
         booting=paths.booting,
@@ -72,10 +73,13 @@ def _plan(web: Web) -> Plan:
         versions=_versions(web),
         statics={folder.url: folder.folder for folder in served(site, place)},
         precompressed=web.statics.copies,
+        before=before_release(site, place),
+        after=after_release(site, place),
+        background=background(site, place),
         old_workers=old_workers(place),
-        guards=_guards(web),
+        guards=_guards(web) if site.has_gateway else NO_GUARDS,
         notes=notes(web),
-        alarms=kind.faults.alarms(site, place),
+        alarms=kind.faults.alarms(site, place) if site.has_gateway else (),
         remedy=f"cd {shlex.quote(site.facts.directory)} && {site.facts.remedy}" if site.facts.remedy else "",
         endpoints=tuple(dict.fromkeys(route.endpoint for route in site.facts.routes if route.endpoint)),
         masked=tuple(site.options.trace.mask),
@@ -90,6 +94,7 @@ def _plan(web: Web) -> Plan:
         tracing=tracing.planned(site),
         metrics=web.observers.metrics,
         dashboard=web.observers.dashboard,
+        mode=web.app_server.mode,
     )
 
 

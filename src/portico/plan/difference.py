@@ -75,7 +75,8 @@ def command(process: Process, runtime: str) -> Command:
 
 
 def _commands(plan: Plan) -> dict[str, Command]:
-    processes = [process for process in (plan.gateway, plan.server) if process.argv]
+    known = (plan.gateway, plan.before, plan.server, plan.after, *plan.background.values())
+    processes = [process for process in known if process and process.argv]
     return {process.name: command(process, plan.runtime) for process in processes}
 
 

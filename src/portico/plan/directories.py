@@ -35,6 +35,7 @@ def directories(web: Web) -> tuple[Directory, ...]:
         *_cache(web),
         *_uploads(web),
         *_of_workers(site, place),
+        *_of_socket(site, place, entered),
         *_of_challenge(web, private),
         *(
             []
@@ -73,6 +74,18 @@ def _of_workers(site: Site, place: Place) -> list[Directory]:
         return []
     wanted = (slow(place.runtime), workers(place.runtime), *([Paths.of(place).app] if place.app_user else []))
     return [Directory(path, 0o700, owner=place.app_user, is_secret=True) for path in wanted]
+
+
+def _of_socket(site: Site, place: Place, mode: int) -> list[Directory]:
+    """Where a gateway elsewhere finds the app. The user names it: it may be anybody's."""
+    above, _, name = site.options.node.socket.rpartition("/")
+    stem = name.removesuffix(".sock")
+    holds = (
+        "app-*.sock",
+        "app-*.sock.keep",
+        *(f"{stem}{end}" for end in (".sock", ".*.sock", ".next", ".*.next")),
+    )
+    return [Directory(above, mode, group=place.gateway_group, holds=holds)] if above else []
 
 
 def _of_challenge(web: Web, private: int) -> list[Directory]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct, field
@@ -51,6 +52,11 @@ class Directory(Struct, frozen=True):
     group: str = ""
     is_secret: bool = False
     """Only its owner may enter, not even the gateway's user."""
+    holds: tuple[str, ...] = ()
+    """Patterns of the only names that may be in it, as in fnmatch; empty: it is Portico's by its name."""
+
+
+_PASSWORD = re.compile(r"://[^/\s:@]*:(?![$])[^/\s@]+@")
 
 
 class Process(Struct, frozen=True):
@@ -65,10 +71,17 @@ class Process(Struct, frozen=True):
     """The user that it runs as; empty: the user of Portico."""
     secrets: Secrets = field(default_factory=Secrets)
     """More of the environment, which wins over `env`: the user's own variables."""
+    python: str = ""
+    """The app's interpreter, for a command of the user's: programs beside it are found first."""
 
     def at(self, conf: str) -> tuple[str, ...]:
         """The argv with the configuration directory filled in."""
         return tuple(word.replace(CONF, conf) for word in self.argv)
+
+    @property
+    def shows_password(self) -> bool:
+        """Whether a word of it is a URL with a password that is no variable of a shell."""
+        return any(map(_PASSWORD.search, self.argv))
 
 
 _CLAUSE = 100

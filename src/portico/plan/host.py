@@ -79,7 +79,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
         server=Process("app", (), place.runtime, why="each site has a supervisor of its own"),
         gateway=kind.process(place, f"the gateway: one {kind.name} for every site"),
         files=(
-            kind.host_file(bindings, place),
+            *kind.host_files(bindings, place),
             *(file for one in fragments for file in one.files(place.gateway_group)),
         ),
         directories=(

@@ -66,6 +66,12 @@ class Plan(Struct, frozen=True):
     """Those whose files are compressed ahead of time."""
     standby_seconds: float = 300.0
     """How long a replaced release stays on standby, so that a rollback is immediate."""
+    before: Process | None = None
+    """The command that runs before a release is started."""
+    after: Process | None = None
+    """The command that runs once a release serves."""
+    background: Mapping[str, Process] = {}
+    """The background processes, by their names in [processes]."""
     old_workers: OldWorkers = _FEW
     guards: Guards = NO_GUARDS
     notes: tuple[str, ...] = ()
@@ -101,6 +107,8 @@ class Plan(Struct, frozen=True):
     """The sockets at which other sites of the gateway reach this one, which then has no address."""
     knows_proxies: bool = False
     """Whether `behind` or `node` declares proxies."""
+    mode: str = ""
+    """The mode of the app server in `server`, where its program has several."""
 
     @property
     def observer_endpoints(self) -> tuple[ObserverEndpoint, ...]:
@@ -121,7 +129,7 @@ class Plan(Struct, frozen=True):
     @property
     def app_server(self) -> AppServer:
         """The kind of program in `server`, and its features."""
-        return process_kind(self.server.name, "http" if self.health.is_http else "uwsgi")
+        return process_kind(self.server.name, self.mode)
 
     @property
     def upstream_sockets(self) -> tuple[str, ...]:
@@ -131,8 +139,18 @@ class Plan(Struct, frozen=True):
             item.address.removeprefix("unix:") for item in servers if item.address.startswith("unix:")
         )
 
+    @property
+    def has_gateway(self) -> bool:
+        """Whether clients reach it through a gateway of this Portico, its own or a shared one."""
+        return bool(self.gateway.argv or self.shared)
+
+    @property
+    def sockets(self) -> str:
+        """The directory of the app's sockets."""
+        return self.runtime if self.has_gateway else self.socket.rpartition("/")[0]
+
     def release_socket(self, number: int) -> str:
-        return release_socket(self.runtime, number)
+        return release_socket(self.sockets, number)
 
     def file(self, path: str) -> File:
         """The file with that path. Raises KeyError."""

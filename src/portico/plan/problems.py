@@ -10,7 +10,7 @@ from portico.plan import tracing
 from portico.plan.app_servers.build import impossible as no_server
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes import app_risks
-from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, routed_socket
+from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, release_socket, routed_socket, socket_aliases
 from portico.plan.web.access import impossible as no_access
 from portico.plan.web.app.challenge import impossible as no_challenge
 from portico.plan.web.app.downloads import impossible as no_downloads
@@ -51,7 +51,13 @@ def problems(web: Web) -> list[Problem]:
 
 
 def _too_long(web: Web) -> Iterator[Problem]:
-    path = max([Paths.of(web.place).longest_socket(web.access.rules), *_between_sites(web)], key=len)
+    own = web.site.options.node.socket
+    apart = (
+        [*(path for path, _ in socket_aliases(own)), release_socket(own.rpartition("/")[0], 99999)]
+        if own
+        else []
+    )
+    path = max([Paths.of(web.place).longest_socket(web.access.rules), *apart, *_between_sites(web)], key=len)
     length = len(path.encode())
     if length > SOCKET_PATH_LIMIT:
         what = f"this socket path has {length} bytes, the system allows {SOCKET_PATH_LIMIT}"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from portico.app_servers.kinds import KINDS
+from portico.app_servers.start import WEBSOCKETS
+from portico.decoding import UnreadableError, decoded
 from portico.errors import ImportFailedError, PorticoError, Problem, UsageError
+from portico.place.interpreter import OWN, versions
 from portico.place.model import Place
 from portico.place.owner import as_user
 from portico.plan.model import Plan
@@ -32,24 +39,57 @@ def start(given: Declared) -> Discovery | NoApp:
     that no request would reach, and for variables that cannot be read.
     """
     options, directory = given.options, given.directory
-    servers = options.upstream.servers
     if any(map(answers_everything, options.route)):
         return NoApp(directory)
-    if not servers or any(Server.parse(text).is_app for text in servers):
+    if _is_asked(options):
         return start_discovery(
             options.app,
             directory,
-            who=as_user(given.runner.name, os.environ, _variables(given)),
+            program=given.python.asks,
+            who=as_user(given.runner.name, os.environ, variables(given)),
             reached=reached(options),
             timeout=float(options.start_timeout),
         )
     if options.app is not None:
         what = f'the app "{options.app}" is not among the servers of [upstream]'
         raise UsageError(Problem("", what, 'add "app" to them, or leave the app out'))
-    return NoApp(directory)
+    return NoApp(directory, _facts_of_servers(given) if options.upstream.facts else None)
 
 
-def _variables(given: Declared) -> Mapping[str, str]:
+def _facts_of_servers(given: Declared) -> AppFacts:
+    """What the file says about the app behind them. Raises UsageError."""
+    path, where = given.directory / given.options.upstream.facts, given.causes["upstream.facts"]
+    try:
+        return decoded(given.reader.bytes(path), AppFacts)
+    except OSError as error:
+        what = f'cannot read "{path}"{given.reader.as_whom(path)}: {error.strerror}'
+    except UnreadableError as error:
+        what = f'"{path}" does not hold the facts of an app: {error}'
+    hint = "`portico export compose --apart` writes such a file"
+    raise UsageError(Problem(where, what, hint))
+
+
+def _is_asked(options: Options) -> bool:
+    servers = options.upstream.servers
+    return not any(map(answers_everything, options.route)) and (
+        not servers or any(Server.parse(text).is_app for text in servers)
+    )
+
+
+def with_versions(given: Declared) -> Declared:
+    """With what the app's interpreter says of itself, if it is not Portico's own. Raises UsageError if it cannot be
+    used.
+    """
+    if not given.python.path or not _is_asked(given.options):
+        return given
+    names = [WEBSOCKETS, *(kind.package for kind in KINDS if kind.extra)]
+    where = given.causes.get("python", "")
+    who = as_user(given.runner.name, os.environ, variables(given))
+    return replace(given, versions=versions(given.python.path, names, where, who))
+
+
+def variables(given: Declared) -> Mapping[str, str]:
+    """The user's variables of the app. Raises UsageError."""
     problems: list[Problem] = []
     found = environment(given.options, given.directory, given.causes, given.reader, problems)
     if problems:
@@ -75,7 +115,7 @@ def answers(
         AppFacts(str(given.options.app or given.directory), str(given.directory)),
     )
     alone = begun(draft) if draft else nothing_begun
-    with _says_of_venv(place):
+    with _says_of_environment(given):
         return _answers(
             discovery,
             waits,
@@ -129,17 +169,32 @@ def nothing_begun() -> bool:
 
 
 @contextmanager
-def _says_of_venv(place: Place) -> Iterator[None]:
-    """Adds to a failed import that a virtual environment of the app's is not used, if a module is missing."""
+def _says_of_environment(given: Declared) -> Iterator[None]:
+    """Adds to a failed import which environment was used, if a module is missing and there is another one."""
     try:
         yield
     except ImportFailedError as error:
-        if not place.unused_venv or not any("ModuleNotFoundError" in one.quote for one in error.problems):
+        hint = _other_environment(given)
+        if not hint or not any("ModuleNotFoundError" in one.quote for one in error.problems):
             raise
         first, *rest = error.problems
-        hint = f"{place.unused_venv} is not used: {place.how_to_use_venv}"
         hints = "\n".join(filter(None, (first.hint, hint)))
-        raise ImportFailedError(replace(first, hint=hints), *rest) from None
+        raise ImportFailedError(dataclasses.replace(first, hint=hints), *rest) from None
+
+
+def _other_environment(given: Declared) -> str:
+    """Empty if there is none."""
+    python = given.python
+    if python.path:
+        return f'the app has the packages of {python.path} ({python.why}); those of Portico\'s own: python = "{OWN}"'
+    if python.unusable:
+        return (
+            f"{python.unusable} is not used, its Python cannot be reached: make it again with python3 -m venv"
+        )
+    active = os.environ.get("VIRTUAL_ENV", "")
+    if active and Path(active).resolve() != Path(sys.prefix).resolve():
+        return f'the active environment is not used; if its packages are meant: python = "{active}"'
+    return ""
 
 
 def reached(options: Options) -> Reached:
@@ -147,5 +202,5 @@ def reached(options: Options) -> Reached:
     first = [options.canonical] if options.canonical else []
     hosts = dict.fromkeys(first + [name for name in options.domains if not name.startswith("*.")])
     has_https = Site(options, AppFacts(app="", directory=""), "", "").has_https
-    is_https = has_https or bool(options.behind or options.node.gateways)
+    is_https = has_https or bool(options.behind or options.node.gateways or options.node.socket)
     return Reached(tuple(hosts), "https" if is_https else "http", options.mount.rstrip("/"))

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from portico.place.interpreter import Interpreter, Versions, interpreter
 from portico.place.owner import Owner
 from portico.project.rights import rights
-from portico.reading import Reader
+from portico.reading import Reader, as_user
 from portico.site.load import load
 from portico.site.options import Options
 from portico.values import AppRef
@@ -32,6 +33,10 @@ class Declared(Struct, frozen=True):
     home: Path
     name: str
     origin: str
+    python: Interpreter = Interpreter()
+    """The app's."""
+    versions: Versions = Versions()
+    """What it says of itself, once it was asked; empty for Portico's own."""
 
 
 def declared(
@@ -52,4 +57,8 @@ def declared(
     if ref is not None:
         options, causes = msgspec.structs.replace(options, app=ref), causes | {"app": "the command line"}
     runner, reader = rights(options, causes, file, directory, serves=serves, looks=looks, gateway=gateway)
-    return Declared(options, causes, runner, reader, directory, directory, options.name, str(directory))
+    where = causes.get("python", "python")
+    python = as_user(reader.user, lambda: interpreter(options.python, directory, where))
+    return Declared(
+        options, causes, runner, reader, directory, directory, options.name, str(directory), python
+    )

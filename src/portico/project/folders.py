@@ -25,6 +25,8 @@ from portico.site.model import Root, Site
 
 _MOST_FILES = 20_000
 """The limit of files checked in a folder that another user owns."""
+_APPS_OWN = "name a folder of the app's own, see docs/users.md"
+_STAYS = 'use nginx (gateway = "nginx"), or copy it to where root alone can write, and name that'
 
 
 def real_folders(facts: AppFacts, reader: Reader) -> AppFacts:
@@ -35,9 +37,12 @@ def real_folders(facts: AppFacts, reader: Reader) -> AppFacts:
     return replace(facts, static=folders)
 
 
-def fenced(place: Place, site: Site) -> Place:
+def fenced(place: Place, site: Site, *, has_fences: bool) -> Place:
     """The place with what keeps the gateway from each folder. Raises UsageError for those that the user asked it
     to serve.
+
+    Without fences the gateway would follow a link that the app's user puts in place of a folder later: it serves
+    only what root alone can change.
     """
     spa = [StaticFolder("/", site.spa, f"{site.cause('spa')}")] if site.spa else []
     folders: list[StaticFolder | Root] = [*site.static, *spa, *site.roots]
@@ -49,21 +54,22 @@ def fenced(place: Place, site: Site) -> Place:
         path = folder.folder
         stopped = blocked(path, place.gateway_user)
         why = "" if stopped else _not_the_app_s(path, place, is_admins=is_wanted and site.reader.is_trusted)
+        movable = "" if stopped or why or has_fences else _movable(path, place)
         if stopped and is_wanted:
             hint = remedy(stopped, place.gateway_user or place.user)
             what = f"{place.gateway.program} cannot read {path}: {stopped.path}: {stopped.why}"
             problems.append(Problem(folder.origin, what, hint))
-        elif why and is_wanted:
-            hint = "name a folder of the app's own, see docs/users.md"
-            problems.append(
-                Problem(folder.origin, f"{place.gateway.program} does not serve {path}: {why}", hint)
-            )
+        elif (why or movable) and is_wanted:
+            what = f"{place.gateway.program} does not serve {path}: {why or movable}"
+            problems.append(Problem(folder.origin, what, _STAYS if movable else _APPS_OWN))
         elif stopped:
             found[path] = f"{stopped.path}: {stopped.why}"
-        elif why:
-            withheld[path] = why
+        elif why or movable:
+            withheld[path] = why or movable
     if problems:
         raise UsageError(*problems)
+    if not has_fences:
+        withheld |= {path: why for path in site.before.values() if (why := _movable(path, place))}
     linked = as_user(site.reader.user, lambda: links_in(site.static))
     return replace(
         place, unreadable=found, withheld=withheld, fences=_fences(site, place, folders), linked=linked
@@ -72,7 +78,7 @@ def fenced(place: Place, site: Site) -> Place:
 
 def is_served(file: RootFile, place: Place) -> bool:
     """Whether the folder of a file at the root is served."""
-    return file.path.rpartition("/")[0] not in place.withheld
+    return not any(Path(file.path).is_relative_to(folder) for folder in place.withheld)
 
 
 def _not_the_app_s(path: str, place: Place, *, is_admins: bool) -> str:
@@ -87,6 +93,12 @@ def _not_the_app_s(path: str, place: Place, *, is_admins: bool) -> str:
     if stopped := blocked(path, place.app_user):
         return f"the app's user may not read it: {stopped.path}: {stopped.why}"
     return _the_gateway_s_alone(path, place)
+
+
+def _movable(path: str, place: Place) -> str:
+    """Who beside root could put a link there, where the app has a user of its own; empty if no one could."""
+    why = doubt(path) if place.app_user else ""
+    return f"{why}, so a link could be put there, and it would be followed" if why else ""
 
 
 def _overlap(path: str, other: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from portico.app_servers.kinds import KINDS
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.place.owner import environment, groups
@@ -54,7 +55,8 @@ def gather(
     `looks` nor that the caller may not start it. `begun` is called with the plan as far as it is known before the
     app has answered, `waits` repeatedly with the seconds elapsed. `known` is the running site.
     """
-    given = _declared(app, config, flags, release, gateway, serves=serves, looks=looks)
+    given = declared_by(app, config, flags, release, gateway, serves=serves, looks=looks)
+    given = asked.with_versions(given)
     discovery = asked.start(given)
     try:
         # The app is imported in a child while the machine is probed and the rest of Portico is imported.
@@ -70,7 +72,7 @@ def gather(
     return replace(gathered, import_seconds=who.seconds, import_memory=who.memory)
 
 
-def _declared(
+def declared_by(
     app: str | None,
     config: str | None,
     flags: Mapping[str, Any],
@@ -108,13 +110,14 @@ def _place(given: Declared, gateway: str, binary: str) -> Place:
         table.binary(given.options), is_said=table.binary_key in given.causes
     )
     runner = given.runner
+    found = probe(
+        table.program,
+        binary if binary and choice == "auto" else choice,
+        own_directory(given.home),
+        given.name,
+    )
     return replace(
-        probe(
-            table.program,
-            binary if binary and choice == "auto" else choice,
-            own_directory(given.home),
-            given.name,
-        ),
+        _with_python(found, given),
         host_runtime=gateway,
         app_user=runner.name,
         app_user_why=runner.why,
@@ -124,10 +127,30 @@ def _place(given: Declared, gateway: str, binary: str) -> Place:
     )
 
 
+def _with_python(place: Place, given: Declared) -> Place:
+    """With the interpreter of the app. Its environment has Portico's Gunicorn, and app servers of its own."""
+    python, packages = given.python, given.versions.packages
+    if not python.path:
+        return replace(place, unusable_venv=python.unusable)
+    own = {kind.name: packages[kind.package] for kind in KINDS if kind.package in packages}
+    lent = {kind.name for kind in KINDS if not kind.extra}
+    return replace(
+        place,
+        app_python=python.path,
+        app_python_why=python.why,
+        app_packages=packages,
+        app_version=".".join(map(str, given.versions.version[:2])),
+        app_path=given.versions.path,
+        package_path=python.package_path,
+        app_servers={name: version for name, version in place.app_servers.items() if name in lent} | own,
+    )
+
+
 def _planned(given: Declared, place: Place, before: Mapping[str, str], facts: AppFacts) -> Gathered:
     """The site with these answers of the app."""
     from portico.plan.build import plan
     from portico.plan.gateway.kinds import gateway_of
+    from portico.plan.web.ability import Ability
 
     site = replace(
         resolve(given.options, facts, given.directory, given.causes, given.reader),
@@ -135,7 +158,8 @@ def _planned(given: Declared, place: Place, before: Mapping[str, str], facts: Ap
         before=before,
         origin=given.origin,
     )
-    fences = fenced(place, site)
+    has_fences = Ability.FENCES in gateway_of(place).abilities(place)
+    fences = fenced(place, site, has_fences=has_fences)
     refuse_unreadable(site, fences)
     site = replace(site, root_files=tuple(file for file in site.root_files if is_served(file, fences)))
     suits = gateway_of(fences).faults.chosen(fences, [site])

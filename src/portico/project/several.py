@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +28,13 @@ from portico.project.here import here
 from portico.project.named import config_file, named_by_file
 from portico.project.rights import refuse_gateway_s_own
 from portico.project.sites import sites_of
+from portico.reading import doubt
 from portico.run.host.hosted import DesiredSite
 from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.options import Options
 from portico.site.options.upstream import Upstream
+from portico.site.own.table import GatewayTable
 from portico.site.own.tables import TABLES, table_of
 from portico.site.resolve import own_directory, resolve, site_name
 
@@ -64,18 +69,29 @@ class Several(Struct, frozen=True):
     def _program(self) -> tuple[str, str]:
         """Which gateway, and the first binary that a site names; all share it. As root only one that a file of root's
         names."""
-        table = table_of(Options())
+        table = self._table()
         if named := self.flags.get(table.program):
             return table.program, named
-        for site in self.sites():
-            try:
-                given = declared(config_of(site), _directory(site), {}, serves=False)
-            except PorticoError:
-                continue  # reported when it is looked at
+        for given in self._declared():
             if table.binary_key in given.causes:
                 return table.program, table.binary(given.options)
         finder = finder_named(table.program)
         return table.program, finder.choice(table.binary(Options()), is_said=False)
+
+    def _table(self) -> GatewayTable:
+        """The flag says which kind of gateway, else the first site that does. As root only one whose file root alone
+        can change: no user decides for the sites of others."""
+        if wanted := self.flags.get("gateway"):
+            return table_of(Options(gateway=wanted))
+        said = (one.options for one in self._declared() if "gateway" in one.causes and one.reader.is_trusted)
+        return table_of(next(said, Options()))
+
+    def _declared(self) -> Iterator[Declared]:
+        """The sites' own files; a wrong one is reported when it is looked at."""
+        user = {name: value for name, value in self.flags.items() if name == "user"}
+        for site in self.sites():
+            with suppress(PorticoError):
+                yield declared(config_of(site), _directory(site), user, serves=False)
 
     def sites(self) -> list[str]:
         """Each site's file or directory, once. Raises UsageError for a word that is neither."""
@@ -106,20 +122,24 @@ def known(origin: str, flags: Mapping[str, Any]) -> Site | None:
 def desired(site: str, flags: Mapping[str, Any], gateway: Place) -> DesiredSite:
     """What is known of a site without asking its app."""
     flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
-    directory = _directory(site)
+    directory, file = _directory(site), config_of(site)
     name = named_by_file(site) if site.endswith(".toml") else ""
     planned: Plan | None = None
     problems: tuple[Problem, ...] = ()
     try:
-        given = declared(config_of(site), directory, flags, gateway=gateway.runtime)
+        given = declared(file, directory, flags, gateway=gateway.runtime)
+        if "gateway" not in given.causes and given.options.gateway != gateway.gateway.program:
+            flags |= {"gateway": gateway.gateway.program}  # a site that names none takes that of the others
+            given = declared(file, directory, flags, gateway=gateway.runtime)
         name = given.name or name or site_name(directory)
         refuse_gateway_s_own(given.runner, gateway.gateway_user, gateway.runtime)
         planned = _without_app(replace(given, name=name, origin=site), gateway)
     except PorticoError as error:
-        problems = tuple(replace(one, where=_where(site, one.where)) for one in error.problems)
+        problems = tuple(dataclasses.replace(one, where=_where(site, one.where)) for one in error.problems)
     name = name or site_name(directory)
     runtime = str(runtime_directory(own_directory(directory), name))
-    return DesiredSite(name, site, _argv(site, name, flags, gateway), planned, runtime, problems)
+    why = doubt(file or directory) if os.geteuid() == 0 else ""
+    return DesiredSite(name, site, _argv(site, name, flags, gateway), planned, runtime, problems, why)
 
 
 def _directory(site: str) -> Path:
@@ -129,12 +149,9 @@ def _directory(site: str) -> Path:
 def _without_app(given: Declared, gateway: Place) -> Plan:
     program, wanted = gateway.gateway.program, given.options.gateway
     if wanted != program:
-        what = (
-            f'gateway = "{wanted}" serves one site alone; this one is to share a gateway, which is {program}'
-        )
-        raise UsageError(
-            Problem(given.causes.get("gateway", ""), what, "run it by itself, or leave gateway out")
-        )
+        what = f'gateway = "{wanted}": this site is to share a gateway with others, which is {program}'
+        hint = f"run it by itself, leave gateway out, or let all have this one: portico run --gateway {wanted} ..."
+        raise UsageError(Problem(given.causes.get("gateway", ""), what, hint))
     # There is no upstream yet: neither an app nor servers elsewhere.
     given = replace(given, options=msgspec.structs.replace(given.options, upstream=Upstream()))
     here = own_directory(given.home)

@@ -97,8 +97,11 @@ class SetWorkers(Args, frozen=True):
 
 
 class DrainServer(Args, frozen=True):
+    """With `undo` it gets requests again, with `when_well` only after it has answered well."""
+
     server: str = ""
     undo: bool = False
+    when_well: bool = False
 
 
 class RenewCertificate(Args, frozen=True):

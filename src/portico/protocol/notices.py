@@ -76,6 +76,60 @@ class Booting(Notice, frozen=True):
     number: int
 
 
+class Preparing(Notice, frozen=True):
+    """A command runs before the release is started."""
+
+    number: int
+    command: str
+
+
+class CommandWaits(Notice, frozen=True):
+    """The command of release `number` waits for the end of that of release `earlier`; `when` is before or after."""
+
+    number: int
+    when: str
+    earlier: int
+
+
+class Concluding(Notice, frozen=True):
+    """A command runs after the release has begun to serve."""
+
+    number: int
+    command: str
+
+
+class Concluded(Notice, frozen=True):
+    """It has ended well."""
+
+    number: int
+    command: str
+
+
+class NotConcluded(Notice, frozen=True):
+    """It has failed, or could not be started. The release serves on."""
+
+    number: int
+    problems: tuple[Problem, ...]
+
+
+class ConclusionEnded(Notice, frozen=True):
+    """Portico has ended it, or not started it, because of `why`: the release no longer serves."""
+
+    number: int
+    command: str
+    why: str
+    was_started: bool
+
+
+class BackgroundStarted(Notice, frozen=True):
+    """A background process of the release was started."""
+
+    name: str
+    number: int
+    pid: int
+    command: str
+
+
 class Switched(Notice, frozen=True):
     """New requests go to this release; `took_seconds` is the time since the command."""
 
@@ -120,11 +174,15 @@ class CannotLoad(Notice, frozen=True):
 
 
 class OtherCode(Notice, frozen=True):
-    """Release `number` began with other code than there is now: in its workers `pids`, or on the disk (none)."""
+    """Release `number` began with other code than there is now: in its workers `pids`, or on the disk (none).
+
+    `processes` are its background processes that have just been started, from the code on the disk.
+    """
 
     number: int
     files: tuple[str, ...]
     pids: tuple[int, ...] = ()
+    processes: tuple[str, ...] = ()
 
 
 class LargeWorker(Notice, frozen=True):

@@ -65,6 +65,19 @@ class ReleaseStatus(Struct, frozen=True):
     memory_limit: int = 0
 
 
+class BackgroundStatus(Struct, frozen=True):
+    """A background process: `status` is "running", "resting" (it ended, and waits for its next start) or "leaving"."""
+
+    name: str
+    release: int
+    status: str
+    pid: int | None = None
+    since_seconds: float = 0.0
+    crashes: int = 0
+    memory: int = 0
+    """Bytes of it and of what it forked."""
+
+
 class Tally(Struct, frozen=True):
     """Requests of one release, `failed` of them answered 5xx; in `left` of them the client left before its answer
     began.
@@ -330,8 +343,11 @@ class SiteStatus(Struct, frozen=True, kw_only=True):
     listen: tuple[str, ...] = ()
     proxied: tuple[str, ...] = ()
     up_seconds: float = 0.0
+    socket: str = ""
+    """Where a gateway elsewhere finds the app; empty if the gateway is this one's, or shared."""
     host_runtime: str = ""
     releases: tuple[ReleaseStatus, ...] = ()
+    background: tuple[BackgroundStatus, ...] = ()
     canary: Canary | None = None
     files: str = ""
     plan: PlanInForce = PlanInForce()

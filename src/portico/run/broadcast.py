@@ -65,6 +65,20 @@ async def until_decided(items: Items) -> AsyncIterator[Notice]:
             return
 
 
+async def until_concluded(items: Items, number: int) -> AsyncIterator[Notice]:
+    """The notices of the command after a release that serves; they end if the site stops."""
+    while True:
+        item = await items.get()
+        is_end = isinstance(item, notices.Concluded | notices.NotConcluded | notices.ConclusionEnded)
+        is_about = is_end or isinstance(item, notices.Concluding | notices.CommandWaits)
+        if is_about and getattr(item, "number", 0) == number:
+            yield item
+            if is_end:
+                return
+        if isinstance(item, notices.Stopping):
+            return
+
+
 def _is_about(item: Notice, number: int) -> bool:
     if isinstance(item, notices.Stopping | notices.GatewaySaid | notices.CanaryLeft | notices.RolledBack):
         return True

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Mapping
 
-from portico.errors import Problem
+from portico.errors import PorticoError, Problem
 from portico.run.machine import action as do
 from portico.run.machine.action import Action
 
@@ -14,6 +14,9 @@ WHAT: Mapping[type[Action], str] = {
     do.SetBooting: "{program} cannot learn whether the app is starting",
     do.CheckFiles: "the configuration cannot be written and checked",
     do.UseFiles: "the configuration cannot be applied",
+    do.Prepare: "the command before the release cannot be run",
+    do.Conclude: "the command after the release cannot be run",
+    do.EndConclude: "the command after the release cannot be ended",
     do.StartAppServer: "the app server cannot be started",
     do.EndAppServer: "the app server cannot be stopped",
     do.AskAppServer: "the app's health cannot be checked",
@@ -22,6 +25,8 @@ WHAT: Mapping[type[Action], str] = {
     do.EmptyQueue: "the requests that wait for the app that ended cannot be answered",
     do.WatchQueue: "the requests that wait for a release cannot be counted",
     do.Forget: "the files of a release that left cannot be removed",
+    do.StartBackground: "a background process cannot be started",
+    do.EndBackground: "a background process cannot be stopped",
     do.StartGateway: "{program} cannot be started",
     do.ReloadGateway: "{program} cannot be told to reload its configuration",
     do.EndGateway: "{program} cannot be stopped",
@@ -56,6 +61,8 @@ def undone(action: Action, error: Exception, program: str, where: str = "") -> P
 
 def failure(what: str, error: Exception, where: str = "") -> Problem:
     """The same for another failure, given as text."""
+    if isinstance(error, PorticoError):
+        return error.problems[0]
     if isinstance(error, OSError):
         reason = os.strerror(error.errno).lower() if error.errno else str(error)
         return Problem(str(error.filename or where), f"{what}: {reason}", _HINTS.get(error.errno or 0, ""))

@@ -42,6 +42,10 @@ def _strings(key: Key, value: Any) -> list[str]:
 
 
 def _table(key: Key, value: Any, *, is_flag: bool) -> dict[str, str]:
+    if is_flag and value == [""]:
+        return {}
+    if is_flag and "" in list(value):
+        raise ValueError("an empty value removes all entries, so it stands alone")
     if is_flag:
         pairs = [item.partition("=") for item in value]
         if not all(middle for _, middle, _ in pairs):

@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from msgspec.structs import replace
 
 from portico.decoding import UnreadableError, decoded
 from portico.errors import ImportFailedError, PorticoError, Problem, UsageError
@@ -39,7 +39,7 @@ _RUNS = "app.run() is called at import and ignored: put it under: if __name__ ==
 _EXITS = "look for os._exit(), or for a call that replaces the process"
 _CLOSES = "look for os.closerange() or os.close(): close only what the app itself has opened"
 # -P: the app's directory must not shadow a module that Portico needs. -c: runpy alone would take 4 ms.
-_CHILD = ("-P", "-c", "from portico.link.app.ask import main; main()")
+_CHILD = (sys.executable, "-P", "-c", "from portico.link.app.ask import main; main()")
 
 
 class Reached(msgspec.Struct, frozen=True, array_like=True):
@@ -60,7 +60,7 @@ def start_discovery(
     ref: AppRef | None,
     directory: Path,
     *,
-    python: str = sys.executable,
+    program: Sequence[str] = (),
     timeout: float = IMPORT_TIMEOUT_SECONDS,
     who: Mapping[str, Any] | None = None,
     reached: Reached = ANYHOW,
@@ -71,9 +71,9 @@ def start_discovery(
     With a `ref` of None, the app is searched in `directory`. Raises UsageError if the app is not where the user says.
     `who` is for Popen: the user that imports the app, if it is not the current one. `reached` is how clients reach
     it. With a `salt`, the facts describe the app's secret keys, with digests that can be compared between processes
-    that got the same salt.
+    that got the same salt. `program` is the command of another interpreter (`app_servers.start`); empty: this one.
     """
-    return Discovery(ref, directory, python, timeout, who or {}, reached, salt)
+    return Discovery(ref, directory, program or _CHILD, timeout, who or {}, reached, salt)
 
 
 class Discovery:
@@ -83,7 +83,7 @@ class Discovery:
         self,
         ref: AppRef | None,
         directory: Path,
-        python: str,
+        program: Sequence[str],
         timeout: float,
         who: Mapping[str, Any],
         reached: Reached,
@@ -103,7 +103,7 @@ class Discovery:
         asked = (directory, ref or "", msgspec.json.encode(reached).decode(), salt)
         words = (*ends, os.getpid(), timeout, *asked)
         try:
-            self._child = self._start([python, *_CHILD, *map(str, words)], ends)
+            self._child = self._start([*program, *map(str, words)], ends)
         finally:
             os.close(answer_to)
             os.close(hold)
@@ -247,13 +247,16 @@ class Discovery:
 class NoApp:
     """The stand-in for a Discovery when every server is elsewhere, or rules answer everything."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, known: AppFacts | None = None) -> None:
         self._directory = directory
+        self._known = known or AppFacts("", "")
 
     seconds, is_late, memory = 0.0, False, 0
 
     def facts(self, _: Callable[[float], None] = lambda _: None) -> AppFacts:
-        return AppFacts(app="", directory=str(self._directory.absolute()), kind="remote")
+        """Those that are known of the app elsewhere."""
+        directory = str(self._directory.absolute())
+        return msgspec.structs.replace(self._known, app="", directory=directory, kind="remote")
 
     def close(self) -> None:
         """Does nothing: nothing was started."""

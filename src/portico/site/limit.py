@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
 
-from msgspec import Struct
-from msgspec.structs import replace
-
 from portico.http import METHODS
-from portico.values import Size
 
 OFF = "off"
 """Replaces a route's limits: the site's limits do not apply there either."""
@@ -31,11 +28,12 @@ _NGINX = re.compile(r"([0-9]{1,12})r/([sm])")
 _HEADER = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
 _SOME_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, or another that IANA lists"
-_WHOM = ("client", "session", "account")
 Per = Literal["client", "session", "account", "header"]
+_WHOM: tuple[Per, ...] = ("client", "session", "account")
 
 
-class Limit(Struct, frozen=True):
+@dataclass(frozen=True)
+class Limit:
     """One limit. `seconds` is the window of a rate, 0 for requests in progress; no `methods` means all."""
 
     count: int
@@ -100,17 +98,6 @@ def strange_methods(limits: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield f'"{text}": {strange[0]} is not an HTTP method', f"{hint}expected {_SOME_METHODS}"
 
 
-def bandwidth(text: str) -> Size:
-    """Bytes a second of "1MiB/second". Raises ValueError with what was expected."""
-    size, slash, window = text.partition("/")
-    if not slash or window.strip() != "second":
-        raise ValueError('expected a size for each second, such as "1MiB/second"')
-    found = Size.parse(size)
-    if not 1024 <= found <= 1 << 40:
-        raise ValueError("expected 1KiB/second to 1024GiB/second")
-    return found
-
-
 def _begin(words: list[str]) -> Limit:
     """Takes the count and its window off the words."""
     first = words.pop(0) if words else ""
@@ -165,6 +152,7 @@ def _per(limit: Limit, value: str) -> Limit:
     kind, colon, name = value.partition(":")
     if kind == "header" and colon and _HEADER.fullmatch(name):
         return replace(limit, per="header", header=name)
-    if value in _WHOM:
-        return replace(limit, per=value)
+    for per in _WHOM:
+        if per == value:
+            return replace(limit, per=per)
     raise ValueError(f"per: expected {', '.join(_WHOM)} or header:NAME, such as header:X-API-Key")

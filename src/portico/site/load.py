@@ -23,7 +23,7 @@ from portico.site.options.access import Access
 from portico.site.options.edge import Edge
 from portico.site.options.route import Route
 from portico.site.own.tables import TABLES
-from portico.site.platform import with_port
+from portico.site.platform import with_port, without_gateway
 
 FILE = "portico.toml"
 _TABLES: dict[str, type[Edge | Access | Route]] = {"routes": Edge, "access": Access, LIST: Route}
@@ -69,7 +69,7 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> tuple[Options, dict[str
     ]
     if broken:
         raise UsageError(*broken)
-    return with_port(options, causes, os.environ)
+    return with_port(without_gateway(options), causes, os.environ)
 
 
 def refusals(text: str) -> dict[str, str]:
@@ -83,10 +83,11 @@ def refusals(text: str) -> dict[str, str]:
 
 
 def _values(found: list[_Found]) -> dict[str, Any]:
-    """By key; of a table, a flag adds and replaces entries."""
+    """By key; of a table, a flag adds and replaces entries, and an empty one removes all."""
     values = dict[str, Any]()
     for key, value, _ in _settings(found):
-        values[key.name] = values.get(key.name, {}) | value if key.is_table else value
+        is_added = key.is_table and value  # an empty table is the whole: `--processes=`
+        values[key.name] = values.get(key.name, {}) | value if is_added else value
     return values
 
 
@@ -252,7 +253,9 @@ def _setting(key: Key, value: Any, where: str, *, is_flag: bool) -> _Found:
 def _build(values: Mapping[str, Any]) -> Options:
     top = {name: value for name, value in values.items() if "." not in name}
     top |= {name: _tables(name, values) for name in _TABLES}
-    top[LIST] = list(top[LIST].values())
+    top["domains"] = [name.lower() for name in top.get("domains", [])]  # a name in capitals is the same name
+    top["canonical"] = top.get("canonical", "").lower()
+    top[LIST] = [replace(one, host=[name.lower() for name in one.host]) for one in top[LIST].values()]
     for name, section in sections().items():
         prefix = f"{name}."
         inner = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}

@@ -233,6 +233,11 @@ class Site(Struct, frozen=True):
         return self.facts.kind != "remote"
 
     @property
+    def has_gateway(self) -> bool:
+        """Whether Portico runs a web server for it; else one in another container opens the socket of [node]."""
+        return not self.options.node.socket
+
+    @property
     def is_ruled(self) -> bool:
         """Whether [[route]] answers everything: then the site has neither an app nor servers of its own."""
         return any(map(answers_everything, self.options.route))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-
-from msgspec import Struct
+from typing import NamedTuple
 
 _PLACEHOLDER = re.compile(
     r"<(?:(?P<converter>[A-Za-z_]\w*)(?:\((?P<arguments>.*?)\))?:)?(?P<name>[A-Za-z_]\w*)>", re.ASCII
@@ -44,7 +43,7 @@ Converter = Callable[[str, str], str]
 """The pattern of a converter, from its name and arguments as the rule has them."""
 
 
-class Part(Struct, frozen=True):
+class Part(NamedTuple):
     """A piece of a rule: fixed text, or the pattern of a placeholder."""
 
     text: str

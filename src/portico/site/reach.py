@@ -33,6 +33,21 @@ def reaching(
             continue
         what = f"{key.name}: {key.reach}, so it counts only if root alone can change the file; {doubt}"
         yield Problem(causes[key.name], what, _hint(key, file))
+    if not plans_only:
+        yield from _sockets(options, causes, file, doubt)
+
+
+def _sockets(options: Options, causes: Mapping[str, str], file: str, doubt: str) -> Iterator[Problem]:
+    """A problem for each rule, and for a mirror, that leads to a unix socket: another site's app may listen there."""
+    leads = {f"route.{number}.to": one.to for number, one in enumerate(options.route, 1)}
+    for key, to in (leads | {"mirror.to": options.mirror.to}).items():
+        cause = causes.get(key) or f"{file.rpartition('/')[2]}"
+        if _SOCKET in to and is_from_file(cause):
+            what = (
+                f"{key}: the gateway's user may talk to sockets that the app's user may not, so it counts only if root "
+                f"alone can change the file; {doubt}"
+            )
+            yield Problem(cause, what, elsewhere(file))
 
 
 def is_from_file(cause: str) -> bool:

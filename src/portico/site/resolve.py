@@ -75,7 +75,9 @@ def resolve(
         routed=with_settings,
         crawler_networks=crawler_networks(options.crawlers, directory, causes, reader, problems),
         environment=environment(options, directory, causes, reader, problems),
-        access=access_rules(options, with_settings, facts, directory, causes, reader, problems),
+        access=()
+        if options.node.socket
+        else access_rules(options, with_settings, facts, directory, causes, reader, problems),
         reader=reader,
     )
     site = at_root(site, _spa(options, facts, directory, causes, problems, reader))

@@ -131,6 +131,11 @@ def _of_processes(status: SiteStatus) -> Iterator[Iterator[str]]:
         [({"part": "portico"}, status.memory), ({"part": "gateway"}, status.gateway.memory),
          ({"part": "app"}, sum(one.memory for one in releases))],
     )  # fmt: skip
+    yield _gauge(
+        "process_up", "1 for a background process that runs, 0 for one that waits for its next start.",
+        (({"process": one.name}, int(one.status == "running")) for one in status.background
+         if one.status != "leaving"),
+    )  # fmt: skip
     yield _counter(
         "restarts_total", "Processes that ended and were started again.", _by("process", status.restarts)
     )

@@ -33,6 +33,7 @@ MARKS: Mapping[type[Notice], _Words] = {
     notices.CannotLoad: _Words("bad", "a worker of release {0.number} cannot load the app"),
     notices.OtherCode: _Words("warn", "release {0.number} has other code"),
     notices.ReleaseDropped: _Words("bad", "release {0.number} dropped"),
+    notices.NotConcluded: _Words("bad", "the command after release {0.number} failed"),
     notices.Restarting: _Words("bad", "{0.name} ended ({0.code})"),
     notices.Recovered: _Words("good", "{0.name} is back"),
     notices.Stuck: _Words("bad", "{0.name} did not become healthy"),

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from msgspec.structs import replace
 
-from portico.app_servers.gunicorn import GUNICORN, GUNICORN_ASGI
+from portico.app_servers.gunicorn import GUNICORN, GUNICORN_ASGI, GUNICORN_ASGI_HTTP
 from portico.app_servers.kind import NONE, AppServer
 from portico.app_servers.kinds import KINDS as ALL
 from portico.app_servers.kinds import NAMES
@@ -42,10 +42,15 @@ def test_the_plan_knows_the_kind_of_its_process_and_nginx_speaks_its_protocol(
 ) -> None:
     made = plan(site(kind, server), replace(PLACE, app_servers={"gunicorn": "27.0.1", "uwsgi": "2.0.31"}))
     assert app_server(site(kind, server)) is made.app_server is expected
-    assert [made.health.is_http, protocol(site(kind, server))] == [
-        expected is GUNICORN_ASGI,
-        expected.protocol,
-    ]
+    assert [made.health.is_http, protocol(site(kind, server))] == [False, expected.protocol]
+
+
+def test_an_asgi_app_speaks_http_where_others_do() -> None:
+    behind_httpd = replace(site("asgi"), options=replace(site("asgi").options, gateway="apache"))
+    shared = site("asgi", "gunicorn", "app", "http://10.0.0.2:80")
+    assert app_server(behind_httpd) is app_server(shared) is GUNICORN_ASGI_HTTP
+    assert app_server(site("asgi", "gunicorn", "app", "uwsgi://10.0.0.2:3031")) is GUNICORN_ASGI
+    assert plan(shared, PLACE).app_server is GUNICORN_ASGI_HTTP
 
 
 def test_of_servers_elsewhere_nothing_is_known() -> None:

@@ -28,7 +28,11 @@ def test_the_worker_is_told_of_a_route_what_some_route_has() -> None:
     assert link(site(Edge(timeout=Duration(3)))).of_routes == {RouteFact.DEADLINE}
     assert link(site(Edge(stream=True))).of_routes == {RouteFact.DEADLINE, RouteFact.STREAM}
     asgi = replace(site(Edge(stream=True)), facts=ASGI)
-    assert link(asgi).of_routes == frozenset(), "HTTP carries no such words"
+    assert link(asgi).of_routes == {RouteFact.DEADLINE, RouteFact.STREAM}
+    shared = replace(
+        asgi, options=replace(asgi.options, upstream=Upstream(servers=["app", "http://10.0.0.2:80"]))
+    )
+    assert link(shared).of_routes == frozenset(), "HTTP carries no such words"
 
 
 def test_headers_that_are_known_otherwise_are_not_told_twice() -> None:

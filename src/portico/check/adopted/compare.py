@@ -118,6 +118,10 @@ def _reasons(question: Question, before: Answer, after: Answer) -> Iterator[tupl
         "a file answered there, where Portico has only the app",
     )
     yield (
+        old == 200 and new == 404,
+        "another app answered there: its line stands under what is not kept",
+    )
+    yield (
         old == 0 and new == 400,
         "without a certificate nginx answers 400, where httpd ends the connection",
     )

@@ -211,9 +211,12 @@ def _site(box: _Box, root: Node, ports: dict[int, int], made: Made, adopted: Ado
     site = adopted
     if made.site.value("app") is not None:
         site, _ = with_named_app(adopted, "stand_in:app", str(home))
+        site = _mounted(site, made.site)
         shutil.copy(stand_in.__file__, home / "stand_in.py")
     options = tuple(
-        one for one in site.options if one.key not in (("listen",), ("https", "listen"), ("user",))
+        one
+        for one in site.options
+        if one.key not in (("listen",), ("https", "listen"), ("user",), ("python",))
     )
     site = replace(site, options=options)
     (home / "portico.toml").write_text(toml_of(site, "the sandbox"))
@@ -230,6 +233,12 @@ def _site(box: _Box, root: Node, ports: dict[int, int], made: Made, adopted: Ado
             said = (home / "said.txt").read_text("utf-8", "replace").strip()
             return Verified(made.site.name, problem=said[-2000:])
         return Verified(made.site.name, tuple(_rows(box, made, site, root, ports, (plain, secure))))
+
+
+def _mounted(site: AdoptedSite, as_written: AdoptedSite) -> AdoptedSite:
+    """The site with the prefix that its portico.toml has."""
+    options = (one for one in site.options if one.key != ("mount",))
+    return replace(site, options=(*options, *(one for one in as_written.options if one.key == ("mount",))))
 
 
 def _environment(directory: Path) -> dict[str, str]:

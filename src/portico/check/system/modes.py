@@ -113,7 +113,7 @@ def _code(site: Site, place: Place) -> Iterator[Path]:
         count += len(files) + 1
         if count > _MOST_FILES:
             break
-    prefix = Path(place.python).parent.parent
+    prefix = Path(place.runs_app).parent.parent
     yield from (prefix, prefix / "bin", *sorted(prefix.glob("lib/python3*/site-packages")))
 
 

@@ -62,6 +62,12 @@ def _faults(result: Result) -> Iterator[str]:
 
 
 def _next(result: Result, files: Sequence[Path], served: Sequence[Made]) -> Iterator[str]:
+    if result.app_here and len(served) == 1:
+        servers = served[0].site.value("upstream", "servers")
+        where = ", ".join(servers) if isinstance(servers, tuple) else ""
+        yield f"no file here starts what listens on {where}; this folder has an app: {result.app_here}"
+        first = f"remove {files[0]}, then " if files else ""
+        yield f"  to let Portico run it: {first}portico adopt {result.path} --app {result.app_here} --write"
     if files:
         yield from (output.good(f"written: {path}") for path in files)
         yield (

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from portico.cli import output
+from portico.cli.completion import folders
 from portico.cli.export.give import write_new
 from portico.cli.flags import given, site_arguments_but
 from portico.project.gather import gather
@@ -18,7 +19,13 @@ def eject_command(name: str, title: str, flags: Mapping[str, str]) -> click.Comm
     """The command for one gateway; `flags` choose it, unless the user's own say more."""
 
     @click.command(name, help=_HELP.format(title=title))
-    @click.option("--write", required=True, metavar="DIR", help="The directory in which the files will run.")
+    @click.option(
+        "--write",
+        required=True,
+        metavar="DIR",
+        shell_complete=folders,
+        help="The directory in which the files will run.",
+    )
     @site_arguments_but("gateway")
     def command(app: str | None, config: str | None, write: str, **said: Any) -> None:
         _write(app, config, Path(write).absolute(), {**flags, **given(said)})

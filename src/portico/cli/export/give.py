@@ -9,7 +9,7 @@ from pathlib import Path
 from portico.cli import output
 from portico.errors import PorticoError, Problem
 from portico.plan.files import File
-from portico.run.disk.write import write_bytes, write_for_user
+from portico.run.disk.write import write_bytes, write_for_user, write_private
 
 
 def give(file: File, write: str | None) -> None:
@@ -28,6 +28,15 @@ def write_new(files: Sequence[File], directory: Path, others: Mapping[str, bytes
         what = f"{taken} is there already, and you may have changed it"
         raise PorticoError(Problem(str(directory), what, "remove it, or write into another directory"))
     _write(files, directory, others)
+
+
+def write_secret(file: Path, content: str, owner: int | None) -> None:
+    """Writes a file that is not there yet, for its owner alone. Raises PorticoError."""
+    try:
+        write_private(file.name, content.encode(), file.parent, owner)
+    except OSError as error:
+        raise PorticoError(Problem(str(file), f"cannot be written: {error.strerror}")) from None
+    output.result(str(file))
 
 
 def _write(

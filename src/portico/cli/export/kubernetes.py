@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from portico.cli import output
+from portico.cli.completion import folders
 from portico.cli.export.give import give, write_new
 from portico.cli.flags import given, site_arguments
 from portico.place.owner import as_user
@@ -21,7 +22,10 @@ from portico.project.gather import gather
     "--image", metavar="NAME:TAG", help="The image of the site. Default: its name, as it was built."
 )
 @click.option(
-    "--write", metavar="DIR", help="Write plain YAML, a base for Kustomize and a chart for Helm into DIR."
+    "--write",
+    metavar="DIR",
+    shell_complete=folders,
+    help="Write plain YAML, a base for Kustomize and a chart for Helm into DIR.",
 )
 @site_arguments
 def command(app: str | None, config: str | None, image: str | None, write: str | None, **said: Any) -> None:
@@ -33,14 +37,14 @@ def command(app: str | None, config: str | None, image: str | None, write: str |
     from portico.export.kubernetes.build import plain, tree
     from portico.export.kubernetes.decide import OURS, cluster
     from portico.plan.decide import decided
-    from portico.project.image.words import words
+    from portico.project.image.words import in_image, words
 
     os.environ.pop("PORT", None)  # from this shell; a pod has its own
     flags = given(said)
     found = gather(app, config, flags, serves=False)
     who = as_user(found.place.app_user, os.environ, found.site.environment.values)
-    answers = looks(found.site, who)[0] if found.site.has_app else ()
-    typed = words(app, config, _others(flags, OURS), None)
+    answers = looks(found.site, found.place, who)[0] if found.site.has_app else ()
+    typed = words(app, config, in_image(_others(flags, OURS), found.site.options), None)
     made = cluster(
         found.site,
         decided(found.site, found.place),

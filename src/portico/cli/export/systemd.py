@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from portico.cli import output
+from portico.cli.completion import folders
 from portico.cli.export.give import give
 from portico.cli.flags import given, site_arguments_but
 from portico.project.command_line import command_line
@@ -26,7 +27,12 @@ from portico.site.secrets import for_systemd
     metavar="NAME",
     help="Who it runs as. Default: the site's user, else you, never root.",
 )
-@click.option("--write", metavar="DIR", help="Write the unit into DIR instead of to standard output.")
+@click.option(
+    "--write",
+    metavar="DIR",
+    shell_complete=folders,
+    help="Write the unit into DIR instead of to standard output.",
+)
 def command(app: str | None, config: str | None, user: str, write: str | None, **flags: Any) -> None:
     """Write a hardened unit that runs APP as a service.
 

@@ -95,7 +95,7 @@ def _below(path: str, directory: str) -> str:
 
 def argv(binary: str, directory: str) -> list[str]:
     """The command for httpd with the files in `conf` of that directory; what is wrong with them goes to stderr."""
-    return [binary, "-d", directory, "-f", f"{directory}/conf/{_MAIN}", "-DFOREGROUND"]
+    return [binary, "-d", f"{directory}/conf", "-f", f"{directory}/conf/{_MAIN}", "-DFOREGROUND"]
 
 
 def _name(line: str) -> str:

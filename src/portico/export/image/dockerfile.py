@@ -24,6 +24,8 @@ USER = 10001
 """A number that no user of the host has: a process that leaves the container owns nothing there."""
 PORT = 8080
 RUNTIME, STATE = "/tmp/portico", "/var/lib/portico"  # noqa: S108  the container's own; every engine has a tmpfs there
+SOCKETS = "/run/sockets"
+"""Where containers of one image find each other's sockets: a volume of its own."""
 RESERVED_PORTS = 1024
 _RELEASE = "trixie"
 """The Debian whose names of packages `system` has."""
@@ -113,7 +115,7 @@ def _packages_stage(site: Site, image: Image) -> list[Line]:
     wheel = f"./{image.wheel}" + (f"[{','.join(extras)}]" if extras else "")
     pip = f"{VENV}/bin/python -m pip"
     made += _step(
-        "Portico is the one that wrote these files: on PyPI, another package has its name. The app's versions stay as "
+        "Portico is the one that wrote these files: an index may have another, or none. The app's versions stay as "
         "they are, and the build stops if Portico cannot use them.",
         [f"COPY {image.wheel} ./"],
     )
@@ -174,9 +176,10 @@ def _system(site: Site, image: Image) -> list[Line]:
 
 def _user() -> list[Line]:
     return _step(
-        "Everything runs as one user without rights, who owns the directory of state and no code.",
+        "Everything runs as one user without rights, who owns the directory of state, one for a volume of sockets, and "
+        "no code.",
         [f"RUN useradd --uid {USER} --user-group --no-create-home --home-dir {STATE} --shell /usr/sbin/nologin site \\",
-         f" && install -d -o {USER} -g {USER} -m 0711 {STATE}"],
+         f" && install -d -o {USER} -g {USER} -m 0711 {STATE} {SOCKETS}"],
     )  # fmt: skip
 
 

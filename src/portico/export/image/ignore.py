@@ -18,7 +18,7 @@ _MADE = (
     "**/*.egg-info", "htmlcov", ".coverage",
 )  # fmt: skip
 _ENVIRONMENTS = (".venv", "venv", "env")
-_ITS_OWN = ("Dockerfile*", ".dockerignore", "compose*.yaml", "compose-gateway", "kubernetes")
+_ITS_OWN = ("Dockerfile*", ".dockerignore", "compose*.yaml", "compose-gateway*", "kubernetes")
 
 
 def ignore(image: Image) -> File:

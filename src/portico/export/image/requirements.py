@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from portico import DISTRIBUTION
+
 VENV = "/venv"
 _PIP = f"{VENV}/bin/python -m pip install --no-cache-dir"
 _DECLARED = (
@@ -13,7 +15,7 @@ _DECLARED = (
 
 _UV = (
     f"UV_PROJECT_ENVIRONMENT={VENV} /tools/bin/uv sync --frozen --inexact --no-cache --no-dev "
-    "--no-install-project --no-install-package portico"
+    f"--no-install-project --no-install-package portico --no-install-package {DISTRIBUTION}"
 )
 
 

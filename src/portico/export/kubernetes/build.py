@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portico.export.kubernetes.before import before
 from portico.export.kubernetes.chart import chart
 from portico.export.kubernetes.dump import Plain, comment, documents
 from portico.export.kubernetes.entry import entry
@@ -14,7 +15,7 @@ from portico.plan.files import File, Line
 
 
 def objects(cluster: Cluster) -> tuple[Document, ...]:
-    return (*workload(cluster), *network(cluster), *entry(cluster))
+    return (*before(cluster), *workload(cluster), *network(cluster), *entry(cluster))
 
 
 def plain(cluster: Cluster) -> File:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from portico.errors import Problem, UsageError
+from portico.export.before import before
 from portico.export.image.dockerfile import grace_seconds
 from portico.export.kubernetes import notes, routes
 from portico.export.kubernetes.model import LISTEN, METRICS, SECRETS, Choices, Cluster, SecretFile
@@ -23,7 +27,8 @@ from portico.site.model import Site
 from portico.site.secrets import user_files
 
 OURS = (
-    "listen", "domains", "canonical", "email", "behind", "behind-headers", "behind-protocol", "https", "metrics",
+    "listen", "routed-by", "domains", "canonical", "email", "behind", "behind-headers", "behind-protocol", "https",
+    "metrics", "release", "processes",
 )  # fmt: skip
 """Flags whose options a pod has from here, with those of their tables."""
 _PRIVATE = ("private", "100.64.0.0/10")
@@ -37,6 +42,9 @@ _GROWTH = 1.3
 """A worker that has served for a while, by the memory of a process that has just loaded the app."""
 _STEP = 64 * _MIB
 _REPLICAS = (2, 10)
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_MOST_LETTERS = 63
+"""Of a Job's name: its pods have it as a label."""
 
 
 def cluster(
@@ -58,11 +66,13 @@ def cluster(
     secrets = tuple(_secrets(site, home))
     is_single = bool(site.facts.one_process)
     leaving = routes.leave(web.routing.routes)
+    choices, command = _choices(site, web, plan, image, memory), before(site, plan, words)
+    job = _job_name(object_name(site.name), choices.tag.default) if command else ""
     return Cluster(
         name=object_name(site.name),
         home=home,
         words=(*_pod_words(site), *words),
-        choices=_choices(site, web, plan, image, memory),
+        choices=choices,
         path=site.prefix or "/",
         health_path=plan.health.gateway_path,
         health_host="" if plan.health.gateway_path == HEALTH else plan.health.host,
@@ -74,8 +84,10 @@ def cluster(
         acme=plan.tls.acme if plan.tls else None,
         has_metrics=site.options.metrics.listen is not None,
         secrets=secrets,
+        fronts=tuple(map(object_name, site.options.routed_by)),
+        before=command,
         routes=leaving,
-        notes=tuple(notes.general(site, web, secrets, object_name(site.name))),
+        notes=tuple(notes.general(site, web, secrets, object_name(site.name), job)),
         found=tuple(notes.found(site, web, answers)),
     )
 
@@ -93,20 +105,22 @@ def _impossible(site: Site) -> Iterator[Problem]:
     if options.node.gateways:
         what = "a node closes connections of everyone else, and the kubelet's probes are among them"
         yield Problem(site.cause("node"), what, "leave it out: the NetworkPolicy says who may connect")
-    if site.is_routed:
-        what = (
-            "other sites of one gateway send it its requests, and in a cluster each site has pods of its own"
-        )
-        yield Problem(
-            site.cause("routed_by"), what, "leave it out: the HTTPRoute of the other site names this one"
-        )
 
 
 def _pod_words(site: Site) -> Iterator[str]:
     """Flags that make the site one behind a cluster's gateway."""
-    options = site.options
     yield f"--listen=:{LISTEN}"
+    if site.is_routed:
+        yield "--routed-by="  # a pod has an address of its own
+        site = replace(site, options=replace(site.options, routed_by=[]))
+    options = site.options
     yield from without_https(site)
+    if site.options.release.before:
+        yield "--release="
+    if site.options.release.after:
+        yield "--release-after="
+    if site.options.processes:
+        yield "--processes="
     yield from (f"--behind={one}" for one in dict.fromkeys([*_PRIVATE, *options.behind]))
     # Gateways pass a client's own headers on: no user, no certificate and no country is believed.
     yield "--behind-headers=scheme"
@@ -140,6 +154,16 @@ def _secrets(site: Site, home: str) -> Iterator[SecretFile]:
 
 def _inside(path: str, directory: str, home: str) -> str:
     return f"{home}{path.removeprefix(directory)}" if path.startswith(f"{directory}/") else path
+
+
+def _job_name(name: str, tag: str) -> str:
+    """Of the command before a release. Raises UsageError for a tag that cannot end it."""
+    made = f"{name}-release-{tag}"
+    if _NAME.fullmatch(made) and len(made) <= _MOST_LETTERS:
+        return made
+    what = f"the Job of [release] before would be called {made}, which no Job may be"
+    hint = f"a tag of small letters, digits, - and ., so that the name has at most {_MOST_LETTERS} letters"
+    raise UsageError(Problem("--image", what, f"expected {hint}"))
 
 
 def _choices(site: Site, web: Web, plan: Plan, image: str, memory: int) -> Choices:

@@ -14,6 +14,9 @@ CERT_MANAGER = "cert-manager.io/v1"
 
 
 def entry(cluster: Cluster) -> Iterator[Document]:
+    """None for a site that others route to: a way in of its own would pass their guards by."""
+    if cluster.fronts:
+        return
     ingress_class = cluster.choices.ingress_class
     yield Document("gateway", _gateway(cluster), unless=ingress_class)
     yield Document("route", _route(cluster), unless=ingress_class)

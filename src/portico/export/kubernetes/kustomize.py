@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from portico.export.kubernetes.before import FILE as JOB
+from portico.export.kubernetes.before import before, renamed
 from portico.export.kubernetes.dump import Plain, documents, dump
 from portico.export.kubernetes.entry import CERT_MANAGER, GATEWAY, entry
 from portico.export.kubernetes.model import Cluster
@@ -25,13 +27,14 @@ _INGRESS_CLASS = "nginx"
 
 def kustomization(cluster: Cluster, made: Sequence[Document]) -> Iterator[File]:
     style = Plain(cluster.name)
-    base = dict(documents(made, style))
+    base = dict(documents(made, style)) | _unnamed(cluster)
     for name, lines in base.items():
         yield _file(f"base/{name}.yaml", lines)
     yield _file(
         "base/kustomization.yaml", dump({**_KIND, "resources": [f"{name}.yaml" for name in base]}, style)
     )
-    yield from _ingress(cluster)
+    if not cluster.fronts:
+        yield from _ingress(cluster)
     has_queue = cluster.has_metrics and not cluster.is_single
     if has_queue:
         yield from _queue(cluster)
@@ -40,17 +43,20 @@ def kustomization(cluster: Cluster, made: Sequence[Document]) -> Iterator[File]:
 
 
 def _production(cluster: Cluster, *, has_queue: bool) -> Iterator[File]:
-    listed = [
-        "# Without a Gateway API: components/ingress.",
-        "# components:",
-        "#   - ../../components/ingress",
-    ]
+    listed = list[str]()
+    if not cluster.fronts:
+        listed += ["# Without a Gateway API: components/ingress."]
+    if has_queue or not cluster.fronts:
+        listed += ["# components:"]
+    if not cluster.fronts:
+        listed += ["#   - ../../components/ingress"]
     if has_queue:
         listed += ["#   - ../../components/queue"]
     made: dict[str, Tree] = {
         **_KIND,
         "resources": ["../../base"],
         "images": Because("The tag of this release.", [_image(cluster)]),
+        **_renamed(cluster),
     }
     yield _file("overlays/production/kustomization.yaml", [*dump(made, Plain(cluster.name)), *listed])
 
@@ -88,6 +94,7 @@ def _staging(cluster: Cluster) -> Iterator[File]:
         "namespace": Because("Its objects do not meet those of production.", f"{name}-staging"),
         "resources": ["../../base"],
         "images": [_image(cluster)],
+        **_renamed(cluster),
     }
     yield from _folder("overlays/staging", made, patches, name)
 
@@ -177,6 +184,21 @@ def _folder(at: str, made: dict[str, Tree], patches: Sequence[_Patch], name: str
     for one in patches:
         yield _file(f"{at}/{one.file}.yaml", dump(one.tree, Plain(name)))
     yield _file(f"{at}/kustomization.yaml", dump(made, Plain(name)))
+
+
+def _unnamed(cluster: Cluster) -> dict[str, list[str]]:
+    """The Job of the base, whose name the overlays end with their tags: they replace one word of it."""
+    choices = cluster.choices
+    other = replace(cluster, choices=replace(choices, tag=replace(choices.tag, default="tag")))
+    found = [one for one in before(other) if one.file == JOB]
+    return dict(documents(found, Plain(cluster.name)))
+
+
+def _renamed(cluster: Cluster) -> dict[str, Tree]:
+    if not cluster.before:
+        return {}
+    why = "The Job of this release has its tag in its name, and the same variables as the pods."
+    return {"replacements": Because(why, renamed(cluster.name, cluster.choices.repository))}
 
 
 def _image(cluster: Cluster) -> Tree:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from portico.export.before import Before
 from portico.export.kubernetes.tree import Value
 from portico.plan.subjects import Acme
 from portico.plan.web.routing.model import Route
@@ -64,6 +65,10 @@ class Cluster(Struct, frozen=True):
     acme: Acme | None
     has_metrics: bool
     secrets: tuple[SecretFile, ...]
+    fronts: tuple[str, ...]
+    """The objects of the sites that route here (`routed_by`): their HTTPRoutes are the only way in."""
+    before: Before | None
+    """The command that runs once before a release."""
     routes: tuple[Route, ...]
     """The rules of [[route]] in the order in which they are tried; none if all of them stay within the pod."""
     notes: tuple[str, ...]

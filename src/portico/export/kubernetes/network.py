@@ -23,8 +23,31 @@ NAMESPACES = (
     "traefik",
 )
 """Where controllers put the pods of gateways, by their own instructions."""
-_METADATA = "169.254.169.254/32"
-_METADATA_IPV6 = "fd00:ec2::254/128"
+METADATA = (
+    "169.254.169.254/32",  # nearly every cloud
+    "169.254.169.252/32",  # GKE's server of its nodes, which the one above leads to
+    "169.254.170.2/32",  # tasks of Amazon ECS
+    "169.254.170.23/32",  # the agent of EKS for pods
+    "169.254.0.23/32",  # Tencent
+    "169.254.10.10/32",  # Tencent
+    "169.254.42.42/32",  # Scaleway
+    "100.100.100.200/32",  # Alibaba
+    "168.63.129.16/32",  # Azure's agent of the host
+    "192.0.0.192/32",  # Oracle
+)
+"""Where clouds give a machine its credentials. Not all of 169.254.0.0/16: the cluster's names may be there
+(NodeLocal DNSCache, 169.254.20.10).
+"""
+METADATA_IPV6 = (
+    "fd00:ec2::254/128",  # Amazon
+    "fd00:ec2::23/128",  # the agent of EKS for pods
+    "fd20:ce::254/128",  # Google
+    "fd00:c1::a9fe:a9fe/128",  # Oracle
+    "fd00:a9fe:a9fe::1/128",  # Akamai
+    "fd00:42::42/128",  # Scaleway
+    "fd00:100::100:200/128",  # Alibaba
+    "fe80::a9fe:a9fe/128",  # OpenStack
+)
 SECRET_KEY = "metrics-password"  # noqa: S105  the name of a key
 
 
@@ -58,7 +81,7 @@ def _policy(cluster: Cluster) -> Tree:
             "its namespace; a balancer outside of the cluster is an ipBlock. The kubelet's probes always come in.",
             {
                 "from": [
-                    {"podSelector": {"matchLabels": {GATEWAY_NAME: Named()}}},
+                    {"podSelector": _gateways(cluster)},
                     {
                         "namespaceSelector": {
                             "matchExpressions": [
@@ -84,18 +107,29 @@ def _policy(cluster: Cluster) -> Tree:
             "podSelector": {"matchLabels": selector()},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": ingress,
-            "egress": [
-                Because(
-                    "Everything but the cloud's metadata, where a request that an attacker makes the app send would "
-                    "find credentials. If the app itself needs them from there (GKE), remove the exceptions.",
-                    {
-                        "to": [
-                            {"namespaceSelector": {}},
-                            {"ipBlock": {"cidr": "0.0.0.0/0", "except": [_METADATA]}},
-                            {"ipBlock": {"cidr": "::/0", "except": [_METADATA_IPV6]}},
-                        ]
-                    },
-                )
-            ],
+            "egress": egress(),
         },
     }
+
+
+def egress() -> list[Tree]:
+    return [
+        Because(
+            "Everything but the cloud's metadata, where a request that an attacker makes the app send would "
+            "find credentials. If the app itself needs them from there (GKE), remove the exceptions.",
+            {
+                "to": [
+                    {"namespaceSelector": {}},
+                    {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(METADATA)}},
+                    {"ipBlock": {"cidr": "::/0", "except": list(METADATA_IPV6)}},
+                ]
+            },
+        )
+    ]
+
+
+def _gateways(cluster: Cluster) -> Tree:
+    """Its own, or those of the sites that route here."""
+    if not cluster.fronts:
+        return {"matchLabels": {GATEWAY_NAME: Named()}}
+    return {"matchExpressions": [{"key": GATEWAY_NAME, "operator": "In", "values": list(cluster.fronts)}]}

@@ -17,8 +17,8 @@ from portico.site.routing import ToSite
 _MOST_NAMED = 5
 
 
-def general(site: Site, web: Web, secrets: Sequence[SecretFile], name: str) -> Iterator[str]:
-    """What follows from the options."""
+def general(site: Site, web: Web, secrets: Sequence[SecretFile], name: str, job: str) -> Iterator[str]:
+    """What follows from the options; `job` is the name of that of [release] before, if there is one."""
     yield from _first(site, secrets, name)
     yield (
         "New code: a new image with a new tag. `portico reload`, canaries and `portico rollback` are for code that "
@@ -28,11 +28,8 @@ def general(site: Site, web: Web, secrets: Sequence[SecretFile], name: str) -> I
         "Maintenance: `portico maintenance on` closes one pod, until it is replaced. Close the site at the gateway, or "
         "in each pod."
     )
-    if site.facts.remedy:
-        yield (
-            f"The database: run `{site.facts.remedy}` before a release, as a Job with the new image; Portico has no "
-            "command for that. Old and new pods use the same schema during a rollout."
-        )
+    yield from _database(site, job)
+    yield from _commands(site)
     if site.options.limits.rate or any(one.edge.limit for one in site.routed):
         yield (
             "Limits: each pod counts for itself, so a client may have as many times the rate as there are pods. "
@@ -65,6 +62,20 @@ def general(site: Site, web: Web, secrets: Sequence[SecretFile], name: str) -> I
     yield from _names(site, web)
 
 
+def _commands(site: Site) -> Iterator[str]:
+    """What is not run by the pods."""
+    if site.options.release.after:
+        yield (
+            "The command after a release ([release] after) is left out of the pods: run it when the rollout is done "
+            "(kubectl rollout status)."
+        )
+    for process in site.options.processes:
+        yield (
+            f"The process {process} is left out of the pods. Give it a Deployment with the same image, variables and "
+            f"secrets, and the command `portico exec` followed by that of [processes] {process}."
+        )
+
+
 def _first(site: Site, secrets: Sequence[SecretFile], name: str) -> Iterator[str]:
     if secrets:
         files = " ".join(f"--from-file={one.key}={shlex.quote(one.origin or 'FILE')}" for one in secrets)
@@ -86,6 +97,23 @@ def _first(site: Site, secrets: Sequence[SecretFile], name: str) -> Iterator[str
         yield f"The key of the account: kubectl create secret generic {name}-acme-eab --from-file=hmac={file}"
 
 
+def _database(site: Site, job: str) -> Iterator[str]:
+    if job:
+        step = "app.kubernetes.io/component"
+        yield (
+            f"The database: the Job {job} runs `{site.options.release.before}` once, and the pods do not. Helm waits "
+            "for it before it changes anything. With kubectl, the pods wait only if you do (-k instead of -f for "
+            f"Kustomize): kubectl apply -f FILE -l {step}=release && kubectl wait --for=condition=complete "
+            f"--timeout=1h job/{job} && kubectl apply -f FILE -l {step}!=release"
+        )
+        yield "Old and new pods use the same schema during a rollout."
+    elif site.facts.remedy:
+        yield (
+            f"The database: run `{site.facts.remedy}` before a release, as a Job with the new image: the pods do not "
+            "run it. [release] before makes the Job. Old and new pods use the same schema during a rollout."
+        )
+
+
 def _names(site: Site, web: Web) -> Iterator[str]:
     if others := [one for one in web.hosts.declared if not is_host(one)]:
         yield f"A gateway routes by names, so these have no route here: {', '.join(others)}."
@@ -94,12 +122,18 @@ def _names(site: Site, web: Web) -> Iterator[str]:
             "A wildcard needs a DNS-01 solver in the Issuer, with the credentials of your DNS: "
             "https://cert-manager.io/docs/configuration/acme/dns01/"
         )
+    if fronts := site.options.routed_by:
+        yield (
+            f"routed_by: it has no Gateway, HTTPRoute or Ingress of its own. Those of {', '.join(fronts)} lead here, "
+            "exported into the same namespace; what they guard there does not hold here."
+        )
     to_sites = [one.rule for one in web.routing.routes if isinstance(one.rule.target, ToSite)]
     if to_sites:
         names = ", ".join(dict.fromkeys(one.word for one in to_sites))
         yield (
-            f"Other sites: export each by itself into the same namespace, without routed_by ({names}). An Ingress does "
-            "not lead to them. What this site guards at their paths does not hold there: they guard themselves."
+            f"Other sites: export each by itself into the same namespace ({names}), with its routed_by: then it gets "
+            "no way in but this site's. An Ingress does not lead to them. What this site guards at their paths does "
+            "not hold there: they guard themselves."
         )
     if any(one.strips for one in to_sites):
         yield "strip: the gateway takes the path off, and does not give it back to redirects and cookies."

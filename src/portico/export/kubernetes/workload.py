@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,11 @@ LEAVE_SECONDS = 10
 CHECK_SECONDS = 2
 QUEUE_METRIC = "portico_queue_seconds"
 _QUEUE_TARGET = "100m"
+CONTAINER_SECURITY: Tree = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 
 
 def selector() -> Tree:
@@ -96,13 +102,7 @@ def _pod(cluster: Cluster) -> Tree:
             "request_timeout.",
             LEAVE_SECONDS + cluster.grace_seconds,
         ),
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": Because("Volumes belong to the group of the image's user.", USER),
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
@@ -114,15 +114,46 @@ def _pod(cluster: Cluster) -> Tree:
             for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
         ],
         "containers": [_container(cluster)],
-        "volumes": [
-            Because("Sockets and configuration.", {"name": "tmp", "emptyDir": {}}),
-            Because(
-                "Uploads in progress, logs and the cache: they end with the pod.",
-                {"name": "state", "emptyDir": {}},
-            ),
-            *_secret_volume(cluster),
-        ],
+        "volumes": volumes(cluster),
     }  # fmt: skip
+
+
+def pod_security() -> Tree:
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": USER,
+        "runAsGroup": USER,
+        "fsGroup": Because("Volumes belong to the group of the image's user.", USER),
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def volumes(cluster: Cluster) -> list[Tree]:
+    return [
+        Because("Sockets and configuration.", {"name": "tmp", "emptyDir": {}}),
+        Because(
+            "Uploads in progress, logs and the cache: they end with the pod.",
+            {"name": "state", "emptyDir": {}},
+        ),
+        *_secret_volume(cluster),
+    ]
+
+
+def mounts(cluster: Cluster) -> list[Tree]:
+    return [
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  the container's own
+        {"name": "state", "mountPath": STATE},
+        {"name": "secrets", "mountPath": SECRETS, "readOnly": True},
+        *(
+            {"name": "secrets", "mountPath": one.path, "subPath": one.key, "readOnly": True}
+            for one in cluster.secrets
+            if one.path
+        ),
+    ]
+
+
+def image(cluster: Cluster) -> Joined:
+    return Joined((cluster.choices.repository, ":", cluster.choices.tag))
 
 
 def arguments(cluster: Cluster) -> list[Tree]:
@@ -131,10 +162,17 @@ def arguments(cluster: Cluster) -> list[Tree]:
     return [
         "portico",
         "run",
-        *cluster.words,
+        *map(as_itself, cluster.words),
         ForEach(choices.domains, Joined(("--domain=", Item()))),
         If(choices.canonical, Joined(("--canonical=", choices.canonical))),
     ]
+
+
+def as_itself(word: str) -> str:
+    """A word that means itself where the kubelet replaces $(NAME), and $$ by $.
+    https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/
+    """
+    return re.sub(r"\$(?=[$(])", "$$", word)
 
 
 def _container(cluster: Cluster) -> Tree:
@@ -145,7 +183,7 @@ def _container(cluster: Cluster) -> Tree:
         "name": "site",
         "image": Because(
             "Each release has a tag of its own: a new tag is what begins a rollout.",
-            Joined((choices.repository, ":", choices.tag)),
+            image(cluster),
         ),
         "args": Because(
             "TLS ends at the gateway in front. It is the one that names the client and the scheme, and nothing else "
@@ -160,11 +198,7 @@ def _container(cluster: Cluster) -> Tree:
             "The limit of the memory is its request: a pod is not evicted for what it was promised.",
             choices.resources,
         ),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": CONTAINER_SECURITY,
         **_probes(cluster),
         "lifecycle": {
             "preStop": Because(
@@ -173,16 +207,7 @@ def _container(cluster: Cluster) -> Tree:
                 {"sleep": {"seconds": LEAVE_SECONDS}},
             )
         },
-        "volumeMounts": [
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  the container's own
-            {"name": "state", "mountPath": STATE},
-            {"name": "secrets", "mountPath": SECRETS, "readOnly": True},
-            *(
-                {"name": "secrets", "mountPath": one.path, "subPath": one.key, "readOnly": True}
-                for one in cluster.secrets
-                if one.path
-            ),
-        ],
+        "volumeMounts": mounts(cluster),
     }  # fmt: skip
 
 
@@ -223,7 +248,7 @@ def _status(cluster: Cluster) -> str:
     """Asks the site of the container, whose file may have another name."""
     words = cluster.words
     named = words[words.index("--config") : words.index("--config") + 2] if "--config" in words else ()
-    return shlex.join(["portico", "status", "--json", *named])
+    return as_itself(shlex.join(["portico", "status", "--json", *named]))
 
 
 def _secret_volume(cluster: Cluster) -> list[Tree]:

@@ -126,7 +126,7 @@ def _asked_environment(error: KeyError) -> bool:
 def _missing_hint(target: Target, name: str) -> str:
     if name.partition(".")[0] in modules_in(target.directory):
         return _nearest_module(target, name)
-    return f"install the package of '{name}' in the environment that Portico runs in"
+    return f"install the package of '{name}' in the environment that runs the app"
 
 
 def _hiding_hint(target: Target) -> str:

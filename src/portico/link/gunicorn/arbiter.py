@@ -22,7 +22,7 @@ from gunicorn import arbiter
 from gunicorn.app import base, wsgiapp
 from gunicorn.errors import HaltServer
 
-from portico.link.gunicorn.handover import BOOTING, FAILED, Handover
+from portico.link.gunicorn.handover import BOOTING, FAILED, HELD, Handover
 
 PAUSE_SECONDS: Final = 5.0
 """The pause after a worker that could not load the app: each attempt is a traceback in the log."""
@@ -44,6 +44,14 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         Handover.arbiter = os.getpid()
         super().start()
 
+    def spawn_worker(self) -> int:
+        """A signal that comes before the worker has handlers of its own waits until it has them."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+        try:
+            return int(super().spawn_worker())
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
     def handle_winch(self) -> None:
         """A worker has news: the loop checks all of them after each signal."""
 
@@ -53,7 +61,16 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         for worker in self.WORKERS.values():
             if _handover(worker).state == BOOTING and now - _handover(worker).since < self._boot_seconds:
                 worker.tmp.notify()
+            elif silent := worker.beat.look(worker.pid):
+                self._end_silent(worker, silent)
         super().murder_workers()
+
+    def _end_silent(self, worker: Any, seconds: float) -> None:
+        self.log.error(
+            "worker %s is killed: its %s did not run for %.0f s, longer than a request may take (a thread that keeps "
+            "the interpreter lock does that); its threads were in\n%s",
+            worker.pid, worker.beat.thread, seconds, worker.beat.end(worker.pid) or "(not known)",
+        )  # fmt: skip
 
     @property
     def _boot_seconds(self) -> float:

@@ -1,292 +1,181 @@
-"""Gunicorn's asgi worker; nginx's headers name the client, which a unix socket does not."""
+"""`gunicorn -k portico.link.gunicorn.asgi.Worker`: runs an ASGI app, and speaks uwsgi with nginx.
+
+The event loop is uvloop's where that is installed. The main thread runs the loop: it accepts, calls the app, sends
+Gunicorn's heartbeat, and shuts the worker down gracefully.
+"""
 
 from __future__ import annotations
 
-import math
+import asyncio
+import gc
 import os
-import re
-import sys
-import threading
+import signal
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextvars import ContextVar
-from functools import partial
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, Final
 
-from gunicorn.workers.gasgi import ASGIWorker
+from gunicorn.arbiter import Arbiter
 
-from portico.link import app_output
-from portico.link.fence import SENDER_HEADER, Fence
-from portico.link.gunicorn import boot_guard, report
-from portico.link.gunicorn.handover import DUE, Handover
-from portico.link.head import JOINED, LARGEST, STREAMED, BrokenAppError, too_large
-from portico.link.receive import Message, Receive, Receiver
-from portico.link.trace import Record, Tracer
-from portico.link.websocket.asgi import AsgiWebSocket
+from portico.link.asgi.departures import Departures
+from portico.link.asgi.exchange import Means
+from portico.link.asgi.files import Files
+from portico.link.asgi.lifespan import Lifespan, StartupFailedError
+from portico.link.asgi.scope import Packets
+from portico.link.asgi.server import Server
+from portico.link.context import Contexts
+from portico.link.fence import Fence
+from portico.link.gunicorn.event_loop import EventLoopWorker
+from portico.link.gunicorn.pause import VARIABLE, PauseFlag
+from portico.link.gunicorn.watch import limits_from
+from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
+from portico.link.slow import SlowRequests
+from portico.link.trace import Tracer
 from portico.link.websocket.leaving import Leaving
+from portico.link.wsgi.download import Downloads
+from portico.link.wsgi.queue import Queue
 
-Scope = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-_NUMBERS = b"x-portico"
-_TRACE = b"x-portico-trace"
-_BEGAN = b"x-portico-began"
-"""The same from Apache httpd, which cannot send it before the client's headers: the fence checks all of them."""
-_OWN = (b"x-portico-msec", _BEGAN, SENDER_HEADER, _TRACE)
-_PUSH_SECONDS = 1.0
-_BURST = 4096
-"""The backlog; the kernel allows no more than net.core.somaxconn."""
-_request: ContextVar[str] = ContextVar("portico_request", default="")
-"""The ID of the request that the running task serves."""
-_ONE_LINE = frozenset(name.lower().encode() for name in JOINED)
-_STREAMED = re.compile(rf"{STREAMED}\s*(?:;|$)".encode(), re.IGNORECASE)
-_SECURE = {"http": "https", "ws": "wss"}
+_BEAT_SECONDS: Final = 1.0
+_LAST_SECONDS: Final = 5
+"""How long the app's own threads and exit handlers have at the end."""
+_LAST_WAIT_SECONDS: Final = 2.0
+"""For what was cancelled after `graceful_timeout`."""
 
 
-class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
-    """Runs an ASGI app behind nginx: `gunicorn -k portico.link.gunicorn.asgi.Worker`.
+class Worker(EventLoopWorker):
+    """Serves requests of nginx's `uwsgi_pass` on one unix socket.
 
-    It is replaced like the WSGI worker: by max_requests and PORTICO_MAX_MEMORY, once its successor has started.
+    It uses these settings of Gunicorn: max_requests and its jitter, graceful_timeout, timeout (the heartbeat) and
+    root_path (the mount). From the environment it takes what the worker for WSGI takes, without threads and queue.
     """
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        """In the arbiter, before the fork: creates what both processes write to."""
-        super().__init__(*given, **named)
-        self.handover = Handover()
-        # Gunicorn's protocol would end the worker at once.
-        self._enough: int = self.max_requests
-        self.max_requests: int = sys.maxsize
-        self.max_memory = math.inf
-        self.at_the_end: Callable[[], None] = lambda: None
+    _wake: asyncio.Event | None = None
+    _ending: asyncio.Future[None] | None = None
 
-    def load_wsgi(self) -> None:
-        """Loads the app as Gunicorn does, and wraps it in the link."""
-        app_output.keep(_request.get, self.log)
-        with boot_guard.beside_others(self), boot_guard.own_signals(self):
-            super().load_wsgi()
-        threading.Thread(target=_push, daemon=True, name="portico beat").start()
-        self._websockets, self._leaving = set[AsgiWebSocket](), Leaving.of(os.environ)
-        self.asgi: App = behind_nginx(
-            self.asgi, Tracer.of(os.environ), Fence.of(os.environ), self._websockets
+    @classmethod
+    def check_config(cls, cfg: Any, _log: Any) -> None:
+        """Called by the arbiter before it starts workers; a RuntimeError ends it with its message."""
+        limits_from(os.environ)
+        Downloads.of(os.environ)
+        if len(cfg.address) != 1 or isinstance(cfg.address[0], tuple):
+            raise RuntimeError(
+                "portico.link.gunicorn.asgi serves exactly one unix socket: bind = unix:PATH or fd://N"
+            )
+
+    def handle_exit_signal(self) -> None:
+        """SIGTERM: a graceful end, at once."""
+        super().handle_exit_signal()
+        self._hurry()
+
+    def handle_quit_signal(self) -> None:
+        """SIGQUIT, SIGINT: an end without waiting."""
+        super().handle_quit_signal()
+        self._hurry()
+        if self._ending is not None:
+            self._ending.cancel()
+
+    def handle_winch_signal(self) -> None:
+        """The arbiter, or `portico pause`, has news."""
+        self._hurry()
+
+    def _hurry(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+
+    async def _serve(self) -> None:
+        self._wake = asyncio.Event()
+        lifespan = Lifespan(self.asgi, self.log)
+        try:
+            if not await self._start(lifespan):
+                return
+        except StartupFailedError as error:
+            self.log.error("ASGI lifespan startup failed: %s", error)
+            raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from None
+        queue = Queue(limits_from(os.environ)[0])
+        server = self._server(lifespan.state, queue)
+        gc.freeze()  # imported objects stay: the garbage collector need not scan them again
+        await self._supervise(server, queue)
+        # There may be no other worker to serve those that wait.
+        server.stop(takes_backlog=not self.handover.may_leave)
+        await self._wait_for(server.finish(self.cfg.graceful_timeout), server)
+        await self._wait_for(lifespan.shutdown(), server)
+        self.beat.stop()
+        _end_soon()
+
+    async def _start(self, lifespan: Lifespan) -> bool:
+        """Whether the app is ready; False if the worker was told to end before."""
+        assert self._wake is not None
+        starting = asyncio.ensure_future(lifespan.startup())
+        while self.alive and not starting.done():
+            self._wake.clear()
+            told = asyncio.ensure_future(self._wake.wait())
+            await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+        if not starting.done():
+            starting.cancel()
+            _end_soon()
+            return False
+        await starting
+        return True
+
+    def _server(self, state: dict[str, Any], queue: Queue) -> Server:
+        loop = asyncio.get_running_loop()
+        means = Means(
+            self.asgi,
+            loop,
+            self.log,
+            Packets(Fence.of(os.environ), self.cfg.root_path or ""),
+            Departures(loop),
+            Files(Downloads.of(os.environ)),
+            Tracer.of(os.environ),
+            state,
+            limits_from(os.environ)[0],
+            self.beat.allow,
+            Contexts.of(os.environ),
+            queue,
         )
+        self.beat.start(means.deadline)
+        return Server(self.sockets[0].sock, means, Leaving.of(os.environ))
 
-    def run(self) -> None:
-        """The worker's life; the app's own startup is part of the loading."""
-        with boot_guard.beside_others(self):
-            super().run()
-        report.gone()
-        self.at_the_end()
+    async def _supervise(self, server: Server, queue: Queue) -> None:
+        """Serves until the worker must end."""
+        pause = PauseFlag(os.environ.get(VARIABLE), queue.begin)
+        slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
+        server.resume()
+        pause.obey(server)
+        loop, wake = asyncio.get_running_loop(), self._wake
+        assert wake is not None
+        beat = 0.0
+        # A killed arbiter notifies no worker; the worker then has another parent.
+        while self.alive and self.ppid == os.getppid():
+            wake.clear()
+            pause.obey(server)
+            if loop.time() >= beat:
+                beat = loop.time() + _BEAT_SECONDS
+                self.notify()
+                self.beat.set(server.longest(), _BEAT_SECONDS)
+                server.look()
+                slow.report(server.slow_requests())
+                queue.look(self.log.warning)
+            self.look(server.accepted)
+            if self.alive:
+                timer = loop.call_later(max(0.0, beat - loop.time()), wake.set)
+                await wake.wait()
+                timer.cancel()
 
-    def notify(self) -> None:
-        """Called once a second while the worker serves, not before the app's startup is complete."""
-        super().notify()
-        if not self.handover.has_loaded:
-            self._take_bursts()
-            boot_guard.done(self)
-        if self.nr >= self._enough or report.resident() > self.max_memory:
-            self.handover.announce(DUE)
-        if self.handover.may_leave:
-            self.alive = False
-        if self._leaving.is_any():
-            self._say_goodbye(lambda websocket: websocket.is_through(self._leaving))
-
-    def _take_bursts(self) -> None:
-        """asyncio sets the socket's backlog to 100, whatever Portico set before."""
-        for listener in self.sockets:
-            listener.listen(_BURST)
-
-    async def _shutdown(self) -> None:
-        """Gunicorn waits for connections to end; WebSockets end when the server closes them."""
-        self._say_goodbye(lambda _: True)
-        await super()._shutdown()
-
-    def _say_goodbye(self, is_meant: Callable[[AsgiWebSocket], bool]) -> None:
-        for websocket in self._websockets.copy():
-            if is_meant(websocket):
-                websocket.say_goodbye()
-
-
-def _push() -> None:
-    while True:
-        time.sleep(_PUSH_SECONDS)
-        app_output.push()
-
-
-def behind_nginx(
-    app: App,
-    tracer: Tracer | None = None,
-    fence: Fence | None = None,
-    websockets: set[AsgiWebSocket] | None = None,
-) -> App:
-    """The app with the client's address and scheme in its scope, and the worker's numbers in its answer.
-
-    Only nginx can connect to the private socket, so its X-Real-IP and X-Forwarded-Proto can be trusted.
-    """
-
-    websockets = set() if websockets is None else websockets
-
-    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await app(scope, receive, send)
-            return
-        headers = dict(scope["headers"])
-        _request.set(headers.get(b"x-request-id", b"").decode("latin-1"))
-        began = time.monotonic()
-        queued = _queue_microseconds(headers.get(b"x-portico-msec") or headers.get(_BEGAN, b""))
-        asked = headers.get(_TRACE)
-        _set_client(scope, headers, fence)
-        trace = _trace(tracer, asked.decode("latin-1"), scope) if tracer and asked else None
-
-        async def numbered(message: Message) -> None:
-            if trace:
-                _note(trace, tracer, message)
-            if message["type"] == "http.response.start":
-                _number(message, scope, queued, time.monotonic() - began)
-            await send(message)
-
-        if scope["type"] == "http":
-            heard = Receiver(receive)
-            try:
-                await _traced(app, trace, scope, heard, numbered)
-            finally:
-                heard.end()
-        else:
-            websocket = AsgiWebSocket(receive, send)
-            websockets.add(websocket)
-            try:
-                await _traced(
-                    app, trace, scope, websocket.receive, partial(_noting_accept, websocket, numbered)
-                )
-            finally:
-                websockets.discard(websocket)
-
-    return answering
+    async def _wait_for(self, work: Coroutine[Any, Any, None], server: Server) -> None:
+        """Waits for the end of `work`, with the heartbeat, for `graceful_timeout` + 2 s. SIGQUIT ends it at once."""
+        self._ending = asyncio.ensure_future(work)
+        if self._quick_shutdown:
+            self._ending.cancel()
+        ends = time.monotonic() + self.cfg.graceful_timeout + _LAST_WAIT_SECONDS
+        while not self._ending.done() and time.monotonic() < ends:
+            self.notify()
+            self.beat.set(server.longest(), _BEAT_SECONDS)
+            server.look()
+            await asyncio.wait([self._ending], timeout=_BEAT_SECONDS)
 
 
-async def _traced(app: App, trace: Record | None, scope: Scope, receive: Receive, send: Send) -> None:
-    if trace is None:
-        await app(scope, receive, send)
-        return
-    trace.note("called")
-    trace.write()
-    try:
-        await app(scope, receive, send)
-    finally:
-        trace.note("ended")
-        trace.data["ended"] = True
-        trace.write()
-
-
-def _number(message: Message, scope: Scope, queued: int, seconds: float) -> None:
-    """Adds the worker's numbers to the head of an answer, and removes the app's headers of the same names."""
-    numbers = f"{queued} {int(seconds * 1e6)} {os.getpid()} 0 {_endpoint(scope)}"
-    kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _NUMBERS]
-    _check(kept)
-    message["headers"] = [*_joined(_unbuffered(kept)), (_NUMBERS, numbers.encode("latin-1", "replace"))]
-
-
-async def _noting_accept(websocket: AsgiWebSocket, send: Send, message: Message) -> None:
-    await send(message)
-    websocket.is_accepted |= message["type"] == "websocket.accept"
-
-
-def _set_client(scope: Scope, headers: dict[bytes, bytes], fence: Fence | None) -> None:
-    """Sets the client from nginx's headers, and removes headers that the client may not set."""
-    if fence:
-        scope["headers"] = fence.headers(scope["headers"], headers.get(SENDER_HEADER, b"0"))
-    scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _OWN]
-    scope["client"] = (headers.get(b"x-real-ip", b"").decode("latin-1"), 0)
-    if headers.get(b"x-forwarded-proto") == b"https":
-        scope["scheme"] = _SECURE.get(scope["scheme"], scope["scheme"])
-    _set_prefix(scope, headers.get(b"x-forwarded-prefix", b"").decode("latin-1"))
-
-
-def _set_prefix(scope: Scope, prefix: str) -> None:
-    """Adds the prefix that a declared proxy stripped: nginx sends it together with the mount."""
-    outer = prefix.removesuffix(scope.get("root_path", ""))
-    if outer:
-        scope["root_path"], scope["path"] = prefix, outer + scope["path"]
-        if scope.get("raw_path"):
-            scope["raw_path"] = outer.encode("latin-1") + scope["raw_path"]
-
-
-def _trace(tracer: Tracer, name: str, scope: Scope) -> Record | None:
-    """Starts recording a request if an authorized user asked for it."""
-    where = tracer.where(name)
-    if where is None:
-        return None
-    headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"]]
-    seen = {
-        "REQUEST_METHOD": scope.get("method", "GET"),
-        "SCRIPT_NAME": scope.get("root_path", ""), "PATH_INFO": scope["path"],
-        "QUERY_STRING": scope["query_string"].decode("latin-1"), "wsgi.url_scheme": scope["scheme"],
-        "REMOTE_ADDR": scope["client"][0],
-    } | {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers}  # fmt: skip
-    record = Record(where, f"{os.getpid()} 0", passed={}, environ=tracer.shown(seen))
-    record.note("taken")
-    record.note("read")
-    return record
-
-
-def _note(trace: Record, tracer: Tracer | None, message: Message) -> None:
-    if message["type"] == "http.response.start" and tracer:
-        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in message.get("headers", ())]
-        trace.note("started")
-        trace.data["response"] = {
-            "status": str(message["status"]),
-            "headers": tracer.headers(headers),
-            "route": "",
-        }
-    elif message["type"] == "http.response.body" and not message.get("more_body"):
-        trace.note("sent")
-    elif message["type"] == "websocket.accept":
-        trace.note("handed over")
-
-
-def _queue_microseconds(msec: bytes) -> int:
-    try:
-        return max(0, int((time.time() - float(msec)) * 1e6))
-    except ValueError:
-        return 0
-
-
-def _endpoint(scope: Scope) -> str:
-    """The route's name, which Starlette and FastAPI leave in the scope."""
-    endpoint = scope.get("endpoint")
-    name = getattr(endpoint, "__name__", "") if endpoint is not None else ""
-    return name if name.isidentifier() else "-"
-
-
-def _unbuffered(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Events, JSON lines and other streams are sent one by one: nginx would buffer them."""
-    said = {name.lower(): value for name, value in headers}
-    kind = said.get(b"content-type", b"")
-    if b"x-accel-buffering" in said or not (
-        kind.startswith(b"text/event-stream") or (b"content-length" not in said and _STREAMED.match(kind))
-    ):
-        return headers
-    return [*headers, (b"x-accel-buffering", b"no")]
-
-
-def _check(headers: list[tuple[bytes, bytes]]) -> None:
-    """BrokenAppError for a head that nginx would refuse with a plain 502."""
-    size = sum(len(name) + len(value) + 4 for name, value in headers)
-    if size > LARGEST:
-        raise BrokenAppError(too_large(size))
-    lengths = [value for name, value in headers if name.lower() == b"content-length"]
-    if len(lengths) > 1:
-        first, second = (value.decode("latin-1") for value in lengths[:2])
-        raise BrokenAppError(f"the answer has two Content-Length headers: {first} and {second}")
-
-
-def _joined(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Merges several lines of a cache header: nginx before 1.23 reads only one of them."""
-    lines: dict[bytes, list[bytes]] = {}
-    for name, value in headers:
-        if (low := name.lower()) in _ONE_LINE:
-            lines.setdefault(low, []).append(value)
-    if all(len(values) < 2 for values in lines.values()):
-        return headers
-    left = [pair for pair in headers if pair[0].lower() not in lines]
-    return [*left, *((name, b", ".join(values)) for name, values in lines.items())]
+def _end_soon() -> None:
+    """A thread that never ends must not keep the process alive, not even during the interpreter's shutdown."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_LAST_SECONDS)

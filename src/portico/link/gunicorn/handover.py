@@ -21,6 +21,15 @@ FAILED: Final = 3
 """It could not load the app, and ends."""
 
 
+HELD: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGWINCH, signal.SIGUSR1)
+"""The arbiter's signals to a worker, blocked around the fork: the handlers that a child inherits do nothing for it."""
+
+
+def take_signals() -> None:
+    """Called by a worker that has its handlers."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
 class Handover:
     """The handover of one worker. `arbiter` is the process to notify, 0 for none: then a worker leaves when it
     likes.

@@ -9,12 +9,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-
-from portico.link.wsgi.thread_pool import ThreadPool
+from typing import Protocol
 
 VARIABLE = "PORTICO_PAUSE"
 """The variable with the directory in which the flag appears."""
 FLAG = "on"
+
+
+class Pausable(Protocol):
+    """What accepts connections."""
+
+    @property
+    def is_paused(self) -> bool: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
 
 
 class PauseFlag:
@@ -25,7 +33,7 @@ class PauseFlag:
         self._flag = f"{directory}/{FLAG}" if directory else ""
         self._answer = Path(directory or "", str(os.getpid()))
 
-    def obey(self, pool: ThreadPool) -> None:
+    def obey(self, pool: Pausable) -> None:
         """Pauses or resumes the pool as the flag says, and confirms a pause with a file named by this pid."""
         is_on = bool(self._flag) and os.path.exists(self._flag)  # noqa: PTH110  once a second: no Path is made
         if is_on and not pool.is_paused:

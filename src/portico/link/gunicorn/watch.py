@@ -10,17 +10,20 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
-from portico.link.gunicorn.slow import SlowRequests
+from portico.link.gunicorn.beat import Beat
+from portico.link.slow import SlowRequests
 from portico.link.websocket.frames import WebSocketConnection
 from portico.link.websocket.leaving import Leaving
 from portico.link.wsgi.exchange import Log, describe
 from portico.link.wsgi.queue import Queue
 from portico.link.wsgi.request import Connection
+from portico.link.wsgi.slow import slow_requests
 from portico.link.wsgi.stream import LONGEST_SILENCE_SECONDS, Stream, StreamCanceller
 from portico.link.wsgi.thread_pool import Slot
 
+LOOK_SECONDS: Final = 1.0
 _READ_SECONDS: Final = 10.0
 """nginx sends a packet in one piece; a peer that takes longer is not nginx."""
 _ROOM: Final = 1.1
@@ -40,7 +43,10 @@ class Watch:
         slow: SlowRequests | None = None,
         queue: Queue | None = None,
         leaving: Leaving | None = None,
+        beat: Beat | None = None,
     ) -> None:
+        self._beat = beat or Beat()
+        self._beat.start(limits[0])
         self._leaving = leaving or Leaving(None)
         self._queue = queue
         self._slow = slow
@@ -54,13 +60,14 @@ class Watch:
     def look(self) -> str | None:
         """Handles silent peers and logs stuck requests; returns why the worker must be replaced, or None."""
         now = time.monotonic_ns()
+        self._beat.set(self._longest(now), LOOK_SECONDS)
         self._look_for_clients()
         if self._leaving.is_any():
             self.say_goodbye(self._leaving.has)
         for slot in self._slots.copy():
             self._look_at(slot, now)
         if self._slow:
-            self._slow.report(self._slots.copy())
+            self._slow.report(slow_requests(self._slots.copy()))
         if self._queue:
             self._queue.look(self._log.warning)
         stuck = sum(slot.overdue for slot in self._slots)
@@ -96,6 +103,27 @@ class Watch:
             if slot.handed_over and slot.connection is not None:
                 _shut_down(slot.connection, socket.SHUT_RDWR)
 
+    def rest(self) -> None:
+        """There are no checks any more."""
+        self._beat.stop()
+
+    def _longest(self, now: int) -> float:
+        """How many seconds the requests in progress may still take. A route of streams may be silent for an hour: that
+        is no time to compute.
+        """
+        in_progress = [(slot, slot.environ) for slot in self._slots.copy() if not slot.overdue]
+        return max(
+            (
+                self._deadline_of(environ) - (now - slot.moved) / 1e9
+                for slot, environ in in_progress
+                if environ and "PORTICO_STREAM" not in environ
+            ),
+            default=0.0,
+        )
+
+    def _deadline_of(self, environ: Mapping[str, Any]) -> float:
+        return float(environ.get("PORTICO_DEADLINE", self._deadline))
+
     def _look_for_clients(self) -> None:
         """Notifies streams whose client has left: nginx closes the connection when the client does."""
         open_streams, poll = dict[int, Stream](), select.poll()
@@ -117,8 +145,7 @@ class Watch:
                 self._log.warning("request refused: no complete uwsgi packet came within %g s", _READ_SECONDS)
                 _shut_down(connection, socket.SHUT_RD)
             return
-        deadline = float(environ.get("PORTICO_DEADLINE", self._deadline))
-        stream = slot.stream
+        deadline, stream = self._deadline_of(environ), slot.stream
         if stream and stream.cancelled:
             return  # the thread is not needed: it ends when the app sends something, or never
         if stream and quiet > min(deadline / 3, LONGEST_SILENCE_SECONDS) and stream.comment():

@@ -24,11 +24,12 @@ from portico.link import app_output
 from portico.link.context import Contexts
 from portico.link.fence import Fence
 from portico.link.gunicorn import boot_guard, report
-from portico.link.gunicorn.handover import DUE, Handover
+from portico.link.gunicorn.beat import Beat
+from portico.link.gunicorn.handover import DUE, Handover, take_signals
 from portico.link.gunicorn.pause import VARIABLE, PauseFlag
-from portico.link.gunicorn.slow import VARIABLE as VARIABLE_OF_SLOW
-from portico.link.gunicorn.slow import SlowRequests
-from portico.link.gunicorn.watch import Watch, limits_from
+from portico.link.gunicorn.watch import LOOK_SECONDS, Watch, limits_from
+from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
+from portico.link.slow import SlowRequests
 from portico.link.trace import Tracer
 from portico.link.websocket.leaving import Leaving
 from portico.link.wsgi.backlog import Backlog, Bounds, siblings
@@ -37,7 +38,6 @@ from portico.link.wsgi.exchange import Exchange
 from portico.link.wsgi.queue import Queue
 from portico.link.wsgi.thread_pool import LONGEST_POLL_SECONDS, POLL_SECONDS, ThreadPool
 
-_BEAT_SECONDS: Final = 1.0
 _FAREWELL_SECONDS: Final = 1.0
 """How long the threads of closed connections have to notice it."""
 _LAST_SECONDS: Final = 5
@@ -65,6 +65,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         """In the arbiter, before the fork: creates what both processes write to."""
         super().__init__(*given, **named)
         self.handover = Handover()
+        self.beat = Beat()
         self.at_the_end: Callable[[], None] = lambda: None
         self.max_memory = math.inf
 
@@ -78,6 +79,11 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             raise RuntimeError(
                 "portico.link.gunicorn.worker serves exactly one unix socket: bind = unix:PATH or fd://N"
             )
+
+    def init_signals(self) -> None:
+        """As Gunicorn does it; then what came before is handled."""
+        super().init_signals()
+        take_signals()
 
     def load_wsgi(self) -> None:
         """Loads the app as Gunicorn does; see `boot_guard.beside_others`."""
@@ -93,7 +99,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         queue = Queue(limits[0], bounds.seconds / 2) if bounds else Queue(limits[0])
         pool = self._serving = self._pool(queue)
         slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
-        watch = Watch(pool.slots, self.log, limits, slow, queue, Leaving.of(os.environ))
+        watch = Watch(pool.slots, self.log, limits, slow, queue, Leaving.of(os.environ), self.beat)
         gc.freeze()  # imported objects stay: the garbage collector need not scan them again
         pause = PauseFlag(os.environ.get(VARIABLE), queue.begin)
         pause.obey(pool)
@@ -122,6 +128,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                 Contexts.of(os.environ),
                 queue,
                 Fence.of(os.environ),
+                self.beat.allow,
             ).serve,
             self._wake,
             count=threads,
@@ -172,7 +179,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         while self.alive and self.ppid == os.getppid():
             now = time.monotonic()
             if now >= beat:
-                beat = now + _BEAT_SECONDS
+                beat = now + LOOK_SECONDS
                 self.notify()
                 pause.obey(pool)
                 app_output.push()
@@ -208,6 +215,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         self._wait_for_threads(watch, self.cfg.graceful_timeout)
         watch.hang_up()
         self._wait_for_threads(watch, _FAREWELL_SECONDS)
+        watch.rest()
         # A thread that never ends must not keep the process alive, not even during the interpreter's shutdown.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_LAST_SECONDS)
@@ -218,7 +226,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             self.notify()
             watch.look()
             watch.say_goodbye()  # to WebSockets that were in the middle of a message before
-            if select.select([self.PIPE[0]], [], [], min(left, _BEAT_SECONDS))[0]:
+            if select.select([self.PIPE[0]], [], [], min(left, LOOK_SECONDS))[0]:
                 os.read(self.PIPE[0], 4096)
 
 

@@ -77,6 +77,8 @@ class WebSocketConnection(socket.socket):
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+        if self.gettimeout() is not None:  # the app has called socket.setdefaulttimeout
+            self.settimeout(None)
         self._lock = threading.Lock()
         self._frames = Frames()
         self._said = False

@@ -6,6 +6,7 @@ Files name those that must go, in a directory that exists only then. The worker 
 
 from __future__ import annotations
 
+import _socket
 import os
 import socket
 import struct
@@ -31,7 +32,7 @@ class Leaving:
         """Whether some nginx worker is about to be ended."""
         return bool(self._directory) and os.path.exists(self._directory)  # noqa: PTH110  once a second: no Path is made
 
-    def has(self, connection: socket.socket) -> bool:
+    def has(self, connection: _socket.socket) -> bool:
         """Whether such a worker made this connection."""
         try:
             return os.path.exists(f"{self._directory}/{_peer(connection)}")  # noqa: PTH110
@@ -39,7 +40,7 @@ class Leaving:
             return False  # closed at this moment
 
 
-def _peer(connection: socket.socket) -> int:
+def _peer(connection: _socket.socket) -> int:
     """The pid of the process that connected this unix socket (SO_PEERCRED, unix(7))."""
     found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return int(_CREDENTIALS.unpack(found)[0])

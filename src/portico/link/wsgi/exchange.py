@@ -7,17 +7,18 @@ import io
 import math
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from portico.link.context import Contexts
 from portico.link.fence import Fence
-from portico.link.head import endpoint
+from portico.link.head import TOO_LONG, endpoint
 from portico.link.trace import HEADER, Tracer
 from portico.link.uwsgi import BadPacketError
 from portico.link.websocket.frames import WebSocketConnection
 from portico.link.wsgi import upload
 from portico.link.wsgi.download import Downloads
-from portico.link.wsgi.queue import Queue, Skip, has_waited
+from portico.link.wsgi.queue import AGAIN_SECONDS, Queue, Skip, has_waited
 from portico.link.wsgi.request import (
     Body,
     ClientGoneError,
@@ -36,9 +37,6 @@ from portico.link.wsgi.trace import begin_trace
 _BODY_BUFFER: Final = 1 << 18
 """The default buffer of a unix socket: a large upload costs few system calls, and 256 KiB of memory."""
 
-_AGAIN_SECONDS: Final = 5
-"""Retry-After for a client that was refused in an overload."""
-
 
 class Log(Protocol):
     """The used part of Gunicorn's logger."""
@@ -53,7 +51,8 @@ class Log(Protocol):
 class Exchange:
     """Serves requests to `app`; `base` contains what is the same in every environ.
 
-    `downloads` are the folders from which nginx sends files, `queue` knows how long requests may wait.
+    `downloads` are the folders from which nginx sends files, `queue` knows how long requests may wait. `allow` is
+    told the seconds of a request that has a deadline of its own.
     """
 
     def __init__(
@@ -66,12 +65,14 @@ class Exchange:
         contexts: Contexts | None = None,
         queue: Queue | None = None,
         fence: Fence | None = None,
+        allow: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._app = app
         self._queue = queue or Queue(math.inf)
         self._tracer = tracer or Tracer(None)
         self._contexts = contexts
         self._fence = fence
+        self._allow = allow
         self._base = base | {
             "wsgi.input": NoBody(),
             "wsgi.input_terminated": True,
@@ -99,6 +100,8 @@ class Exchange:
                 environ["gunicorn.socket"] = HandedSocket(connection, size, slot)
             if "PORTICO_STREAM" in environ:
                 slot.relieve(slot)
+            elif "PORTICO_DEADLINE" in environ:
+                self._allow(float(environ["PORTICO_DEADLINE"]))
             if HEADER in environ:
                 self._maybe_traced(environ, connection, slot, size, body)
             else:
@@ -159,6 +162,8 @@ class Exchange:
             if not slot.handed_over:
                 response.send(result)
                 response.finish()
+                if response.is_shortened:
+                    self._log.warning("%s: %s", describe(environ), TOO_LONG)
         except ClientGoneError as error:
             self._queue.left += 1
             self._log.debug("%s: the client left: %s", describe(environ), error)
@@ -227,7 +232,7 @@ def _not_executed(skip: Skip, response: Response) -> None:
     if skip is Skip.LEFT:
         _say(response, "499 Client Closed Request", b"The client has closed its connection.\n")
     elif skip is Skip.EXPIRED:
-        again = ("Retry-After", str(_AGAIN_SECONDS))
+        again = ("Retry-After", str(AGAIN_SECONDS))
         _say(
             response, "503 Service Unavailable", b"The server is overloaded. Try again in a moment.\n", again
         )

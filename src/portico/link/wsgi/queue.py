@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
-from portico.link.wsgi.peer import Peers
+from portico.link.wsgi.peer import VARIABLE, Peers
 from portico.link.wsgi.request import Connection, Environ
 
 LOOK_SECONDS: Final = 0.05
@@ -28,6 +28,12 @@ _GRACE_SECONDS: Final = 1.0
 _CLOCK_STEP_SECONDS: Final = 0.5
 _LEAST_SECONDS_BETWEEN: Final = 10.0
 """The pause between two log lines: an overload drops thousands."""
+
+
+ASKED: Final = ("PORTICO_MSEC", "PORTICO_DEADLINE", VARIABLE, "REMOTE_ADDR", "SERVER_PROTOCOL")
+"""The variables of a request that decide."""
+AGAIN_SECONDS: Final = 5
+"""Retry-After for a client that was refused in an overload."""
 
 
 class Skip(Enum):
@@ -120,7 +126,11 @@ def limit_seconds(deadline_seconds: float) -> float:
 
 def has_waited(environ: Environ) -> bool:
     """Whether a request was in the queue for long enough to be checked."""
-    sent = environ.get("PORTICO_MSEC")
+    return is_long_ago(environ.get("PORTICO_MSEC"))
+
+
+def is_long_ago(sent: str | bytes | None) -> bool:
+    """Whether that time of nginx's, in seconds, is so long ago that the request is worth a look."""
     try:
         return sent is not None and time.time() - float(sent) > LOOK_SECONDS
     except ValueError:

@@ -14,7 +14,17 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from portico.link.head import STREAMED, BrokenAppError, check_status, endpoint, field, numbers, render, split
+from portico.link.head import (
+    BrokenAppError,
+    check_status,
+    endpoint,
+    field,
+    is_events,
+    numbers,
+    render,
+    split,
+    streamed,
+)
 from portico.link.wsgi.download import WORTH_BYTES, Downloads, FileRange, agrees, kept
 from portico.link.wsgi.request import Body, ClientGoneError, Connection, Environ, take
 from portico.link.wsgi.stream import Stream
@@ -29,9 +39,6 @@ _SEND: Final = 1 << 20
 """Bytes handed to the kernel at once, so that a long body shows progress to the deadline."""
 _WERKZEUG_PART: Final = "206 PARTIAL CONTENT"
 _UNBUFFERED: Final = re.compile(r"(?:^|\n)x-accel-buffering:[ \t]*no[ \t]*\r", re.IGNORECASE)
-_CHOSEN: Final = re.compile(r"(?:^|\n)x-accel-buffering:", re.IGNORECASE)
-_STREAMED: Final = re.compile(rf"(?:^|\n)content-type:[ \t]*{STREAMED}[ \t]*[;\r]", re.IGNORECASE)
-_EVENTS: Final = re.compile(r"(?:^|\n)content-type:[ \t]*text/event-stream", re.IGNORECASE)
 _SLOW_NS: Final = 200_000_000
 """A client that blocks longer than this is slow: another thread takes over this one's duty meanwhile."""
 _ERROR: Final = b"Internal Server Error\n"
@@ -99,6 +106,7 @@ class Response:
         "bodiless",
         "closed",
         "head_sent",
+        "is_shortened",
     )  # fmt: skip
 
     def __init__(
@@ -122,7 +130,7 @@ class Response:
         self._length: int | None = None
         self._sendfile: str | None = None
         self._left: int | None = None  # bytes still missing to the Content-Length; None: until the end
-        self.head_sent = self.bodiless = self.closed = False
+        self.head_sent = self.bodiless = self.closed = self.is_shortened = False
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
@@ -190,7 +198,7 @@ class Response:
         # Django's streaming answers say `streaming`: others are complete already.
         if isinstance(result, FileWrapper) or not getattr(result, "streaming", True) or self.head_sent:
             return False
-        if _CHOSEN.search(self._head) or not _STREAMED.search(self._head):
+        if not streamed(self._head):
             return False
         self._head += "X-Accel-Buffering: no\r\n"
         return True
@@ -205,6 +213,9 @@ class Response:
                 # it gets the end of the response, and then closes by itself.
                 self._connection.shutdown(socket.SHUT_WR)
             take(self._connection, size)
+            if self._length is None:
+                # A child that the app has forked may hold the connection, too: the close alone would be no end.
+                self._connection.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # nginx has everything and closed first
         self._connection.close()
@@ -217,8 +228,8 @@ class Response:
 
     def _send_stream(self, result: Iterable[bytes]) -> None:
         """Sends a streaming answer: it has its own thread, and gets checks from the main thread."""
-        is_events = _EVENTS.search(self._head) is not None
-        stream = Stream(self._connection, self._progress.ident, self._send_head if is_events else None)
+        are_events = is_events(self._head)
+        stream = Stream(self._connection, self._progress.ident, self._send_head if are_events else None)
         self._progress.stream = stream
         self._progress.relieve(self._progress)
         try:
@@ -348,10 +359,9 @@ class Response:
         else:
             self._left = self._length
             data = self._bounded(data)
-        head = (
-            f"HTTP/1.1 {self._status}\r\n{self._head}"
-            f"X-Portico: {numbers(self._started, self._progress.label, self._environ, self._route)}\r\n\r\n"
-        ).encode("latin-1")
+        sent = self._environ.get("PORTICO_MSEC")
+        told = numbers(self._started, self._progress.label, sent, self._route)
+        head = f"HTTP/1.1 {self._status}\r\n{self._head}X-Portico: {told}\r\n\r\n".encode("latin-1")
         if len(data) > _JOIN:
             self._send(head, first=True)
             self._send(data)
@@ -364,6 +374,7 @@ class Response:
             return data
         if len(data) > self._left:
             data = data[: self._left]
+            self.is_shortened = True
         self._left -= len(data)
         return data
 

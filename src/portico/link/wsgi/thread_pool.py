@@ -289,7 +289,10 @@ class ThreadPool:
                 if not self._wait(error):
                     return
                 continue
-            serve(Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor), slot)
+            connection = Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+            if connection.gettimeout() is not None:  # the app has called socket.setdefaulttimeout
+                connection.settimeout(None)
+            serve(connection, slot)
             self.accepted = number = next(accepted)
             if number >= enough and not self.full:
                 self.full = True

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from portico.link.steps import Step, of_frame, steps
 from portico.link.trace import HEADER, Record, Tracer
 from portico.link.uwsgi import decode
 from portico.link.wsgi.download import Downloads
@@ -62,8 +63,8 @@ class Trace:
         record.note("taken", slot.began)
         record.note("read", self._read)
         record.write()
-        steps, before = _steps(self._app), sys.getprofile()
-        sys.setprofile(self._profiler(steps))
+        found, before = steps(self._app), sys.getprofile()
+        sys.setprofile(self._profiler(found))
         record.note("called")  # the time between is the trace's own work
         try:
             answer()
@@ -74,17 +75,13 @@ class Trace:
             record.data["body_read"] = _taken(self._environ.get("wsgi.input"))
             record.write()
 
-    def _profiler(self, steps: dict[CodeType, tuple[str, str]]) -> Callable[[FrameType, str, Any], None]:
+    def _profiler(self, found: dict[CodeType, Step]) -> Callable[[FrameType, str, Any], None]:
         note = self.record.note
 
         def look(frame: FrameType, event: str, _: Any) -> None:
-            if event in ("call", "return") and (step := steps.get(frame.f_code)):
-                kind, name = step
-                code = frame.f_code
-                if kind == "template":
-                    name = str(getattr(frame.f_locals.get("template"), "name", "") or "")
-                note(f"{kind} {'begins' if event == 'call' else 'ends'}", name=name,
-                     file=code.co_filename, line=code.co_firstlineno)  # fmt: skip
+            if event in ("call", "return") and (step := found.get(frame.f_code)):
+                which = "begins" if event == "call" else "ends"
+                note(f"{step.kind} {which}", **of_frame(step, frame))
 
         return look
 
@@ -148,56 +145,3 @@ def _taken(body: Any) -> int:
         return int(tell()) if tell else 0
     except (OSError, ValueError):
         return 0
-
-
-def _steps(app: Any) -> dict[CodeType, tuple[str, str]]:
-    """The code objects of a Flask app that get a row of their own; none for another framework."""
-    flask_app = _flask(app)
-    if flask_app is None:
-        return {}
-    found: dict[CodeType, tuple[str, str]] = {}
-    kinds = (
-        ("before_request", flask_app.before_request_funcs),
-        ("after_request", flask_app.after_request_funcs),
-        ("teardown_request", flask_app.teardown_request_funcs),
-    )
-    for endpoint, view in flask_app.view_functions.items():
-        _add(found, view, "view", endpoint)
-    for handlers in flask_app.error_handler_spec.values():
-        for by_class in handlers.values():
-            for handler in by_class.values():
-                _add(found, handler, "error handler", "")
-    for kind, scopes in kinds:
-        for functions in scopes.values():
-            for function in functions:
-                _add(found, function, kind, "")
-    if templating := sys.modules.get("flask.templating"):
-        _add(found, getattr(templating, "_render", None), "template", "")
-    return found
-
-
-def _add(found: dict[CodeType, tuple[str, str]], function: Any, kind: str, name: str) -> None:
-    function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
-    if isinstance(code, CodeType) and code not in found:
-        found[code] = (kind, name or getattr(function, "__qualname__", type(function).__name__))
-
-
-def _flask(app: Any) -> Any:
-    """The Flask app in a WSGI callable: itself, its bound wsgi_app, or what a middleware wraps."""
-    for _ in range(6):
-        app = getattr(app, "__self__", app)
-        if hasattr(app, "before_request_funcs") and hasattr(app, "view_functions"):
-            return app
-        inner = next(
-            (
-                value
-                for name in ("app", "wsgi_app", "application", "_app")
-                if (value := getattr(app, name, None))
-            ),
-            None,
-        )
-        if inner is None:
-            return None
-        app = inner
-    return None

@@ -17,9 +17,13 @@ class Complaint(msgspec.Struct, frozen=True):
     request: str
     program: str = "nginx"
     """Whose it is, as in a plan: nginx or apache."""
+    id: str = ""
+    """The request's, where the line has it; nginx writes none."""
 
     def is_about(self, request: Request) -> bool:
-        """No id of the request is written there: the connection's number and the request line tell."""
+        """By the id; without one, the connection's number and the request line tell."""
+        if self.id:
+            return self.id == request.id
         return self.connection == request.connection != 0 and self.request.startswith(
             f"{request.method} {request.uri} "
         )

@@ -1,4 +1,4 @@
-"""Apache httpd's error log, in the form that it has without ErrorLogFormat."""
+"""Apache httpd's error log: its own form, with the id of the request where Portico wrote the configuration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LINE = re.compile(
     r"\[(?P<time>\w{3} \w{3} +\d{1,2} \d\d:\d\d:\d\d)(?:\.\d+)? (?P<year>\d{4})\] \[(?P<module>\w*):(?P<level>\w+)\] "
     r"\[pid \d+(?::tid \d+)?\] (?P<text>.*)"
 )
-_CLIENT = re.compile(r"\[client [^\]]*:(?P<port>\d{1,5})\] ")
+_CLIENT = re.compile(r"\[client [^\]]*:(?P<port>\d{1,5})\] (?:\[id (?P<id>[0-9a-f]{32})\] )?")
 _NOTICE = ":notice] "
 _AT_WORK = re.compile(r"AH00(?:094|489|292|163|493|491|492)\b|AH02282|AH10459")
 """Its messages about its own start, reload and end."""
@@ -31,6 +31,7 @@ def complaint(line: str) -> Complaint | None:
         _CLIENT.sub("", found["text"]),
         "",
         "apache",
+        (client["id"] or "") if client else "",
     )
 
 

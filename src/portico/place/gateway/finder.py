@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from msgspec import Struct
 
@@ -25,6 +25,8 @@ class Finder(Struct, frozen=True):
     """As its process is called in a plan (`plan.gateway.kind`)."""
     found: Callable[[str], Builds]
     """The builds that a choice means: "auto", "embedded", "system" or a path. Raises UsageError without any."""
+    programs: Callable[[], Iterator[tuple[str, str, str]]]
+    """Each that is there, for whoever asks it alone: its name, its path, and where it is, in a few words."""
     variable: str
     """Names the choice where no option does: for images that know which one they hold, and not the app."""
     users: tuple[str, ...]

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from portico.errors import Problem, UsageError
@@ -44,6 +45,12 @@ def find_httpd(choice: str) -> Build:
     installed = _installed()
     is_system = installed and os.path.realpath(path) == os.path.realpath(installed)
     return _build(str(Path(path).absolute()), "system" if is_system else "path")
+
+
+def programs() -> Iterator[tuple[str, str, str]]:
+    """The installed one."""
+    if path := _installed():
+        yield "httpd", path, path
 
 
 def _installed() -> str:
@@ -112,6 +119,7 @@ def _refuse_incomplete(path: str, modules: frozenset[str], loadable: dict[str, s
 HTTPD = Finder(
     program="apache",
     found=found,
+    programs=programs,
     variable="PORTICO_APACHE",
     # Debian's, Red Hat's, the one of the sources, and the one every system has.
     users=("www-data", "apache", "daemon", "nobody"),

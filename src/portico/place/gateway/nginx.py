@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from portico.errors import Problem, UsageError
@@ -49,6 +50,16 @@ def find_nginx(choice: str) -> Build:
     if not path:
         raise UsageError(Problem("nginx", f'"{choice}" is not a program', _EXPECTED))
     return _build(str(Path(path).absolute()), _origin(path))
+
+
+def programs() -> Iterator[tuple[str, str, str]]:
+    """The installed one and the embedded one."""
+    if path := _installed():
+        yield "nginx", path, path
+    try:
+        yield "nginx", _embedded(), "embedded"
+    except UsageError:
+        return
 
 
 def _origin(path: str) -> str:
@@ -135,6 +146,7 @@ def _loads(binary: str, module: Path) -> bool:
 NGINX = Finder(
     program="nginx",
     found=found,
+    programs=programs,
     variable="PORTICO_NGINX",
     # Debian's, Red Hat's, BSD's name for it, and the one every system has.
     users=("www-data", "nginx", "www", "nobody"),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from portico.app_servers.kind import Feature
+from portico.app_servers.start import starts
 from portico.place.model import Place
 from portico.plan import decisions, tracing
 from portico.plan import downloads as names
@@ -37,9 +38,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, handed: Seque
     return Process(
         name="gunicorn",
         argv=(
-            place.python,
-            "-m",
-            "portico.link.gunicorn.arbiter",
+            *_starts(place),
             "--config",
             f"{CONF}/gunicorn.conf.py",
             site.facts.app,
@@ -67,8 +66,22 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, handed: Seque
         user=place.app_user,
         secrets=site.environment.values,
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to "
-        f"{place.gateway.program}",
+        f"{place.gateway.program}{environment_of(place)}",
     )
+
+
+def _starts(place: Place) -> tuple[str, ...]:
+    module = "portico.link.gunicorn.arbiter"
+    if not place.app_python:
+        return place.python, "-m", module
+    return starts(place.app_python, place.package_path, module)
+
+
+def environment_of(place: Place) -> str:
+    """A clause that says which Python runs the app, if it is not Portico's."""
+    if not place.app_python:
+        return ""
+    return f"; the app has its own environment, of {place.app_python} ({place.app_python_why})"
 
 
 def own_variables(place: Place) -> dict[str, str]:
@@ -154,7 +167,8 @@ def _worker(site: Site, gateway: str) -> list[Setting]:
     kind = app_server(site)
     if kind.protocol == "uwsgi":
         why = f"reads exactly what {gateway} sends: no HTTP is parsed a second time"
-        return [Setting("worker_class", kind.worker, why, decisions.WORKER, _DOCS + "worker-class")]
+        made = [Setting("worker_class", kind.worker, why, decisions.WORKER, _DOCS + "worker-class")]
+        return [*made, *_root_path(site)] if Feature.ASGI in kind.features else made
     made = [
         Setting("worker_class", kind.worker, f"Gunicorn's own asgi worker, told by {gateway} who the client is",
                 "the app is ASGI", _DOCS + "worker-class"),
@@ -164,14 +178,11 @@ def _worker(site: Site, gateway: str) -> list[Setting]:
                 _DOCS + name.replace("_", "-"))
         for name, value in (("limit_request_line", 0), ("limit_request_fields", 2000), ("limit_request_field_size", 0))
     ]  # fmt: skip
-    if site.prefix:
-        made.append(
-            Setting(
-                "root_path",
-                site.prefix,
-                "the prefix, in the ASGI scope",
-                site.cause("mount"),
-                _DOCS + "root-path",
-            )
-        )
-    return made
+    return [*made, *_root_path(site)]
+
+
+def _root_path(site: Site) -> list[Setting]:
+    if not site.prefix:
+        return []
+    why, cause = "the prefix, in the ASGI scope", site.cause("mount")
+    return [Setting("root_path", site.prefix, why, cause, _DOCS + "root-path")]

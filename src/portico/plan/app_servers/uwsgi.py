@@ -7,10 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from portico.app_servers.start import starts
 from portico.app_servers.uwsgi import UWSGI
 from portico.place.model import Place
 from portico.plan import decisions
-from portico.plan.app_servers.gunicorn import FRAMEWORK, SOCKET_FD, own_variables
+from portico.plan.app_servers.gunicorn import FRAMEWORK, SOCKET_FD, environment_of, own_variables
 from portico.plan.app_servers.settings import Setting
 from portico.plan.app_servers.workers import Capacity, jitter
 from portico.plan.files import CONF, File, Line, Process
@@ -31,19 +32,20 @@ def uwsgi_process(site: Site, place: Place, _capacity: Capacity, _handed: Sequen
     return Process(
         name=UWSGI.name,
         # The package has no __main__, and its script contains a path of the machine that installed it.
-        argv=(
-            place.python,
-            "-c",
-            "import sys, pyuwsgi; pyuwsgi.run(sys.argv[1:])",
-            "--ini",
-            f"{CONF}/uwsgi.ini",
-        ),
+        argv=(*_starts(place), "--ini", f"{CONF}/uwsgi.ini"),
         cwd=site.facts.directory,
         env=own_variables(place),
         user=place.app_user,
         secrets=site.environment.values,
-        why=f"runs the app: uWSGI forks and watches the workers and speaks {place.gateway.program}'s protocol itself",
+        why=f"runs the app: uWSGI forks and watches the workers and speaks {place.gateway.program}'s protocol itself"
+        f"{environment_of(place)}",
     )
+
+
+def _starts(place: Place) -> tuple[str, ...]:
+    if not place.app_python:
+        return place.python, "-c", "import sys, pyuwsgi; pyuwsgi.run(sys.argv[1:])"
+    return starts(place.app_python, place.package_path, "portico.link.under_uwsgi.start")
 
 
 def uwsgi_ini(site: Site, place: Place, capacity: Capacity) -> File:

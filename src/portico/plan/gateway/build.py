@@ -9,12 +9,16 @@ from portico.plan import bindings
 from portico.plan.files import File, Process
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.web.model import Web
+from portico.site.model import Site
 from portico.site.routing import ToSite
 
 
-def gateway_process(place: Place) -> Process:
-    """The gateway of one site; none if several sites share one."""
+def gateway_process(site: Site, place: Place) -> Process:
+    """The gateway of one site; none if several sites share one, or if it is elsewhere."""
     kind = gateway_of(place)
+    if not site.has_gateway:
+        why = f"elsewhere: it opens {site.options.node.socket}"
+        return Process(kind.name, (), place.runtime, why=why)
     if place.host_runtime:
         why = f"one for several sites: that of the gateway in {place.host_runtime}"
         return Process(kind.name, (), place.runtime, why=why)
@@ -28,7 +32,7 @@ def gateway_files(web: Web) -> Sequence[File]:
 
 
 def _bindings(web: Web, fragment: File) -> File:
-    site = web.site
+    site, kind = web.site, gateway_of(web.place)
     wanted = bindings.Bindings(
         site.name,
         site.origin or site.directory,
@@ -45,7 +49,10 @@ def _bindings(web: Web, fragment: File) -> File:
         mirrors=_mirrors(web),
         routed_by=tuple(site.options.routed_by),
         inspects=web.waf is not None,
-        sets=gateway_of(web.place).set_for_all(web),
+        sets=kind.set_for_all(web),
+        modules=kind.modules(web),
+        once=kind.once(web),
+        is_ordered=kind.names_in_order,
         own=tuple((number, line.cause) for number, line in enumerate(fragment.lines, 1) if line.is_users),
     )
     return bindings.file(wanted)

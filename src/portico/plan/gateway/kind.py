@@ -53,8 +53,16 @@ class GatewayKind(Struct, frozen=True):
     """What the user's own lines in that fragment set for every site, where only one site may set it."""
     shared: Problem
     """The note (`what`) of a site whose own lines hold for every site that shares the gateway, and what helps."""
-    host_file: Callable[[Sequence[Bindings], Place], File]
-    """The main file of a gateway that several sites share; their bindings do not conflict."""
+    modules: Callable[[Web], tuple[str, ...]]
+    """The modules that a shared gateway loads for the site, beside those that it always has."""
+    once: Callable[[Web], tuple[tuple[str, tuple[str, ...]], ...]]
+    """The directives that it takes once for all sites, and the words that this one needs there."""
+    names_in_order: bool
+    """It tries the names of sites in the order of its files; else an exact name comes before a wildcard by itself."""
+    one_ends_all: str
+    """Why sites of different users may not share it, as a sentence; empty if they may."""
+    host_files: Callable[[Sequence[Bindings], Place], Sequence[File]]
+    """Its own files where several sites share it, the main one first; their bindings do not conflict."""
     servers: Callable[[Web], Upstream | None]
     """The servers of [upstream] with its own line for each; None if only the app answers."""
     limits: Callable[[Web], tuple[PlannedLimit, ...]]

@@ -24,7 +24,7 @@ from portico.plan.notes.machine import (
 )
 from portico.plan.notes.own import of_another_gateway
 from portico.plan.notes.pages import unused_pages
-from portico.plan.notes.passwords import dear_passwords
+from portico.plan.notes.passwords import dear_passwords, shown_passwords
 from portico.plan.notes.reachable import reachable
 from portico.plan.notes.static_folders import unreadable, unwritable, withheld
 from portico.plan.notes.unreached import unanswered, unreached
@@ -43,10 +43,14 @@ NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     lambda web: waf_notes(web.site),
     lambda web: challenge_notes(web.site, web.routed, is_waiting=web.is_waiting),
     lambda web: routing_notes(web.site, web.routing),
-    app_user, exposed, few_connections, dear_passwords, of_another_gateway,
+    app_user, exposed, few_connections, dear_passwords, shown_passwords, of_another_gateway,
 )  # fmt: skip
+
+
+OF_APP = (app_risks, processes, left_out, variables_left_out, short_lived, other_python, app_user, exposed)
+"""Those of a site whose gateway is elsewhere."""
 
 
 def notes(web: Web) -> tuple[str, ...]:
     """One sentence each."""
-    return tuple(sentence for note in NOTES for sentence in note(web))
+    return tuple(sentence for note in (NOTES if web.site.has_gateway else OF_APP) for sentence in note(web))

@@ -30,10 +30,15 @@ def short_lived(web: Web) -> Iterator[str]:
 
 
 def other_python(web: Web) -> Iterator[str]:
-    """A virtual environment beside the app that is not used."""
+    """Which Python runs the app, if it is not Portico's own."""
     place = web.place
-    if place.unused_venv and web.site.has_app:
-        yield f"{place.unused_venv} is not used, the app runs with {place.python}: {place.how_to_use_venv}"
+    if not web.site.has_app:
+        return
+    if place.app_python:
+        yield f"the app runs with {place.app_python} ({place.app_python_why}); Portico with {place.python}"
+    if place.unusable_venv:
+        what = f"{place.unusable_venv} is not used, its Python cannot be reached: the app runs with {place.python}"
+        yield f"{what}; make it again with python3 -m venv, or remove it"
 
 
 def exposed(web: Web) -> Iterator[str]:

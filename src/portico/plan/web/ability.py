@@ -24,4 +24,5 @@ class Ability(StrEnum):
     CACHE = "keeps answers of the app that may be public"
     DOWNLOADS = "sends the files that the app opens"
     ROUTES = "sends requests to other sites and servers, by rules"
+    FENCES = "follows no link in a folder, also where one is put after the look at it"
     CLEARS_HEADERS = "leaves out headers that it would send by itself"

@@ -270,7 +270,7 @@ def impossible(
             continue
         where = rule.check.cause.partition(": ")[0]
         if Ability.HEALTH not in abilities:
-            what = f"{rule.what}: auth: this gateway was built without subrequests"
+            what = f"{rule.what}: auth: this gateway can ask nobody who may come"
             found.append(Problem(where, what, remedies.get(Ability.HEALTH, "")))
         if rule.check.url.startswith("https:") and not place.ca_file:
             what = f"{rule.what}: auth: no authorities are known that may sign for {rule.check.url}"

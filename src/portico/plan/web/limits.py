@@ -17,9 +17,10 @@ from portico.plan.app_servers.workers import capacity
 from portico.plan.paths import Paths
 from portico.plan.web.sizes import requests, share, uploads
 from portico.plan.web.unwanted.crawlers import limited
-from portico.site.limit import OFF, Limit, bandwidth
+from portico.site.limit import OFF, Limit
 from portico.site.model import Routed, Site
 from portico.site.proxies import SHARED, ranges
+from portico.values import bandwidth
 
 SESSIONS_AN_ADDRESS = 10
 """Sessions, or values of a header, that one client address may have: forged ones gain no more than this."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from portico.explain.finding import Backend, Finding
 from portico.explain.language import Language
 from portico.explain.languages import LANGUAGES, first_file, language_of_file
 from portico.explain.node import Node
+from portico.link.app.error import AppError
+from portico.link.app.find.find import find
 from portico.place.owner import NOBODY
 from portico.project.adopt.app_server import AppServer
 from portico.project.adopt.beside import SYSTEM, beside
@@ -48,6 +51,8 @@ class Result(Struct, frozen=True):
     problems: tuple[Problem, ...]
     findings: tuple[Finding, ...] = ()
     """The faults of the original, the worst first."""
+    app_here: str = ""
+    """An app in the current directory, if no file says what listens at the address of the one site."""
 
 
 def adopt(path: Path, app: str | None = None, *, system: Sequence[Path] = SYSTEM) -> Result:
@@ -68,7 +73,22 @@ def adopt(path: Path, app: str | None = None, *, system: Sequence[Path] = SYSTEM
     sites = _once(_sites(adopted, servers, app))
     made = [_made(site, str(path), server.directory if server else site.directory) for site, server in sites]
     found = language.findings(root, backends=_backends(sites))
-    return Result(path, language, root, tuple(made), adopted.remarks, problems, tuple(found))
+    here_app = "" if reader.user else _app_here(sites)
+    return Result(path, language, root, tuple(made), adopted.remarks, problems, tuple(found), here_app)
+
+
+def _app_here(sites: Sequence[tuple[AdoptedSite, AppServer | None]]) -> str:
+    """The app of the current directory, for `--app`. Nothing is imported."""
+    if len(sites) != 1 or sites[0][1] is not None:
+        return ""
+    servers = sites[0][0].value("upstream", "servers")
+    if not isinstance(servers, tuple) or not all(re.search(r"\b127\.|unix:|\[::1\]", one) for one in servers):
+        return ""
+    try:
+        found = find("", Path.cwd())
+    except AppError:
+        return ""
+    return f"{found.module}:{found.expression}" if found.expression else found.module
 
 
 def _backends(sites: Sequence[tuple[AdoptedSite, AppServer | None]]) -> tuple[Backend, ...]:

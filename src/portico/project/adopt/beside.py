@@ -1,11 +1,11 @@
-"""The app servers that stand beside a configuration: units, uwsgi.ini, a Procfile, gunicorn.conf.py."""
+"""The app servers that stand beside a configuration: units, uWSGI's settings, a Procfile, gunicorn.conf.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from portico.project.adopt import uwsgi
+from portico.project.adopt import uwsgi, uwsgi_file
 from portico.project.adopt.app_server import AppServer
 from portico.project.adopt.command import Read, server_of
 from portico.project.adopt.unit import of_unit
@@ -42,9 +42,9 @@ def _in(directory: Path, reader: Reader, read: Read) -> Iterator[AppServer]:
         return
     for name in names:
         path = directory / name
-        if path.is_dir():
-            continue
         try:
+            if not path.is_file() or path.stat().st_size > _LONGEST:
+                continue  # a pipe has no end, and large data is no settings
             if server := _of_file(path, names, read):
                 yield server
         except (OSError, ValueError):
@@ -56,8 +56,8 @@ def _of_file(path: Path, names: list[str], read: Read) -> AppServer | None:
         socket = f"{path.stem}.socket"
         listens = read(str(path.parent / socket)).decode("utf-8") if socket in names else ""
         return of_unit(read(str(path)).decode("utf-8"), str(path), read, listens)
-    if path.suffix == ".ini":
-        settings = uwsgi.of_ini(read(str(path)).decode("utf-8"), str(path), str(path))
+    if path.suffix in uwsgi_file.SUFFIXES:
+        settings = uwsgi_file.of_file(read(str(path)).decode("utf-8"), str(path))
         return uwsgi.server_of(settings, str(path.parent), str(path)) if settings else None
     if path.name == "Procfile":
         for number, line in enumerate(read(str(path)).decode("utf-8").splitlines(), 1):

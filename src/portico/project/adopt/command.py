@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 from portico.explain.adopted import Fate, Remark
-from portico.project.adopt import gunicorn, uwsgi
+from portico.project.adopt import gunicorn, uwsgi, uwsgi_file
 from portico.project.adopt.app_server import AppServer, Found, http_address
 
 Read = Callable[[str], bytes]
@@ -65,15 +65,17 @@ def _gunicorn(words: Sequence[str], directory: str, where: str, read: Read) -> A
 def _uwsgi(words: Sequence[str], directory: str, where: str, read: Read) -> AppServer:
     given = uwsgi.of_arguments(words, where)
     remarks = list[Remark]()
-    for found in given.pop("ini", []):
-        path = str(PurePosixPath(directory, str(found.value)))
+    files = [(kind, found) for kind in ("ini", "yaml", "json", "xml") for found in given.pop(kind, [])]
+    for kind, found in files:
+        name, _, section = str(found.value).partition(":")
+        path = str(PurePosixPath(directory, name))
         try:
-            text = read(path).decode("utf-8")
+            settings = uwsgi_file.of_file(read(path).decode("utf-8"), path, kind, section)
         except (OSError, ValueError) as error:
             what = getattr(error, "strerror", "") or str(error)
             remarks.append(Remark(Fate.LOST, found.cause, found.text, f"{path} cannot be read: {what}"))
             continue
-        given = {**uwsgi.of_ini(text, path, path), **given}
+        given = {**settings, **given}
     return _with(uwsgi.server_of(given, directory, where), remarks)
 
 

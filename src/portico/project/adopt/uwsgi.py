@@ -1,4 +1,4 @@
-"""uWSGI's settings, from uwsgi.ini or its command line."""
+"""uWSGI's settings in Portico's words, and those of its command line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 
 from portico.explain.adopted import Fate, Option, Remark
 from portico.project.adopt.app_server import AppServer, Found, remark
+from portico.project.adopt.uwsgi_file import SAME, kind_of
 
-_PLACEHOLDER = re.compile(r"%\(([\w.-]+)\)|%(.)")
 _SHORT = {
     "-s": "socket",
     "-p": "processes",
@@ -23,17 +23,9 @@ _SHORT = {
     "-b": "buffer-size",
     "-d": "daemonize",
     "-L": "disable-logging",
-}
-_SAME = {
-    "wsgi": "module",
-    "workers": "processes",
-    "uwsgi-socket": "socket",
-    "virtualenv": "home",
-    "venv": "home",
-    "pyhome": "home",
-    "pp": "pythonpath",
-    "python-path": "pythonpath",
-    "file": "wsgi-file",
+    "-x": "xml",
+    "-y": "yaml",
+    "-j": "json",
 }
 _LOST = {
     "mule": "Portico has no mules",
@@ -41,8 +33,8 @@ _LOST = {
     "spooler": "Portico has no spooler",
     "cron": "Portico has no timers",
     "cron2": "Portico has no timers",
-    "attach-daemon": "Portico starts no other programs",
-    "smart-attach-daemon": "Portico starts no other programs",
+    "attach-daemon": "Portico starts background processes by name",
+    "smart-attach-daemon": "Portico starts background processes by name",
     "cache2": "Portico has no such cache",
     "route": "nginx decides routes",
     "sharedarea": "there is no shared area",
@@ -58,73 +50,28 @@ _LOST = {
 _DO = {
     "cron": "use a systemd timer",
     "cron2": "use a systemd timer",
-    "attach-daemon": "use a unit of its own",
-    "spooler": "use Celery, or a unit of its own",
-    "mule": "use Celery, or a unit of its own",
+    "attach-daemon": "name it in [processes]",
+    "smart-attach-daemon": "name it in [processes]",
+    "spooler": "use Celery, named in [processes]",
+    "mule": "use Celery, named in [processes]",
     "gevent": "set [workers] threads to as many as wait at once",
     "mount": 'set mount = "/prefix"',
 }
 
 
-def of_ini(text: str, where: str, path: str) -> dict[str, list[Found]]:
-    """The settings of the section [uwsgi], each with its values in order; a value with an unknown placeholder is
-    Ellipsis.
-    """
-    made, section = dict[str, list[Found]](), ""
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            section = stripped.strip("[]").partition(":")[0]
-            continue
-        if section != "uwsgi" or not stripped or stripped[0] in "#;":
-            continue
-        name, equals, value = (part.strip() for part in stripped.partition("="))
-        key = _SAME.get(name, name)
-        known = _filled(value if equals else "true", made, path)
-        made.setdefault(key, []).append(Found(known, f"{where}:{number}", stripped[:100]))
-    return made
-
-
-def _filled(value: str, made: dict[str, list[Found]], path: str) -> object:
-    pure, is_known = PurePosixPath(path), True
-
-    def one(match: re.Match[str]) -> str:
-        nonlocal is_known
-        if match[1]:
-            found = made.get(match[1], [])
-            if found and isinstance(found[0].value, str):
-                return found[0].value
-        elif match[2] in "dnspcDe%":
-            parts = {
-                "d": f"{pure.parent}/",
-                "n": pure.stem,
-                "s": pure.name,
-                "p": path,
-                "c": pure.parent.name,
-                "e": pure.suffix[1:],
-                "%": "%",
-            }
-            return parts.get(match[2], "")
-        is_known = False
-        return ""
-
-    text = _PLACEHOLDER.sub(one, value)
-    return text if is_known else ...
-
-
 def of_arguments(words: Sequence[str], cause: str) -> dict[str, list[Found]]:
-    """The settings of a command line behind the word `uwsgi`."""
+    """The settings of a command line behind the word `uwsgi`, the files that it names by their format."""
     made, rest = dict[str, list[Found]](), list(words)
     while rest:
         word = rest.pop(0)
         if not word.startswith("-"):
-            made.setdefault("ini", []).append(Found(word, cause, word))
+            made.setdefault(kind_of(word.partition(":")[0]), []).append(Found(word, cause, word))
             continue
         name, equals, value = word.partition("=")
         key = _SHORT.get(name) or name.lstrip("-")
         if not equals:
             value = rest.pop(0) if rest and not rest[0].startswith("-") else "true"
-        made.setdefault(_SAME.get(key, key), []).append(Found(value, cause, f"{name} {value}"))
+        made.setdefault(SAME.get(key, key), []).append(Found(value, cause, f"{name} {value}"))
     return made
 
 
@@ -168,7 +115,7 @@ def _binds(settings: dict[str, list[Found]], folder: str) -> Iterator[str]:
         ("socket", "uwsgi://"),
         ("http-socket", ""),
         ("http", ""),
-        ("uwsgi-socket", "uwsgi://"),
+        ("fastcgi-socket", "fastcgi://"),
     ):
         for found in settings.get(key, []):
             text = found.value
@@ -195,6 +142,7 @@ def _options(settings: dict[str, list[Found]]) -> Iterator[Option]:
                 and int(found.value)
             ):
                 yield Option(target, int(found.value), found.cause, found.text)
+    yield from _python(settings)
     for found in settings.get("uid", [])[:1]:
         if isinstance(found.value, str) and not found.value.isdigit():
             yield Option(("user",), found.value, found.cause, found.text)
@@ -210,6 +158,17 @@ def _options(settings: dict[str, list[Found]]) -> Iterator[Option]:
         url, _, folder = str(found.value).partition("=")
         if url.startswith("/") and folder.startswith("/"):
             yield Option(("static", f"{url.rstrip('/')}/"), folder.rstrip("/"), found.cause, found.text)
+
+
+def _python(settings: dict[str, list[Found]]) -> Iterator[Option]:
+    """The virtual environment."""
+    for found in settings.get("home", [])[:1]:
+        if (
+            isinstance(found.value, str)
+            and found.value.startswith("/")
+            and not re.search(r"[%$]", found.value)
+        ):
+            yield Option(("python",), found.value, found.cause, found.text)
 
 
 def _harakiri(settings: dict[str, list[Found]]) -> Option | None:
@@ -234,21 +193,21 @@ def _largest_body(settings: dict[str, list[Found]]) -> Found | None:
 def _remarks(settings: dict[str, list[Found]]) -> Iterator[Remark]:
     for key, all_found in settings.items():
         for found in all_found:
-            if found.value is ...:
-                yield remark(
-                    Fate.LOST,
-                    found,
-                    "it has a placeholder whose value uWSGI computes",
-                    "set the option yourself",
-                )
-            elif key == "env":
-                name = str(found.value).partition("=")[0]
-                hidden = Found(found.value, found.cause, f"env = {name}")
+            if key == "env":
+                name = "" if found.value is ... else str(found.value).partition("=")[0]
+                hidden = Found(found.value, found.cause, f"env = {name}" if name else "env")
                 yield remark(
                     Fate.LOST,
                     hidden,
                     "values may be secret: none is copied",
                     "set it in [env] or env_file (docs/environment.md)",
+                )
+            elif found.value is ...:
+                yield remark(
+                    Fate.LOST,
+                    found,
+                    "only uWSGI can tell its value: it has a placeholder, or is no single word",
+                    "set the option yourself",
                 )
             elif key in _LOST:
                 yield remark(

@@ -1,39 +1,74 @@
-"""Everything that goes into an image, from the site's directory and this Python."""
+"""Everything that goes into an image, from the site's directory and the app's Python."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from portico.errors import PorticoError
 from portico.export.image.model import Image
+from portico.export.image.requirements import VENV
 from portico.export.image.system import needs
+from portico.place.model import Place
 from portico.project.image import requirements
 from portico.project.image.installed import compiled, with_dependencies
+from portico.reading import as_user
 from portico.site.model import Site
 from portico.site.secrets import secret_files, user_files
 
+_INSTALLED = "site-packages"
 
-def image(site: Site, words: tuple[str, ...], wheel: str) -> Image:
+
+def image(site: Site, place: Place, words: tuple[str, ...], wheel: str) -> Image:
     """Raises PorticoError if no file names the app's packages, or the image could not install them."""
     directory = Path(site.directory)
     made = Image(
-        python=".".join(map(str, sys.version_info[:2])),
+        python=_version(place),
         requirements=None,
         words=words,
         wheel=wheel,
-        environments=tuple(sorted(path.parent.name for path in directory.glob("*/pyvenv.cfg"))),
-        secrets=tuple(sorted(_below(directory, [*secret_files(site), *user_files(site)]))),
+        environments=tuple(sorted(_environments(directory))),
+        secrets=tuple(sorted(set(_below(directory, [*secret_files(site), *user_files(site)])))),
     )
     if not site.has_app:
         return made
     listed = requirements.found(directory)
-    names = with_dependencies(requirements.names(directory, listed))
-    return replace(made, requirements=listed, needs=needs(names), compiled=compiled(names))
+    direct, path = requirements.names(directory, listed), place.app_path or tuple(sys.path)
+    # An environment of the app's own may be its user's.
+    names, built = as_user(place.app_user if place.app_path else "", lambda: _installed(direct, path))
+    return replace(made, requirements=listed, needs=needs(names), compiled=built)
+
+
+def _environments(directory: Path) -> Iterator[str]:
+    """Beside the app, or one deeper, as in `envs/2`."""
+    for pattern in ("*/pyvenv.cfg", "*/*/pyvenv.cfg"):
+        for path in directory.glob(pattern):
+            yield path.parent.relative_to(directory).as_posix()
+
+
+def _installed(direct: frozenset[str], path: Sequence[str]) -> tuple[frozenset[str], tuple[str, ...]]:
+    names = with_dependencies(direct, path)
+    return names, compiled(names, path)
+
+
+def _version(place: Place) -> str:
+    """Of the Python in the image: the app's."""
+    return place.app_version or ".".join(map(str, sys.version_info[:2]))
+
+
+def homes(site: Site, place: Place) -> dict[str, str]:
+    """Directories here, and where an image has them: the site's own, and that of installed packages."""
+    version = _version(place)
+    packages = f"{VENV}/lib/python{version}/{_INSTALLED}"
+    installed = [one.folder.partition(f"/{_INSTALLED}/") for one in site.facts.static]
+    return {
+        **{f"{above}/{_INSTALLED}": packages for above, mark, _ in installed if mark},
+        site.directory: f"/srv/{site.name}",
+    }
 
 
 def app_packages(site: Site) -> frozenset[str]:
@@ -46,8 +81,9 @@ def app_packages(site: Site) -> frozenset[str]:
 
 
 def _below(directory: Path, paths: Iterable[str]) -> Iterator[str]:
-    """Those below it, from there."""
+    """Those below it, from there: by their own names, and by those of the files that links lead to."""
+    here = Path(os.path.realpath(directory))
     for path in paths:
-        real = Path(os.path.normpath(path))
-        if real.is_relative_to(directory):
-            yield str(real.relative_to(directory))
+        for named, top in ((os.path.normpath(path), directory), (os.path.realpath(path), here)):
+            if Path(named).is_relative_to(top):
+                yield str(Path(named).relative_to(top))

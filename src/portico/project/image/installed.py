@@ -1,9 +1,9 @@
-"""What this Python's packages tell about the app's: what they need in turn, and which were compiled here."""
+"""What the packages of a Python tell about the app's: what they need in turn, and which were compiled here."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from importlib.metadata import Distribution, distributions
 
 from portico.project.image.requirements import normalised
@@ -12,9 +12,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TAG = re.compile(r"^Tag: \S+-\S+-(\S+)$", re.MULTILINE)
 
 
-def with_dependencies(names: Collection[str]) -> frozenset[str]:
-    """These packages and those that they need, as far as they are installed here."""
-    known = {normalised(one.name): one for one in distributions() if one.name}
+def with_dependencies(names: Collection[str], path: Sequence[str]) -> frozenset[str]:
+    """These packages and those that they need, as far as they are installed in the directories of `path`."""
+    known = {normalised(one.name): one for one in distributions(path=list(path)) if one.name}
     seen, wanted = set[str](), set(names)
     while wanted:
         name = wanted.pop()
@@ -24,12 +24,12 @@ def with_dependencies(names: Collection[str]) -> frozenset[str]:
     return frozenset(seen)
 
 
-def compiled(names: Collection[str]) -> tuple[str, ...]:
+def compiled(names: Collection[str], path: Sequence[str]) -> tuple[str, ...]:
     """Those of them that were compiled on this machine: PyPI has no wheel that fits it."""
     return tuple(
         sorted(
             normalised(one.name)
-            for one in distributions()
+            for one in distributions(path=list(path))
             if one.name and normalised(one.name) in names and _is_compiled(one)
         )
     )

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from portico import DISTRIBUTION
 from portico.errors import PorticoError, Problem
 from portico.export.image.requirements import KINDS, Kind, Requirements
 from portico.place import untrusted
@@ -17,7 +18,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INCLUDED = re.compile(r"(?:-r|--requirement|-c|--constraint)[ =]?\s*(\S+)")
 _SAFE = re.compile(r"[A-Za-z0-9._/-]+")
 _LOCAL = re.compile(r"(-e\b|--editable\b|\.{0,2}/|file:|[^#]*@ *file:)")
-_OURS = "portico"
+_OURS = {
+    "portico": "it names portico, and on PyPI that is somebody else's package",
+    DISTRIBUTION: f"it names {DISTRIBUTION}, which is on no index yet",
+}
+"""Names by which a list may mean Portico, and why an image cannot install it by them."""
 
 
 def found(directory: Path) -> Requirements:
@@ -25,16 +30,13 @@ def found(directory: Path) -> Requirements:
     kind = next((one for one in KINDS if all((directory / file).is_file() for file in one.files)), None)
     if kind is None:
         what = "no file here says which packages the app needs"
-        raise PorticoError(
-            Problem(
-                str(directory), what, f"make one: pip freeze --exclude portico > {directory}/requirements.txt"
-            )
-        )
+        hint = f"make one: pip freeze --exclude {DISTRIBUTION} > {directory}/requirements.txt"
+        raise PorticoError(Problem(str(directory), what, hint))
     files = list(kind.files)
     if kind.files[0].endswith(".txt"):
         files = list(dict.fromkeys(_with_included(directory, kind.files[0])))
-    if kind.tool != "uv" and _OURS in names(directory, Requirements(kind, tuple(files))):
-        what = "it names portico, and on PyPI that is somebody else's package"
+    named = names(directory, Requirements(kind, tuple(files))) if kind.tool != "uv" else ()
+    for what in (_OURS[one] for one in _OURS if one in named):
         hint = "remove it from the file: the image installs Portico from the wheel that the export writes"
         raise PorticoError(Problem(str(directory / files[0]), what, hint))
     return Requirements(kind, tuple(files))

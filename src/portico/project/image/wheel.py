@@ -1,6 +1,6 @@
 """Portico itself as a wheel, made of the files that run now: what an image installs is what wrote its files.
 
-An index is no source: another package has Portico's name on PyPI. https://peps.python.org/pep-0427/
+An index is no source: it may have another Portico, or none. https://peps.python.org/pep-0427/
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from msgspec import Struct
 
 import portico
+from portico import DISTRIBUTION
 from portico.errors import PorticoError, Problem
 
 _WHEEL = "Wheel-Version: 1.0\nGenerator: portico\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -33,15 +34,17 @@ class Wheel(Struct, frozen=True):
 def own_wheel() -> Wheel:
     """Raises PorticoError if Portico is not installed as a package."""
     try:
-        made = distribution("portico")
+        made = distribution(DISTRIBUTION)
     except PackageNotFoundError:
         hint = "install it: pip install DIRECTORY, with the directory of its pyproject.toml"
         raise PorticoError(Problem("portico", "its packaging data are missing", hint)) from None
-    info = f"portico-{made.version}.dist-info"
+    # https://packaging.python.org/en/latest/specifications/binary-distribution-format/#escaping-and-unicode
+    stem = f"{DISTRIBUTION.replace('-', '_')}-{made.version}"
+    info = f"{stem}.dist-info"
     files = {**dict(_modules()), **dict(_metadata(made, info))}
     record = "".join(f"{name},{_hash(content)},{len(content)}\n" for name, content in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
-    return Wheel(f"portico-{made.version}-py3-none-any.whl", _zipped(files))
+    return Wheel(f"{stem}-py3-none-any.whl", _zipped(files))
 
 
 def _modules() -> Iterator[tuple[str, bytes]]:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import Problem, UsageError
+from portico.place.interpreter import OWN
 from portico.project.command_line import command_line
 from portico.project.here import here
 from portico.project.named import as_config, is_directory, where_is
 from portico.site.load import FILE
+from portico.site.options import Options
 from portico.values import Address
 
 
@@ -33,6 +35,12 @@ def words(
         address = f":{listen.port}" if listen.host == "*" else str(listen)
         flags = {**{name: value for name, value in flags.items() if name != "listen"}, "listen": address}
     return command_line(app, config, exportable(flags))
+
+
+def in_image(flags: Mapping[str, Any], options: Options) -> Mapping[str, Any]:
+    """The flags for an image, which has one environment, whatever the site names here."""
+    others = {name: value for name, value in flags.items() if name != "python"}
+    return {**others, "python": OWN} if options.python else others
 
 
 def exportable(flags: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -37,12 +37,23 @@ from portico.run.watchers.served import Served
 from portico.run.watchers.workers import Workers
 
 
+class Background(Protocol):
+    """The background processes of a running site."""
+
+    def pids(self) -> dict[int, int]:
+        """By their ids."""
+
+
 class Observed(Running, Protocol):
     """A running site whose app can be asked again."""
 
     @property
     def gateway(self) -> Gateway:
         """The releases that answer its clients."""
+
+    @property
+    def background(self) -> Background:
+        """Its background processes."""
 
     async def ask_again(self, number: int) -> None:
         """Ask the app of the failed release again, for `portico status`."""
@@ -111,7 +122,7 @@ class Commands:
     async def site_status(self) -> SiteStatus:
         """The whole status of the processes; another thread queries the kernel."""
         running, state, plan = self._running, self._driver.state, self._running.in_force
-        site = status_of(state, plan, running.pids(), self._driver.time())
+        site = status_of(state, plan, running.pids(), running.background.pids(), self._driver.time())
         plans = dict(running.plans)
         wanted = {number: self.scale.workers(number) for number in plans}
 
@@ -123,6 +134,7 @@ class Commands:
                 memory=usage.own_memory(),
                 gateway=gateway,
                 releases=tuple(map(self.workers.status, releases)),
+                background=tuple(map(usage.background, site.background)),
                 bodies=running.gateway.bodies(plan, [worker.pid for worker in gateway.workers]),
                 queue=usage.queue(plans),
                 connections=usage.connections(plan.listen),

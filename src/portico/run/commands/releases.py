@@ -14,7 +14,7 @@ from portico.protocol.answers import StopBegun
 from portico.protocol.commands import Args, Command, Handler, handled
 from portico.protocol.notices import Notice
 from portico.run.background import in_background
-from portico.run.broadcast import Broadcast, until_decided, until_reloaded
+from portico.run.broadcast import Broadcast, Items, until_concluded, until_decided, until_reloaded
 from portico.run.driver import Driver
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
@@ -67,6 +67,8 @@ class Releases:
             self._tell(request)
             async for item in self._reloaded(until_reloaded(items)):
                 yield item
+                async for more in self._concluded(item, items):
+                    yield more
 
     def _decide(self, command: Command[Args, Notice], event: Event) -> Handler:
         async def give(_: Args) -> AsyncGenerator[Notice, None]:
@@ -76,8 +78,12 @@ class Releases:
                 self._tell(event)
                 async for item in until_decided(items):
                     yield item
+                    async for more in self._concluded(item, items):
+                        yield more
                     if isinstance(item, notices.RolledBack):
-                        async for more in self._code_on_disk(item.number):
+                        plan = self._running.plans.get(item.number)
+                        processes = tuple(plan.background) if plan else ()  # the rollback has started them
+                        async for more in self._code_on_disk(item.number, processes):
                             yield more
 
         return handled(command, give)
@@ -97,10 +103,19 @@ class Releases:
                 async for more in self._code_on_disk(self._driver.state.live):
                     yield more
 
-    async def _code_on_disk(self, number: int) -> AsyncGenerator[Notice, None]:
-        """A notice if the files of a serving release differ from those it began with."""
+    async def _concluded(self, item: Notice, items: Items) -> AsyncGenerator[Notice, None]:
+        """What the command after the release does, once it serves."""
+        plan = self._running.plans.get(item.number) if isinstance(item, notices.Switched) else None
+        if isinstance(item, notices.Switched) and plan is not None and plan.after is not None:
+            async for more in until_concluded(items, item.number):
+                yield more
+
+    async def _code_on_disk(
+        self, number: int, processes: tuple[str, ...] = ()
+    ) -> AsyncGenerator[Notice, None]:
+        """A notice if the files of a serving release differ from those it began with; `processes` were just started."""
         if changed := await in_background(lambda: self._changed_on_disk(number)):
-            item = notices.OtherCode(number, changed)
+            item = notices.OtherCode(number, changed, processes=processes)
             self._broadcast.say(item)
             yield item
 

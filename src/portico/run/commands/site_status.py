@@ -11,6 +11,7 @@ from portico.plan.difference import command
 from portico.plan.model import Plan
 from portico.plan.paths import canary_aliases
 from portico.protocol.status import (
+    BackgroundStatus,
     Canary,
     Failing,
     GatewayStatus,
@@ -21,11 +22,15 @@ from portico.protocol.status import (
     StartedProcess,
 )
 from portico.run.gateway import files
-from portico.run.machine.state import ProcessState, State
+from portico.run.machine.state import Background, ProcessState, State, Status
 
 
-def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> SiteStatus:
-    """`pids` are the first process of each release and, under 0, the gateway; `now` is the machine's time."""
+def status(
+    state: State, plan: Plan, pids: Mapping[int, int], background: Mapping[int, int], now: float
+) -> SiteStatus:
+    """`pids` are the first process of each release and, under 0, the gateway; those of `background` processes are by
+    their ids. `now` is the machine's time.
+    """
     return SiteStatus(
         name=plan.name,
         app=plan.app,
@@ -37,6 +42,7 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> Sit
         up_seconds=round(now - state.began, 3),
         live=state.live,
         gateway=GatewayStatus(*_process(state.gateway, pids.get(0), now), name=plan.gateway.name),
+        socket="" if plan.has_gateway else plan.socket,
         host_runtime=plan.shared,
         releases=tuple(
             ReleaseStatus(
@@ -46,6 +52,7 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> Sit
             )
             for each in state.releases
         ),
+        background=tuple(_background(one, background.get(one.id), now) for one in state.background),
         canary=_canary(state, plan, now),
         files=f"{plan.runtime}/conf",
         plan=_plan_in_force(plan),
@@ -67,7 +74,7 @@ def _processes(plan: Plan) -> dict[str, StartedProcess]:
     """The command line of each process."""
     started = {
         process.name: command(process, plan.runtime)
-        for process in (plan.gateway, plan.server)
+        for process in (plan.gateway, plan.server, *plan.background.values())
         if process.argv
     }
     return {name: StartedProcess(one.argv, one.cwd, dict(one.env)) for name, one in started.items()}
@@ -88,6 +95,12 @@ def _canary(state: State, plan: Plan, now: float) -> Canary | None:
     since = round(time.time() - (now - canary.process.since), 3)
     sockets = tuple(sorted(canary_aliases(plan.socket, canary.tenths)))
     return Canary(canary.number, canary.tenths / 10, since, sockets)
+
+
+def _background(one: Background, pid: int | None, now: float) -> BackgroundStatus:
+    found = _process(one.process, pid, now)
+    word = "running" if one.process.status is Status.WELL else found.status
+    return BackgroundStatus(one.name, one.number, word, *found[1:])
 
 
 class _Process(NamedTuple):

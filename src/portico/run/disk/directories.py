@@ -12,6 +12,7 @@ import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
@@ -64,6 +65,7 @@ def _make(wanted: Directory, variable: str) -> None:
     Only new directories get a mode, and the site's own directory.
     """
     path, hint = Path(wanted.path), f"set {variable} to a directory of your own"
+    _check_strangers(path, wanted)
     for parent in reversed(path.parents):
         if _make_one(parent, 0o711 if os.geteuid() == 0 else 0o700):  # The gateway's user must pass
             continue
@@ -136,6 +138,18 @@ def _check_own(path: Path, owners: set[int], hint: str) -> None:
         raise PorticoError(Problem(str(path), "is not a directory", f"remove it, or {hint}"))
     if found.st_mode & (_FOR_ALL | _FOR_GROUP):
         raise PorticoError(_too_open(path, found, hint))
+
+
+def _check_strangers(path: Path, wanted: Directory) -> None:
+    """Portico gives it rights, and removes what an earlier Portico left: nobody else may have anything in it."""
+    if not wanted.holds or not path.is_dir():
+        return
+    for name in sorted(one.name for one in path.iterdir()):
+        if not any(fnmatchcase(name, one) for one in wanted.holds):
+            what = f'holds "{name}", which is not of this site; Portico changes the rights of this directory'
+            raise PorticoError(
+                Problem(wanted.path, what, f"name one of its own, such as {path}/site/app.sock")
+            )
 
 
 def _not_ours(path: Path, found: os.stat_result, hint: str) -> Problem:

@@ -46,6 +46,24 @@ def write_bytes(contents: Mapping[str, bytes], directory: Path) -> Iterator[Path
             yield directory / name
 
 
+def write_private(name: str, content: bytes, directory: Path, owner: int | None) -> None:
+    """The same for one file that its owner alone may read, from its first byte. `owner` is a uid, None for ours."""
+    with (
+        untrusted.folder(directory.resolve()) as top,
+        untrusted.file(top, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as number,
+        open(number, "wb", closefd=False) as out,
+    ):
+        try:
+            os.fchmod(number, 0o600)
+            out.write(content)
+            out.flush()
+            if owner is not None:
+                os.fchown(number, owner, -1)
+        except OSError:
+            os.unlink(name, dir_fd=top)  # half of a secret is none
+            raise
+
+
 def _write(
     top: int, name: str, content: bytes, mode: int, group: str = "", *, replaces: bool = False
 ) -> None:

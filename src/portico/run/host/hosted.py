@@ -33,6 +33,8 @@ class DesiredSite(Struct, frozen=True):
     runtime: str = ""
     """Its runtime directory; "" if another site has it."""
     problems: tuple[Problem, ...] = ()
+    doubt: str = ""
+    """Who beside root can change its file, in words; empty if no one can, or if Portico is not root."""
 
 
 class HostedSite(Struct):

@@ -12,6 +12,7 @@ from portico.place.model import Place
 from portico.plan.host import Fragment
 from portico.run.host import state
 from portico.run.host.acceptable import Refused, acceptable
+from portico.run.host.apart import not_apart
 from portico.run.host.hosted import DesiredSite, HostedSite, prepare
 from portico.values import Address
 
@@ -37,14 +38,19 @@ def taken_in(
     """
     hosted_sites, parts = dict[str, HostedSite](), dict[str, Fragment]()
     refused: list[tuple[DesiredSite, Sequence[Problem]]] = []
+    kept = {name: one for name, one in before.hosted_sites.items() if one.child or only not in ("", name)}
+    serving = [kept[one.name].desired for one in desired if one.name in kept and one.name in before.parts]
     for one in desired:
-        known = before.hosted_sites.get(one.name)
+        known = kept.get(one.name)
         if one.name in hosted_sites:
             refused.append((_numbered(one, hosted_sites), (_same_name(one, hosted_sites[one.name].desired),)))
             continue
-        if known is not None and (known.child is not None or only not in ("", one.name)):
+        if known is not None:
             hosted_sites[one.name] = known
             parts |= {one.name: before.parts[one.name]} if one.name in before.parts else {}
+            continue
+        if reasons := not_apart(one, desired, serving, place):
+            refused.append((one, reasons))
             continue
         try:
             parts[one.name] = prepare(one, place.runtime)

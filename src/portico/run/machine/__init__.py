@@ -29,7 +29,8 @@ def step(state: State, event: Event, now: float) -> Step:
 def wake_at(state: State) -> float | None:
     """The time of the machine's next Tick."""
     mending = state.mending.due if state.mending else None
-    dues = [mending, state.gateway.due, *(release.process.due for release in state.releases)]
+    of_background = (one.process.due for one in state.background)
+    dues = [mending, state.gateway.due, *(release.process.due for release in state.releases), *of_background]
     return min((due for due in dues if due is not None), default=None)
 
 
@@ -37,7 +38,10 @@ HANDLERS: Mapping[type[Event], Callable[[State, Any, float], Step]] = {
     was.Begin: start.begin,
     was.FilesAccepted: start.files_accepted,
     was.FilesRefused: start.files_refused,
+    was.Prepared: start.prepared,
+    was.NotPrepared: start.not_prepared,
     was.AppServerExited: crash.app_server_exited,
+    was.BackgroundExited: crash.background_exited,
     was.GatewayExited: crash.gateway_exited,
     was.AppServerWell: start.app_server_well,
     was.AppServerAnswered: start.app_server_answered,

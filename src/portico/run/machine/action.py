@@ -41,6 +41,26 @@ class UseFiles(Struct, frozen=True):
     number: int
 
 
+class Prepare(Struct, frozen=True):
+    """Run the command before this release: Prepared or NotPrepared."""
+
+    number: int
+
+
+class Conclude(Struct, frozen=True):
+    """Run the command after this release, which serves. Nothing waits for its end."""
+
+    number: int
+
+
+class EndConclude(Struct, frozen=True):
+    """End the command after this release, or start it no more; nothing happens if it has ended. `why` is for people."""
+
+    number: int
+    mode: StopMode
+    why: str
+
+
 class StartAppServer(Struct, frozen=True):
     number: int
 
@@ -90,6 +110,19 @@ class Forget(Struct, frozen=True):
     number: int
 
 
+class StartBackground(Struct, frozen=True):
+    """Start the background process `name` of the release `number`; its end is told by this id."""
+
+    id: int
+    number: int
+    name: str
+
+
+class EndBackground(Struct, frozen=True):
+    id: int
+    mode: StopMode
+
+
 class StartGateway(Struct, frozen=True):
     pass
 
@@ -133,7 +166,7 @@ class Exit(Struct, frozen=True):
 
 
 Action = (
-    SetBooting | CheckFiles | UseFiles | StartAppServer | EndAppServer | AskAppServer | MakeLive | TakeDown | EmptyQueue
-    | WatchQueue | Forget
+    SetBooting | CheckFiles | UseFiles | Prepare | Conclude | EndConclude | StartAppServer | EndAppServer | AskAppServer
+    | MakeLive | TakeDown | EmptyQueue | WatchQueue | Forget | StartBackground | EndBackground
     | StartGateway | ReloadGateway | EndGateway | SayGoodbye | AskGateway | MakePlan | Say | Exit
 )  # fmt: skip

@@ -8,8 +8,8 @@ from portico import backoff
 from portico.errors import FAILED
 from portico.protocol import notices
 from portico.run.machine import action as do
+from portico.run.machine import background, reload, stop
 from portico.run.machine import event as was
-from portico.run.machine import reload, stop
 from portico.run.machine.action import Action
 from portico.run.machine.state import Phase, ProcessState, Release, State, Status, Step, then
 from portico.run.machine.words import (
@@ -81,6 +81,15 @@ def _canary_died(state: State, canary: Release, code: int, now: float) -> Step:
     state = state.having(canary.to(Status.ABSENT, now))
     back = reload.make_live(state)
     return then(state, (back,), lambda s, t: reload.drop(s, canary.number, FAILED, (died(code),), t), now)
+
+
+def background_exited(state: State, event: was.BackgroundExited, now: float) -> Step:
+    one = next((each for each in state.background if each.id == event.id), None)
+    if one is None or one.process.status is Status.RESTING:
+        return state, ()
+    if one.is_leaving:
+        return stop.finish(state.without_background(one), now)
+    return background.exited(state, one, event.code, now)
 
 
 def gateway_exited(state: State, event: was.GatewayExited, now: float) -> Step:

@@ -12,11 +12,16 @@ from portico.run.machine.state import Timeouts
 class Begin(Struct, frozen=True):
     """Every check before the start has passed; start release `number`.
 
-    `clients_wait`: the listening sockets were passed to us, and clients may wait in their queues.
+    `clients_wait`: the listening sockets were passed to us, and clients may wait in their queues. `prepares`: a
+    command runs before it. `background` are the names of its background processes.
+    `concludes`: a command runs after it.
     """
 
     number: int
     clients_wait: bool = False
+    prepares: bool = False
+    background: tuple[str, ...] = ()
+    concludes: bool = False
 
 
 class FilesAccepted(Struct, frozen=True):
@@ -30,6 +35,19 @@ class FilesRefused(Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
+class Prepared(Struct, frozen=True):
+    """The command before the release has succeeded."""
+
+    number: int
+
+
+class NotPrepared(Struct, frozen=True):
+    """The command before the release has failed, or could not be started."""
+
+    number: int
+    problems: tuple[Problem, ...]
+
+
 class AppServerExited(Struct, frozen=True):
     """A release's first process ended; `code` is negative when a signal ended it.
 
@@ -39,6 +57,13 @@ class AppServerExited(Struct, frozen=True):
     number: int
     code: int
     cannot_load: bool = False
+
+
+class BackgroundExited(Struct, frozen=True):
+    """A background process ended; `code` as in AppServerExited."""
+
+    id: int
+    code: int
 
 
 class GatewayExited(Struct, frozen=True):
@@ -94,15 +119,19 @@ class RollbackAsked(Struct, frozen=True):
 
 
 class Planned(Struct, frozen=True):
-    """There is a new plan; `gateway_changed` if its the gateway files differ from the active ones.
+    """There is a new plan; `gateway_changed` if its gateway files differ from the active ones.
 
-    `rules_changed`: the access rules differ, too.
+    `rules_changed`: the access rules differ, too. `prepares`: a command runs before the release. `background` are
+    the names of its background processes. `concludes`: a command runs after it.
     """
 
     number: int
     timeouts: Timeouts
     gateway_changed: bool = False
     rules_changed: bool = False
+    prepares: bool = False
+    background: tuple[str, ...] = ()
+    concludes: bool = False
 
 
 class PlanRefused(Struct, frozen=True):
@@ -145,7 +174,7 @@ class Tick(Struct, frozen=True):
 
 
 Event = (
-    Begin | FilesAccepted | FilesRefused | AppServerExited | GatewayExited | AppServerWell | AppServerAnswered
-    | GatewayWell | GatewayAnswered | ReloadAsked | PromoteAsked | AbortAsked | RollbackAsked | Planned | PlanRefused
-    | StopAsked | Lost | QueueEmpty | Drained | NotDone | Tick
+    Begin | FilesAccepted | FilesRefused | Prepared | NotPrepared | AppServerExited | BackgroundExited
+    | GatewayExited | AppServerWell | AppServerAnswered | GatewayWell | GatewayAnswered | ReloadAsked | PromoteAsked
+    | AbortAsked | RollbackAsked | Planned | PlanRefused | StopAsked | Lost | QueueEmpty | Drained | NotDone | Tick
 )  # fmt: skip

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from portico.errors import FAILED, Problem
 from portico.protocol import notices
 from portico.run.machine import action as do
+from portico.run.machine import background, conclude
 from portico.run.machine import event as was
 from portico.run.machine.action import Action, StopMode
 from portico.run.machine.state import (
@@ -59,6 +60,9 @@ def planned(state: State, event: was.Planned, now: float) -> Step:
         timeouts=event.timeouts,
         gateway_changed=event.gateway_changed or release.gateway_changed,
         rules_changed=event.rules_changed or release.rules_changed,
+        prepares=event.prepares,
+        background=event.background,
+        concludes=event.concludes,
     )
     if release.tenths and release.rules_changed:
         return drop(state, release.number, FAILED, (_OTHER_RULES,), now)
@@ -100,7 +104,10 @@ def switch(state: State, new: Release, took: float, now: float) -> Step:
         actions += more
     elif old is not None:
         state, actions = state.without(old), (*actions, do.Forget(old.number))
-    return then(state, actions, reload_if_asked, now)
+    state, actions = then(state, actions, background.follow_live, now)
+    state, ended = conclude.end(state, f"release {number} serves")
+    state, begun = conclude.begin(state)
+    return then(state, (*actions, *ended, *begun), reload_if_asked, now)
 
 
 def make_live(state: State) -> Action:
@@ -201,8 +208,11 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
 def _back(state: State, standby: Release, bad: Release, now: float) -> Step:
     """Clients get the standby release again."""
     state = state.having(standby.to(Status.WELL, now)).with_live(standby)
-    actions = (do.UseFiles(standby.number), make_live(state), do.SetBooting(on=False))
-    return state, (*actions, do.ReloadGateway()) if bad.gateway_changed else actions
+    actions: tuple[Action, ...] = (do.UseFiles(standby.number), make_live(state), do.SetBooting(on=False))
+    actions += (do.ReloadGateway(),) if bad.gateway_changed else ()
+    state, actions = then(state, actions, background.follow_live, now)
+    state, ended = conclude.end(state, f"release {standby.number} serves again")
+    return state, (*actions, *ended)
 
 
 def take_over(state: State, now: float) -> Step:

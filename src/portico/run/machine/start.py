@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from portico.errors import FAILED
 from portico.protocol import notices
 from portico.run.machine import action as do
+from portico.run.machine import background, conclude, reload, stop
 from portico.run.machine import event as was
-from portico.run.machine import reload, stop
 from portico.run.machine.action import Action
 from portico.run.machine.state import Phase, ProcessState, Release, State, Status, Step, then
 from portico.run.machine.words import SERVER
@@ -25,15 +25,26 @@ to lose, so one is enough."""
 def begin(state: State, event: was.Begin, now: float) -> Step:
     number = event.number
     process = ProcessState().to(Status.BOOTING, now, state.timeouts.start_seconds)
+    if event.prepares:
+        process = ProcessState().to(Status.CHECKING, now)
+    release = Release(
+        number,
+        process,
+        state.timeouts,
+        prepares=event.prepares,
+        background=event.background,
+        concludes=event.concludes,
+    )
     state = replace(state, phase=Phase.STARTING, began=now, newest=number, clients_wait=event.clients_wait)
-    # The server boots while the gateway reads its files and says "starting": neither waits for the other.
-    return state.having(Release(number, process, state.timeouts)), (
+    actions: tuple[Action, ...] = (
         do.Say(notices.Starting(number)),
         do.SetBooting(on=True),
         do.CheckFiles(number),
-        do.StartAppServer(number),
-        do.AskAppServer(number, answers=1),
     )
+    if not event.prepares:
+        # The server boots while the gateway reads its files and says "starting": neither waits for the other.
+        actions += (do.StartAppServer(number), do.AskAppServer(number, answers=1))
+    return state.having(release), actions
 
 
 def files_accepted(state: State, event: was.FilesAccepted, now: float) -> Step:
@@ -43,10 +54,34 @@ def files_accepted(state: State, event: was.FilesAccepted, now: float) -> Step:
     if state.phase is Phase.STARTING:
         # Clients wait in the queues of inherited sockets: they wait for the app and do not get the "starting" page.
         state = replace(state, gateway=state.gateway.to(Status.RESTING, now, QUEUE_SECONDS))
+        actions: tuple[Action, ...] = (do.UseFiles(event.number),)
+        if release.prepares:
+            state = state.having(release.to(Status.PREPARING, now))
+            actions += (do.Prepare(event.number),)
         is_time = state.live or not state.clients_wait
-        return then(state, (do.UseFiles(event.number),), _open if is_time else _hold, now)
-    started = do.StartAppServer(event.number), do.AskAppServer(event.number, SWITCH_ANSWERS)
+        return then(state, actions, _open if is_time else _hold, now)
+    if release.prepares:
+        return state.having(release.to(Status.PREPARING, now)), (do.Prepare(event.number),)
+    return _boot(state, release, now)
+
+
+def prepared(state: State, event: was.Prepared, now: float) -> Step:
+    release = state.release(event.number)
+    if release is None or release.process.status is not Status.PREPARING:
+        return state, ()
+    return _boot(state, release, now)
+
+
+def _boot(state: State, release: Release, now: float) -> Step:
+    answers = 1 if state.phase is Phase.STARTING else SWITCH_ANSWERS
+    started = do.StartAppServer(release.number), do.AskAppServer(release.number, answers)
     return state.having(release.to(Status.BOOTING, now, release.timeouts.start_seconds)), started
+
+
+def not_prepared(state: State, event: was.NotPrepared, now: float) -> Step:
+    if state.phase is Phase.STARTING:
+        return stop.fail(state, FAILED, event.problems, now)
+    return reload.drop(state, event.number, FAILED, event.problems, now)
 
 
 def files_refused(state: State, event: was.FilesRefused, now: float) -> Step:
@@ -116,7 +151,10 @@ def gateway_well(state: State, _: was.GatewayWell, now: float) -> Step:
 def serve(state: State, now: float) -> Step:
     """The gateway serves clients for the first time."""
     state = replace(state, phase=Phase.SERVING, gateway=state.gateway.to(Status.WELL, now))
-    return then(state, (do.Say(notices.Ready(now - state.began)),), reload.reload_if_asked, now)
+    ready = (do.Say(notices.Ready(now - state.began)),)
+    state, actions = then(state, ready, background.follow_live, now)
+    state, begun = conclude.begin(state)
+    return then(state, (*actions, *begun), reload.reload_if_asked, now)
 
 
 def app_server_answered(state: State, event: was.AppServerAnswered, now: float) -> Step:

@@ -32,6 +32,8 @@ class Status(StrEnum):
     ABSENT = "absent"
     PLANNING = "planning"
     CHECKING = "checking"
+    PREPARING = "preparing"
+    """The command before the release runs."""
     BOOTING = "booting"
     WELL = "well"
     RESTING = "resting"
@@ -46,6 +48,7 @@ class Status(StrEnum):
 
 
 _GONE = do.Exit(DONE)
+_TRIED = frozenset({Status.PLANNING, Status.CHECKING, Status.PREPARING, Status.BOOTING})
 _RUNNING = frozenset(
     {Status.BOOTING, Status.WELL, Status.CANARY, Status.STANDBY, Status.DRAINING, Status.LEAVING}
 )
@@ -117,6 +120,8 @@ class Release(Struct, frozen=True):
     timeouts: Timeouts
     """From its plan; while that is made, from the serving release."""
     gateway_changed: bool = False
+    prepares: bool = False
+    """A command runs before it is started."""
     rules_changed: bool = False
     """Its access rules differ from those of the serving release when it was planned."""
     began: float = 0.0
@@ -127,13 +132,35 @@ class Release(Struct, frozen=True):
     """It is up, and answered its health path with an error."""
     was_dropped: bool = False
     was_killed: bool = False
+    background: tuple[str, ...] = ()
+    """The names of its background processes."""
+    concludes: bool = False
+    """A command runs after it has begun to serve."""
 
     @property
     def is_trial(self) -> bool:
-        return self.process.status in (Status.PLANNING, Status.CHECKING, Status.BOOTING)
+        return self.process.status in _TRIED
 
     def to(self, status: Status, now: float, seconds: float | None = None) -> Release:
         return replace(self, process=self.process.to(status, now, seconds))
+
+
+class Background(Struct, frozen=True):
+    """A background process of the release `number`: it runs (WELL), waits for its next start (RESTING), or was told
+    to end (LEAVING).
+    """
+
+    id: int
+    name: str
+    number: int
+    process: ProcessState
+    stop_seconds: float
+    """The time that it has to end."""
+    was_killed: bool = False
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.process.status is Status.LEAVING
 
 
 class Mending(Struct, frozen=True):
@@ -167,6 +194,11 @@ class State(Struct, frozen=True):
     stop_by: float = 0.0
     stop_stage: StopStage = StopStage.NONE
     mending: Mending | None = None
+    background: tuple[Background, ...] = ()
+    begun: int = 0
+    """The last id of a background process."""
+    concluding: int = 0
+    """The release whose command after it was begun and not told to end; 0 for none. It may have ended by itself."""
     exit: do.Exit = _GONE
 
     def release(self, number: int) -> Release | None:
@@ -198,6 +230,13 @@ class State(Struct, frozen=True):
 
     def without(self, release: Release) -> State:
         return replace(self, releases=tuple(g for g in self.releases if g.number != release.number))
+
+    def having_background(self, one: Background) -> State:
+        """With this one in the place of the same."""
+        return replace(self, background=tuple(one if b.id == one.id else b for b in self.background))
+
+    def without_background(self, one: Background) -> State:
+        return replace(self, background=tuple(b for b in self.background if b.id != one.id))
 
 
 Step = tuple[State, tuple[Action, ...]]

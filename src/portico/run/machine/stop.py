@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from portico.errors import FAILED, Problem
 from portico.protocol import notices
 from portico.run.machine import action as do
+from portico.run.machine import background, conclude
 from portico.run.machine import event as was
 from portico.run.machine.action import Action, StopMode
 from portico.run.machine.state import (
@@ -37,8 +38,8 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
     # The gateway first: it stops accepting and finishes its requests; only then the app is no longer needed.
     seconds = state.timeouts.stop_seconds
     state = replace(state, phase=Phase.STOPPING, exit=do.Exit(event.code), stop_by=now + seconds)
-    state, actions = _end_trial(state, now)
-    actions = (do.Say(notices.Stopping(seconds)), *actions)
+    state, actions = then(*_end_trial(state, now), lambda s, t: background.end_all(s, StopMode.DRAIN, t), now)
+    actions = (do.Say(notices.Stopping(seconds)), *conclude.stop(state, StopMode.DRAIN), *actions)
     if not state.gateway.is_running:
         # Clients must not wait for an nginx that will not start.
         actions += (do.EndGateway(StopMode.DRAIN),)
@@ -76,6 +77,8 @@ def _say_goodbye(state: State, now: float) -> Step:
 def _end_trial(state: State, now: float) -> Step:
     """A release that never served has nothing to finish."""
     trial = state.trial
+    if trial is not None and trial.process.status is Status.PREPARING:
+        return state.without(trial), (do.Forget(trial.number),)
     if trial is None or not trial.process.is_running:
         return state, ()
     state = state.having(trial.to(Status.LEAVING, now, DROP_SECONDS))
@@ -90,7 +93,9 @@ def _hurry(state: State, now: float) -> Step:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndGateway(mode),)
     actions += tuple(do.EndAppServer(g.number, StopMode.KILL) for g in state.releases if g.process.is_running)
-    return then(state, actions, _finish, now)
+    actions += conclude.stop(state, StopMode.KILL)
+    state, more = background.kill_all(state, now)
+    return then(state, (*actions, *more), finish, now)
 
 
 def drained(state: State, _: was.Drained, now: float) -> Step:
@@ -106,7 +111,8 @@ def drained(state: State, _: was.Drained, now: float) -> Step:
 def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> Step:
     """Nothing serves yet, so there is nothing to finish: end everything and exit."""
     state = replace(state, phase=Phase.STOPPING, exit=do.Exit(code, problems), stop_stage=StopStage.CLOSED)
-    actions: tuple[Action, ...] = ()
+    state, actions = background.end_all(state, StopMode.HURRY, now, DROP_SECONDS)
+    actions += conclude.stop(state, StopMode.DRAIN)
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndGateway(StopMode.HURRY),)
@@ -117,7 +123,7 @@ def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> 
         else:  # a release that is still being planned has no server
             state = state.without(release)
             actions += (do.Forget(release.number),)
-    return then(state, actions, _finish, now)
+    return then(state, actions, finish, now)
 
 
 def lost(state: State, event: was.Lost, now: float) -> Step:
@@ -129,7 +135,7 @@ def lost(state: State, event: was.Lost, now: float) -> Step:
 
 def end_app_servers(state: State, now: float) -> Step:
     """The gateway has exited: the app servers may stop."""
-    return then(*_end_servers(state, now), _finish, now)
+    return then(*_end_servers(state, now), finish, now)
 
 
 def _end_servers(state: State, now: float) -> Step:
@@ -151,11 +157,12 @@ def left(state: State, release: Release) -> Step:
     actions: tuple[Action, ...] = (do.Forget(number),)
     if state.phase is Phase.SERVING and not release.was_dropped:
         actions += (do.Say(notices.ReleaseLeft(number, release.was_killed)),)
-    return then(state.without(release), actions, _finish, 0.0)
+    return then(state.without(release), actions, finish, 0.0)
 
 
-def _finish(state: State, _: float) -> Step:
-    is_over = state.phase is Phase.STOPPING and not state.gateway.is_running
+def finish(state: State, _: float) -> Step:
+    """A stop is over when nothing runs any more."""
+    is_over = state.phase is Phase.STOPPING and not state.gateway.is_running and not state.background
     if not is_over or any(release.process.is_running for release in state.releases):
         return state, ()
     return replace(state, phase=Phase.ENDED), (do.SetBooting(on=False), do.TakeDown(), state.exit)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from portico.errors import UNHEALTHY
 from portico.protocol import notices
 from portico.run.machine import action as do
-from portico.run.machine import crash, reload, start, stop, undone
+from portico.run.machine import background, crash, reload, start, stop, undone
 from portico.run.machine import event as was
 from portico.run.machine.action import Action, StopMode
 from portico.run.machine.state import KILLED_SECONDS, Phase, Release, State, Status, Step, then
@@ -34,7 +34,19 @@ def tick(state: State, _: was.Tick, now: float) -> Step:
         if release is not None and release.process.is_due(now):
             state, more = _release_due(state, release, now)
             actions.extend(more)
+    for number in [one.id for one in state.background if one.process.is_due(now)]:
+        state, more = _background_due(state, number, now)
+        actions.extend(more)
     return state, tuple(actions)
+
+
+def _background_due(state: State, number: int, now: float) -> Step:
+    one = next((each for each in state.background if each.id == number), None)
+    if one is None or not one.process.is_due(now):
+        return state, ()
+    if one.was_killed:
+        return then(*background.given_up(state, one), stop.finish, now)
+    return background.due(state, one, now)
 
 
 def _gateway_due(state: State, now: float) -> Step:

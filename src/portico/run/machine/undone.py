@@ -97,6 +97,11 @@ def _no_verdict(state: State, event: was.NotDone, now: float) -> Step:
     return start.files_refused(state, was.FilesRefused(event.action.number, (event.problem,)), now)
 
 
+def _not_prepared(state: State, event: was.NotDone, now: float) -> Step:
+    assert isinstance(event.action, do.Prepare)
+    return start.not_prepared(state, was.NotPrepared(event.action.number, (event.problem,)), now)
+
+
 def _no_plan(state: State, event: was.NotDone, now: float) -> Step:
     assert isinstance(event.action, do.MakePlan)
     return reload.plan_refused(state, was.PlanRefused(event.action.number, (event.problem,)), now)
@@ -113,6 +118,21 @@ def _no_server(state: State, event: was.NotDone, now: float) -> Step:
     exited = was.AppServerExited(number, CANNOT_START)
     notice = do.Say(notices.Trouble(event.problem))
     return then(state, (notice,), lambda s, t: crash.app_server_exited(s, exited, t), now)
+
+
+def _not_concluded(state: State, event: was.NotDone, _: float) -> Step:
+    assert isinstance(event.action, do.Conclude)
+    return state, (do.Say(notices.NotConcluded(event.action.number, (event.problem,))),)
+
+
+def _no_background(state: State, event: was.NotDone, now: float) -> Step:
+    """It counts as one that ended at once: it is tried again."""
+    assert isinstance(event.action, do.StartBackground)
+    exited, notice = (
+        was.BackgroundExited(event.action.id, CANNOT_START),
+        do.Say(notices.Trouble(event.problem)),
+    )
+    return then(state, (notice,), lambda s, t: crash.background_exited(s, exited, t), now)
 
 
 def _no_answer(state: State, event: was.NotDone, now: float) -> Step:
@@ -141,6 +161,9 @@ HANDLERS: Mapping[type[Action], Callable[[State, Any, float], Step]] = {
     do.SetBooting: _say,
     do.CheckFiles: _no_verdict,
     do.UseFiles: _unfinished,
+    do.Prepare: _not_prepared,
+    do.Conclude: _not_concluded,
+    do.EndConclude: _say,
     do.StartAppServer: _no_server,
     do.EndAppServer: _say,
     do.AskAppServer: _no_answer,
@@ -149,6 +172,8 @@ HANDLERS: Mapping[type[Action], Callable[[State, Any, float], Step]] = {
     do.EmptyQueue: _say,
     do.WatchQueue: _say,
     do.Forget: _say,
+    do.StartBackground: _no_background,
+    do.EndBackground: _say,
     do.StartGateway: _no_gateway,
     do.ReloadGateway: _unfinished,
     do.EndGateway: _say,

@@ -56,10 +56,15 @@ class Child(Struct):
     def stderr(self) -> IO[bytes] | None:
         return self.process.stderr
 
+    @property
+    def output(self) -> IO[bytes] | None:
+        """Its standard output and standard error, if `start` was told to read both."""
+        return self.process.stdout
+
     def end(self, mode: StopMode) -> None:
         """Ask it to exit. A dead leader cannot forward the signal, so the rest of its group gets it."""
         if mode is StopMode.KILL:
-            self._signal_group(signal.SIGKILL)
+            self.signal_group(signal.SIGKILL)
         elif self.code is not None:
             self._end_orphans()
         else:
@@ -73,12 +78,13 @@ class Child(Struct):
 
     def _end_orphans(self) -> None:
         if self.signals.orphan is None:
-            self._signal_group(self.signals.drain)
+            self.signal_group(self.signals.drain)
         elif not self.group_is_gone:
             for member in proc.group_of(self.pid):  # not reaped yet, so the pids are still theirs
                 self.signals.orphan(member.pid)
 
-    def _signal_group(self, number: signal.Signals) -> None:
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send it to every member of the group; safe when all of them are gone."""
         if self.group_is_gone:
             return
         try:
@@ -121,6 +127,7 @@ def start(
     keeps: tuple[int, ...] = (),
     user: str = "",
     reads_stderr: bool = False,
+    reads_output: bool = False,
     stdout: int = 2,
 ) -> Child:
     """Start a program; must be called from the main thread. Raises OSError if it cannot be started.
@@ -128,8 +135,8 @@ def start(
     Its standard output goes to our standard error, because our standard output is for results; `stdout` 1 is for a
     program whose output is a result, too. `secrets` are variables that win over `env`. `user` is its user, empty for
     ours. PWD is `cwd`: otherwise Gunicorn would use our PWD for its own directory if both are the same place, and
-    through a link in it load the code of another release later. `reads_stderr` gives us a pipe. `keeps` are
-    descriptors that it inherits under their own numbers.
+    through a link in it load the code of another release later. `reads_stderr` gives us a pipe, and `reads_output`
+    one for both. `keeps` are descriptors that it inherits under their own numbers.
     """
     _keep_listener_fd_taken()
     socket_fd = exec_shim.NO_LISTENER if listener is None else listener.fileno()
@@ -142,8 +149,8 @@ def start(
             cwd=cwd,
             **{"env": environ, **as_user(user, environ, secrets)},
             stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE if reads_stderr else None,
+            stdout=subprocess.PIPE if reads_output else stdout,
+            stderr=subprocess.STDOUT if reads_output else subprocess.PIPE if reads_stderr else None,
             process_group=0,
             pass_fds=(*keeps, report) if listener is None else (*keeps, report, socket_fd),
         )

@@ -11,8 +11,10 @@ the program cannot be started. LISTENER is the descriptor of the socket.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import sys
+import termios
 
 LISTENER_FD = 3
 """The number of the inherited socket for a server (Gunicorn: bind = "fd://3"), as systemd would pass it."""
@@ -36,6 +38,7 @@ def main(words: list[str]) -> None:
     from portico.run.processes import prctl
 
     _let_work_go_on()
+    _leave_terminal()
     prctl.end_with(parent, number)
     if listener != NO_LISTENER:
         os.dup2(listener, LISTENER_FD)
@@ -61,6 +64,22 @@ def _let_work_go_on() -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     except OSError:
         pass  # a sandbox forbids it: the program works without it
+
+
+def _leave_terminal() -> None:
+    """Give up the controlling terminal (tty_ioctl(4), TIOCNOTTY): a process of another user could type into it what
+    root's shell then obeys (TIOCSTI). The session stays the same.
+    """
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return  # there is none
+    try:
+        fcntl.ioctl(terminal, termios.TIOCNOTTY)
+    except OSError:
+        pass  # it leads the session, which no child of Portico does
+    finally:
+        os.close(terminal)
 
 
 if __name__ == "__main__":

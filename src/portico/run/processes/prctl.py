@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 1, 36, 37
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
@@ -23,3 +23,10 @@ def end_with(parent: int, number: int) -> None:
 def adopt_orphans() -> None:
     """Become the parent of orphaned descendants, as PID 1 is anyway."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def adopts_orphans() -> bool:
+    """Whether `adopt_orphans` was called."""
+    answer = ctypes.c_int(0)
+    _prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer))
+    return bool(answer.value)

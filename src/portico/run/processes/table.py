@@ -9,7 +9,7 @@ from typing import Any
 
 from portico.run.machine.action import StopMode
 from portico.run.processes import child as children
-from portico.run.processes import orphans
+from portico.run.processes import orphans, strangers
 from portico.run.processes.child import Child
 
 KILLED_SECONDS = 5.0
@@ -23,6 +23,7 @@ class Processes:
         self._runtime, self._stop_seconds = runtime, stop_seconds
         self._was_recorded = False
         self._groups: list[tuple[Child, Callable[[Child], None]]] = []
+        self._spared = strangers.others()
 
     def start(self, name: str, argv: tuple[str, ...], ended: Callable[[Child], None], **how: Any) -> Child:
         """Start a program; `ended` is called at its end, unless everything is being killed. Raises OSError."""
@@ -64,7 +65,7 @@ class Processes:
             asyncio.get_running_loop().call_later(self._stop_seconds(), group.end, StopMode.KILL)
 
     async def kill_all(self) -> None:
-        """End the remaining processes without calling their `ended`."""
+        """End the remaining processes without calling their `ended`, and descendants with a session of their own."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + KILLED_SECONDS
         self._groups = [(group, _nobody) for group, _ in self._groups]
@@ -75,6 +76,7 @@ class Processes:
             for group, _ in self._groups:
                 group.end(StopMode.KILL)
             await asyncio.sleep(0.005)
+        await strangers.end(self._spared)
         if not self._groups:
             orphans.forget(self._runtime)
 

@@ -15,7 +15,8 @@ import socket
 import struct
 from collections.abc import Collection
 from contextlib import suppress
-from pathlib import Path
+
+from portico.run.processes import proc
 
 QUEUE_SECONDS = 5.0
 """A server that accepts nothing for this long does not answer either."""
@@ -86,13 +87,11 @@ def _half_open(ports: Collection[int]) -> bool:
     endings = tuple(b":%04X" % port for port in ports)
     for name in ("tcp", "tcp6"):
         try:
-            lines = Path("/proc/net", name).read_bytes().splitlines()[1:]
+            for line in proc.sockets(name):
+                _, local, _, state, *_ = line.split(maxsplit=4)
+                if state == _SYN_RECEIVED and local.endswith(endings):
+                    return True
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.EACCES):
-                continue
-            return False
-        for line in lines:
-            _, local, _, state, *_ = line.split(maxsplit=4)
-            if state == _SYN_RECEIVED and local.endswith(endings):
-                return True
+            if error.errno not in (errno.ENOENT, errno.EACCES):
+                return False
     return False

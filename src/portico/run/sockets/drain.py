@@ -5,9 +5,10 @@ slower.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator
-from pathlib import Path
+from contextlib import suppress
 
 from portico.run.processes import proc
 
@@ -18,6 +19,8 @@ SETTLE_SECONDS = 0.1
 """By then a connect that resolved the live path just before the switch has arrived in the old queue."""
 QUEUED, ACCEPTED = "02", "03"
 """The St column of /proc/net/unix."""
+_STREAM, _CONNECTED = b"0001", ACCEPTED.encode()
+"""Its Type column; and the same St at the other end. A log by syslog is a connection, too, but of datagrams."""
 
 
 async def until_drained(
@@ -38,9 +41,11 @@ async def until_drained(
 
 
 def has_asked(master: int, listens: frozenset[int]) -> bool:
-    """Whether the gateway has a TCP connection that it opened itself: a request in progress at a server elsewhere."""
+    """Whether the gateway has a connection that it opened itself: a request in progress at a server elsewhere."""
     import psutil
 
+    if _has_opened(master):
+        return True
     for entry in proc.group_of(master):
         try:
             held = psutil.Process(entry.pid).net_connections("tcp")
@@ -49,6 +54,31 @@ def has_asked(master: int, listens: frozenset[int]) -> bool:
         if any(one.raddr and one.laddr.port not in listens for one in held):
             return True
     return False
+
+
+def _has_opened(master: int) -> bool:
+    """Whether its workers have opened unix sockets. The server's end, with its path, may be in another container, whose
+    table nobody here sees; the channels between the workers are the master's, too.
+    """
+    own = frozenset[str]().union(
+        *(_sockets(entry.pid) for entry in proc.group_of(master) if entry.pid != master)
+    )
+    if not (opened := own - _sockets(master)):
+        return False
+    rows = (line.split(maxsplit=7) for line in proc.sockets("unix"))
+    return any(
+        row[4:6] == [_STREAM, _CONNECTED] and row[6].decode() in opened for row in rows if len(row) > 6
+    )
+
+
+def _sockets(pid: int) -> frozenset[str]:
+    """The inodes of its sockets."""
+    found = set[str]()
+    with suppress(OSError):  # it has exited
+        for one in os.scandir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                found.add(os.readlink(one.path).removeprefix("socket:[").removesuffix("]"))  # noqa: PTH115
+    return frozenset(found)
 
 
 def has_connection(workers: Collection[int], address: str) -> bool:
@@ -105,8 +135,8 @@ def has_requests(runtimes: Collection[str]) -> bool:
 
 def _connections() -> Iterator[tuple[str, str]]:
     """The path and state of each unix socket that has a path."""
-    # Any process may name a socket: only a line feed ends a line.
-    for line in Path("/proc/net/unix").read_bytes().decode("utf-8", "surrogateescape").split("\n")[1:]:
-        row = line.split(maxsplit=7)
+    for line in proc.sockets("unix"):
+        # Any process may name a socket: only a line feed ends a row.
+        row = line.removesuffix(b"\n").decode("utf-8", "surrogateescape").split(maxsplit=7)
         if len(row) == 8:
             yield row[7], row[5]

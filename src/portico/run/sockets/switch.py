@@ -14,6 +14,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 from portico.plan.paths import canary_aliases, live_flag, socket_aliases
 
@@ -98,9 +99,21 @@ def forget(plan: Plan, number: int) -> None:
     _keep(path).unlink(missing_ok=True)
 
 
+def refuse_taken(plan: Plan) -> None:
+    """Raises PorticoError if another server answers at the socket that the user has named for a gateway elsewhere."""
+    if plan.has_gateway:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asks, suppress(OSError):
+        asks.setblocking(False)  # a full queue is somebody's, too, and says so: BlockingIOError
+        with suppress(BlockingIOError):
+            asks.connect(plan.socket)
+        what = "another server answers there"
+        raise PorticoError(Problem(plan.socket, what, "stop it, or give this site a node.socket of its own"))
+
+
 def sweep(plan: Plan) -> None:
     """Remove the sockets of an earlier Portico that could not do so."""
-    for path in Path(plan.runtime).glob("app*.sock*"):
+    for path in {*Path(plan.runtime).glob("app*.sock*"), *Path(plan.sockets).glob("app*.sock*")}:
         path.unlink(missing_ok=True)
 
 

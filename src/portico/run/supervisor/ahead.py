@@ -81,7 +81,7 @@ class Aheads:
 
     def begin(self, draft: Plan, number: int, launch: Launch) -> None:
         """Start one if possible; it only saves time."""
-        if Feature.AHEAD not in draft.app_server.features:
+        if Feature.AHEAD not in draft.app_server.features or draft.before:
             return
         flag = Path(draft.runtime) / f"ahead-{number}"
         with suppress(OSError):

@@ -52,6 +52,7 @@ def claimed(plan: Plan, stage: str = "") -> Iterator[Claim]:
     with lock.held(plan, stage) as held:
         orphans.end(plan.runtime)
         number = files.next_number(plan.runtime)
+        switch.refuse_taken(plan)
         switch.sweep(plan)
         prctl.adopt_orphans()
         claim = Claim(number, held, service)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,9 @@ from portico.run.sockets import drain, switch
 from portico.run.supervisor import cause, planning
 from portico.run.supervisor.ahead import Aheads
 from portico.run.supervisor.app_servers import AppServers
+from portico.run.supervisor.background import BackgroundProcesses
 from portico.run.supervisor.planning import Replan
+from portico.run.supervisor.release_command import ReleaseCommands
 from portico.run.undone import undone
 from portico.run.upstream import health, trial
 
@@ -69,28 +72,40 @@ class Effects:
         self._servers = AppServers(
             processes, aheads or Aheads(), say, ended=self._server_ended, start_again=self._start_again
         )
+        self._commands = ReleaseCommands(processes, say)
+        self.background = BackgroundProcesses(
+            processes, say, ended=lambda at, code: tell(was.BackgroundExited(at, code))
+        )
         self._questions: dict[int, asyncio.Task[None]] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._tests: list[asyncio.Task[Any]] = []
-        self._perform: Mapping[type[Action], Callable[[Any], None]] = {
+        self._perform = self._performers()
+
+    def _performers(self) -> Mapping[type[Action], Callable[[Any], None]]:
+        return {
             do.SetBooting: self._set_booting,
             do.CheckFiles: self._check_files,
             do.UseFiles: self._use_files,
+            do.Prepare: self._prepare,
+            do.Conclude: self._conclude,
+            do.EndConclude: self._commands.end_after,
             do.StartAppServer: self._start_server,
             do.EndAppServer: self._end_server,
             do.AskAppServer: self._ask_server,
             do.MakeLive: self._make_live,
-            do.TakeDown: self._take_down,
+            do.TakeDown: lambda _: switch.take_down(self.in_force),
             do.WatchQueue: self._watch_queue,
-            do.EmptyQueue: self._empty_queue,
+            do.EmptyQueue: lambda action: self._servers.hang_up(action.number),
             do.Forget: self._forget,
+            do.StartBackground: lambda action: self.background.start(action, self.plans[action.number]),
+            do.EndBackground: lambda action: self.background.end(action.id, action.mode),
             do.StartGateway: lambda _: self.gateway.start(self.in_force),
             do.ReloadGateway: lambda _: self.gateway.reload(self.in_force),
             do.EndGateway: self._end_gateway,
             do.SayGoodbye: lambda _: self.gateway.say_goodbye(self.in_force),
             do.AskGateway: self._ask_gateway,
             do.MakePlan: self._make_plan,
-            do.Say: lambda said: say(said.notice),
+            do.Say: lambda said: self._say(said.notice),
         }
 
     def perform(self, action: Action) -> was.NotDone | None:
@@ -173,9 +188,8 @@ class Effects:
         self._tests = [*(test for test in self._tests if not test.done()), trial]
         if problems := await trial:
             raise PorticoError(*problems)
-        if (
-            is_same := self.in_force.tls == plan.tls
-        ):  # otherwise a reload came between, with its own certificate
+        is_same = self.in_force.tls == plan.tls  # otherwise a reload came between, with its own certificate
+        if is_same:
             files.use_material(self.in_force, self._number_in_force, material)
         for other, known in self.plans.items():
             if known.tls == plan.tls:  # also one that is being checked, or kept on standby for a rollback
@@ -206,12 +220,6 @@ class Effects:
         if not is_first and not action.canary:
             self._mixed.lower_soon(plan.runtime)
 
-    def _take_down(self, _: do.TakeDown) -> None:
-        switch.take_down(self.in_force)
-
-    def _empty_queue(self, action: do.EmptyQueue) -> None:
-        self._servers.hang_up(action.number)
-
     def _watch_queue(self, action: do.WatchQueue) -> None:
         async def watch() -> None:
             plan = self.plans[action.number]
@@ -228,6 +236,7 @@ class Effects:
         if action.number != self._number_in_force:
             self._materials.pop(action.number, None)
         self._stop_asking(action.number)
+        self._commands.give_up(action.number)
         self._servers.forget(action.number)
         if plan is not None:
             switch.forget(plan, action.number)
@@ -236,6 +245,12 @@ class Effects:
             self._prune()
 
     # The app server ------------------------------------------------------------------------------------
+
+    def _prepare(self, action: do.Prepare) -> None:
+        self._beside(action, self._commands.prepare(action.number, self.plans[action.number], self._tell))
+
+    def _conclude(self, action: do.Conclude) -> None:
+        self._beside(action, self._commands.conclude(action.number, self.plans[action.number]))
 
     def _start_server(self, action: do.StartAppServer) -> None:
         plan = self.plans[action.number]
@@ -301,11 +316,13 @@ class Effects:
         plan = self.in_force
         self._stop_asking(_GATEWAY)
 
+        def is_closed() -> bool:
+            return maintenance.state(plan.runtime) is not None
+
         async def ask() -> None:
+            asked = partial(health.ask_gateway, plan.listen, plan.health, plan.proxied, plan.routed)
             await health.until_well(
-                lambda: health.ask_gateway(
-                    plan.listen, plan.health, plan.proxied, plan.routed, is_alone=action.is_alone
-                ),
+                lambda: asked(is_alone=action.is_alone, is_closed=is_closed()),
                 1,
                 lambda answer: self._tell(was.GatewayAnswered(str(answer))),
             )
@@ -335,8 +352,7 @@ class Effects:
                 return was.PlanRefused(number, error.problems, error.exit_code)
             self.plans[number] = plan
             heap.give_back()
-            changed, rules = files.gateway_changed(old, plan), plan.has_app and plan.socket != old.socket
-            return was.Planned(number, planning.timeouts(plan), changed, rules)
+            return planning.planned(number, plan, old, changed=files.gateway_changed(old, plan))
 
         self._in_background(action, make)
 
@@ -369,12 +385,14 @@ class Effects:
         if tests := [task for task in self._tests if not task.done()]:
             # `nginx -t` makes a pid file: it must not appear after the cleanup.
             await asyncio.wait(tests, timeout=TEST_LEAVES_SECONDS)
+        await self._commands.leave()
         for task in (*self._questions.values(), *self._work):
             task.cancel()
         await self.gateway.leave()
         goodbye.forget(self.in_force.sites)
         self._servers.forget_all()
         await self._processes.kill_all()
+        self.background.forget_all()
         for number in list(self.plans):
             self.perform(do.Forget(number))
         with suppress(OSError):  # a file that stays does no harm: the next start removes it

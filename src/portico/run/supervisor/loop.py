@@ -21,10 +21,10 @@ from portico.run.disk import directories
 from portico.run.gateway import files
 from portico.run.gateway.programs import program_of
 from portico.run.machine import action as do
-from portico.run.machine import event as was
 from portico.run.running import SayNews
 from portico.run.sockets.listening import Listening
 from portico.run.sockets.systemd import Service
+from portico.run.supervisor import planning
 from portico.run.supervisor.claim import Claim, claimed
 from portico.run.supervisor.observer import HostHooks, Observer
 from portico.run.supervisor.parts import Given, Parts
@@ -92,8 +92,8 @@ def _claimed(plan: Plan, claim: Claim | None) -> Iterator[Claim]:
 
 
 def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
-    """The sockets for clients; a site on a shared gateway has none."""
-    if plan.shared:
+    """The sockets for clients; a site on a shared gateway, or with one elsewhere, has none."""
+    if plan.shared or not plan.has_gateway:
         return Listening({}, service, is_handed_over=False), []
     program = program_of(plan)
     if program.inherits is not None:
@@ -116,7 +116,8 @@ async def _serve(given: Given) -> do.Exit:
     parts = Parts(given)
     await parts.open()
     try:
-        first = was.Begin(given.claim.number, given.listening.is_handed_over)
+        is_handed_over = given.listening.is_handed_over
+        first = planning.begin(given.claim.number, given.plan, is_handed_over=is_handed_over)
         return await parts.driver.run(parts.effects.perform, first)
     finally:
         await parts.leave()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 from portico.run.machine import Timeouts
+from portico.run.machine import event as was
 from portico.run.supervisor.ahead import Begin
 
 if TYPE_CHECKING:
@@ -39,6 +40,22 @@ def refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
 def timeouts(plan: Plan) -> Timeouts:
     """The machine's timeouts for a release of this plan."""
     return Timeouts(plan.health.start_seconds, plan.ladder.stop_seconds, plan.standby_seconds)
+
+
+def begin(number: int, plan: Plan, *, is_handed_over: bool) -> was.Begin:
+    """The machine's first event."""
+    return was.Begin(
+        number, is_handed_over, plan.before is not None, (*plan.background,), plan.after is not None
+    )
+
+
+def planned(number: int, plan: Plan, old: Plan, *, changed: bool) -> was.Planned:
+    """The event for the plan of the next release; `changed` if the gateway has to read new files."""
+    rules = plan.has_app and plan.socket != old.socket
+    has_before = plan.before is not None
+    return was.Planned(
+        number, timeouts(plan), changed, rules, has_before, (*plan.background,), plan.after is not None
+    )
 
 
 def first_material(plan: Plan) -> Material | None:

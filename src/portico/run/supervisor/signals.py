@@ -12,6 +12,7 @@ from portico.errors import DONE, Problem
 from portico.protocol import notices
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
+from portico.run.processes import strangers
 from portico.run.supervisor.early_signals import WITHOUT_MEANING
 
 STRANGER_SECONDS = 1.0
@@ -28,7 +29,7 @@ def listen(
 
     SIGUSR1 calls `reopen`: the log files are opened again, as in the gateway.
     """
-    loop, strangers = asyncio.get_running_loop(), _Strangers(reap)
+    loop, looks = asyncio.get_running_loop(), _Strangers(reap)
     loop.add_signal_handler(signal.SIGUSR1, reopen)
     for number, instead in WITHOUT_MEANING.items():
         what = f"{number.name} has no meaning for Portico and is ignored"
@@ -39,7 +40,7 @@ def listen(
         signal.SIGQUIT, tell, was.StopAsked(DONE)
     )  # as in the gateway, and without a core dump
     loop.add_signal_handler(signal.SIGHUP, _hung_up, tell, os.isatty(2))
-    loop.add_signal_handler(signal.SIGCHLD, _child_ended, reap, strangers)
+    loop.add_signal_handler(signal.SIGCHLD, _child_ended, reap, looks)
 
 
 def _hung_up(tell: Callable[[Event], None], had_terminal: bool) -> None:
@@ -48,9 +49,9 @@ def _hung_up(tell: Callable[[Event], None], had_terminal: bool) -> None:
     tell(was.StopAsked(128 + signal.SIGHUP) if is_gone else was.ReloadAsked())
 
 
-def _child_ended(reap: Callable[[], None], strangers: _Strangers) -> None:
+def _child_ended(reap: Callable[[], None], looks: _Strangers) -> None:
     reap()
-    strangers.look_later()
+    looks.look_later()
 
 
 class _Strangers:
@@ -58,7 +59,7 @@ class _Strangers:
 
     def __init__(self, reap: Callable[[], None]) -> None:
         self._reap = reap
-        self._seen = 0
+        self._seen: strangers.Known = frozenset()
         self._is_due = False
 
     def look_later(self) -> None:
@@ -68,21 +69,20 @@ class _Strangers:
             asyncio.get_running_loop().call_later(STRANGER_SECONDS, self.look)
 
     def look(self) -> None:
-        """Reap the one seen at the last look, if it is still there."""
+        """Reap all that are certainly strangers, and those seen at the last look, if they are still there."""
         self._is_due = False
         self._reap()  # ours first: on a busy machine this may run before the signal that reports them
-        before, self._seen = self._seen, _dead_child()
-        if self._seen and self._seen == before:
-            os.waitpid(before, os.WNOHANG)
-            self._seen = _dead_child()
-        if self._seen:
+        if not _is_one_dead():  # the usual case costs one system call
+            self._seen = frozenset()
+            return
+        self._seen = strangers.reap(self._seen)
+        if _is_one_dead():  # kept for the next look, or missed while it ended
             self.look_later()
 
 
-def _dead_child() -> int:
-    """The pid of an exited child that was not reaped, 0 if there is none."""
+def _is_one_dead() -> bool:
+    """Whether a child has exited and was not reaped."""
     try:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
-        return 0
-    return found.si_pid if found else 0
+        return False

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import struct
 
 from portico.http import request_head
 from portico.link import uwsgi
 from portico.plan.subjects import Health, Upstream, UpstreamServer
-from portico.run.background import in_background
 from portico.run.upstream.health import SILENT, Answer, status_of
+from portico.run.upstream.names import LOOK_UPS
 
 _LONGEST_HEAD = 1 << 16
 _BEGIN, _PARAMS, _STDIN, _STDOUT = 1, 4, 5, 6
@@ -40,11 +39,8 @@ async def _connect(
     if kind == "unix":
         return await asyncio.open_unix_connection(path, ssl=tls, server_hostname=name)
     host, _, port = server.address.rpartition(":")
-    # Not asyncio's own look-up: its executor's threads are joined at exit, even if the resolver hangs.
-    found = await in_background(
-        lambda: socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-    )
-    return await asyncio.open_connection(*found[0][4][:2], ssl=tls, server_hostname=name)
+    addresses = await LOOK_UPS.of(host)
+    return await asyncio.open_connection(addresses[0], int(port), ssl=tls, server_hostname=name)
 
 
 def _context(ca: str) -> ssl.SSLContext:

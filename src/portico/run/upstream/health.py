@@ -14,6 +14,7 @@ from msgspec import Struct
 from portico.http import read_answer, request_head
 from portico.link import proxy_line, uwsgi
 from portico.plan.subjects import Health
+from portico.plan.web.entry.health import HEALTH
 from portico.run.background import in_background
 from portico.values import Address
 
@@ -126,11 +127,13 @@ async def ask_gateway(
     routed: Sequence[str] = (),
     *,
     is_alone: bool = False,
+    is_closed: bool = False,
 ) -> Answer:
     """One question through the gateway, on the first public address; `proxied` addresses need a PROXY line first.
     A site without an address is asked at one of its sockets, `routed`.
 
-    With `is_alone` the gateway itself answers: it refuses TRACE (405) before it selects an upstream.
+    With `is_alone` the gateway itself answers: it refuses TRACE (405) before it selects an upstream. A site that
+    `is_closed` for maintenance answers 503 where the gateway has no health path of its own: any answer will do.
     """
     if addresses:
         connection = await asyncio.open_connection(addresses[0].near.host, addresses[0].port)
@@ -141,7 +144,8 @@ async def ask_gateway(
     if addresses and addresses[0] in proxied:
         connection[1].write(proxy_line.OWN)
     answer = await _ask_http(connection, health.gateway_path, health, "TRACE" if is_alone else "GET")
-    return Answer(status=200) if answer.status and health.any_answer else answer
+    is_any = health.any_answer or (is_closed and health.gateway_path != HEALTH)
+    return Answer(status=200) if answer.status and is_any else answer
 
 
 async def _ask_http(

@@ -1,17 +1,23 @@
-"""Names of servers that the gateway looks up only when it reads its files: whether they lead elsewhere since then.
+"""Names of servers: their addresses, and whether those that the gateway looks up only when it reads its files lead
+elsewhere since then.
 
 The decision is pure. Each move costs a reload of the gateway: names that change all the time are followed less often.
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Collection, Mapping
+import threading
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 
 from msgspec import Struct
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 600.0
 """Between two moves: doubled with each of the last hour."""
+LOOK_UP_SECONDS = 1.5
+"""How long an answer is waited for. The system's own look-up cannot be interrupted, and may take much longer."""
 _MEMORY_SECONDS = 3600.0
 
 Addresses = Mapping[str, frozenset[str]]
@@ -24,16 +30,57 @@ class Names(Struct, frozen=True):
     moves: tuple[float, ...] = ()
 
 
-def look_up(names: Collection[str]) -> Addresses:
-    """The addresses of each name; without those that cannot be resolved now. Blocks."""
-    found = dict[str, frozenset[str]]()
-    for name in names:
+def _resolved(name: str) -> list[str]:
+    answers = socket.getaddrinfo(name.strip("[]"), None, type=socket.SOCK_STREAM)
+    return [str(answer[4][0]) for answer in answers]
+
+
+class LookUps:
+    """Looks names up as the system does: for each name in one thread at a time, however long that takes.
+
+    asyncio's own look-up is not used: its executor's threads are joined at exit, even if the name server hangs.
+    """
+
+    def __init__(self, resolve: Callable[[str], list[str]] = _resolved) -> None:
+        self._resolve = resolve
+        self._begun = dict[str, Future[list[str]]]()
+
+    async def of(self, name: str, seconds: float = LOOK_UP_SECONDS) -> list[str]:
+        """Its addresses, at least one. Raises OSError (gaierror) without an answer in time, RuntimeError without a
+        thread, UnicodeError for what is no name.
+        """
+        begun = self._begun.get(name)
+        if begun is None or begun.done():
+            begun = self._begun[name] = self._begin(name)
         try:
-            answers = socket.getaddrinfo(name.strip("[]"), None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            continue
-        found[name] = frozenset(str(answer[4][0]) for answer in answers)
-    return found
+            async with asyncio.timeout(seconds):
+                return await asyncio.wrap_future(begun)
+        except TimeoutError:
+            raise socket.gaierror(socket.EAI_AGAIN, f"no address of {name} within {seconds:g} s") from None
+
+    async def of_all(self, names: Collection[str]) -> Addresses:
+        """The addresses of each name; without those that cannot be resolved now."""
+        every = list(names)
+        found = await asyncio.gather(*map(self.of, every), return_exceptions=True)
+        pairs = zip(every, found, strict=True)
+        return {name: frozenset(one) for name, one in pairs if not isinstance(one, BaseException)}
+
+    def _begin(self, name: str) -> Future[list[str]]:
+        answer = Future[list[str]]()
+        answer.set_running_or_notify_cancel()
+
+        def look() -> None:
+            try:
+                answer.set_result(self._resolve(name))
+            except Exception as error:  # noqa: BLE001  raised again where it is awaited
+                answer.set_exception(error)
+
+        threading.Thread(target=look, daemon=True).start()
+        return answer
+
+
+LOOK_UPS = LookUps()
+"""Of this process: the checks of the servers share them."""
 
 
 def seen(names: Names, found: Addresses, now: float) -> tuple[Names, frozenset[str]]:

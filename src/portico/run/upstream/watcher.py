@@ -7,6 +7,7 @@ that the gateway includes: it is tested, replaced by a rename, and the gateway r
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import socket
 import time
@@ -31,7 +32,7 @@ from portico.run.running import Running
 from portico.run.sockets import drain
 from portico.run.upstream.ask import ask
 from portico.run.upstream.health import Answer
-from portico.run.upstream.names import Names, look_up, seen
+from portico.run.upstream.names import LOOK_UPS, Names, seen
 from portico.ticks import WELL, Round, Rounds, tick
 
 OUT_AFTER, BACK_AFTER = 2, 2
@@ -107,7 +108,7 @@ def without_app(problem: Problem, program: str) -> Problem:
     """The same problem for a site that runs no app: its servers did not answer well."""
     if problem.what != not_through(program):
         return problem
-    return replace(problem, what=f"no server of [upstream] answers well through {program}")
+    return dataclasses.replace(problem, what=f"no server of [upstream] answers well through {program}")
 
 
 _NONE = "there are no servers to choose from: the local app answers alone"
@@ -181,6 +182,8 @@ class Upstreams:
         if not self._is_serving():
             what = f"{self._running.in_force.gateway.name} does not serve yet"
             raise PorticoError(Problem("", what, "ask again when it does"))
+        if undo and asked.when_well:
+            await self._until_well(name)
         async with self._changing:
             upstream, began = self._upstream(), time.monotonic()
             wanted = drained(self.servers, name, time.monotonic(), undo=undo)
@@ -195,6 +198,27 @@ class Upstreams:
             await asyncio.sleep(LOOK_SECONDS)
         self._say(notices.ServerDrained(name, undo=undo))
         yield DrainStep(name, "in" if undo else "drained")
+
+    async def _until_well(self, name: str) -> None:
+        """Ask the server until it has answered well as often as brings one back. Raises PorticoError after
+        start_timeout.
+        """
+        drained(self.servers, name, 0.0, undo=True)  # raises for a name that is none
+        until, good = time.monotonic() + self._running.in_force.health.start_seconds, 0
+        while good < BACK_AFTER:
+            upstream = self._upstream()
+            server = next((one for one in upstream.servers if one.name == name), None) if upstream else None
+            answer = await self._answer(server, upstream) if server and upstream else None
+            good = good + 1 if answer and answer.is_well else 0
+            if not good and time.monotonic() > until:
+                what = (
+                    f"{name} does not answer well ({answer or 'its name leads nowhere'}), so it stays drained"
+                )
+                raise PorticoError(Problem("", what, "look there, then try again"))
+            if answer:
+                async with self._changing:
+                    await self._change(heard(self.servers, name, answer, time.monotonic()))
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _is_asked(self, old: Collection[int], address: str, began: float) -> bool:
         """Whether an old worker of the gateway may still ask the server, not one with a transfer from another."""
@@ -244,11 +268,7 @@ class Upstreams:
         """Let the gateway look up again the names that it looks up only when it reads its files."""
         if not upstream.names:
             return
-        try:
-            async with asyncio.timeout(ASK_SECONDS):
-                found = await in_background(lambda: look_up(upstream.names))
-        except (TimeoutError, RuntimeError):  # "can't start new thread"
-            return
+        found = await LOOK_UPS.of_all(upstream.names)
         async with self._changing:
             before = self._names
             self._names, moved = seen(before, found, time.monotonic())

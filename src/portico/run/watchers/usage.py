@@ -6,12 +6,13 @@ import os
 import re
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from portico.plan.model import Plan
-from portico.protocol.status import GatewayStatus, Queue, ReleaseStatus, Worker
+from portico.protocol.status import BackgroundStatus, GatewayStatus, Queue, ReleaseStatus, Worker
 from portico.run.processes import proc
 from portico.run.processes.proc import Entry
 from portico.run.sockets import drain
@@ -34,6 +35,11 @@ def release(status: ReleaseStatus, wanted: int | None) -> ReleaseStatus:
     return replace(status, **_processes(status.pid)._asdict(), wanted_workers=wanted)
 
 
+def background(status: BackgroundStatus) -> BackgroundStatus:
+    """Includes its memory."""
+    return replace(status, memory=_processes(status.pid).memory)
+
+
 def queue(plans: Mapping[int, Plan]) -> Queue:
     sockets = frozenset(plan.release_socket(number) for number, plan in plans.items())
     return Queue(drain.requests(sockets, drain.QUEUED), drain.requests(sockets, drain.ACCEPTED))
@@ -45,10 +51,8 @@ def connections(listen: Collection[Address]) -> int:
     established = re.compile(rf": [0-9A-F]+:(?:{ports}) [0-9A-F]+:[0-9A-F]{{4}} 01 ".encode())
     found = 0
     for name in ("tcp", "tcp6"):
-        try:
-            found += len(established.findall((proc.PROC / "net" / name).read_bytes()))
-        except OSError:
-            pass  # a machine without IPv6
+        with suppress(OSError):  # a machine without IPv6
+            found += sum(established.search(row) is not None for row in proc.sockets(name))
     return found
 
 

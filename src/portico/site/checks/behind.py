@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection
 
 from portico import proxy_headers
@@ -11,6 +12,8 @@ from portico.app_servers.kinds import KINDS
 from portico.site.checks.rule import Broken, Rules
 from portico.site.options import BELIEVED, Options
 from portico.site.proxies import KNOWN_PROXIES
+
+_SOCKET = re.compile(r"/[A-Za-z0-9._/@+~-]+\.sock")
 
 
 def _behind(options: Options) -> Broken:
@@ -63,6 +66,20 @@ def _client_headers(options: Options) -> Broken:
 def gateways(options: Options) -> Broken:
     """Rules for the gateways of [node]."""
     yield from _ranges(options.node.gateways, ())
+
+
+def socket(options: Options) -> Broken:
+    """Rules for the socket of [node]."""
+    path = options.node.socket
+    if not path:
+        return
+    if not _SOCKET.fullmatch(path) or "/./" in path or "/../" in path or "//" in path or path.count("/") == 1:
+        yield (
+            f'"{path}" is not the path of a socket in a directory of its own',
+            "expected a path like /run/sockets/app.sock",
+        )
+    if options.node.gateways:
+        yield "gateways reach a host by its address, not by a socket", "name one or the other"
 
 
 def _ranges(entries: list[str], words: Collection[str]) -> Broken:

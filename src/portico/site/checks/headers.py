@@ -97,6 +97,11 @@ def _broken_value(value: str) -> Broken:
             "contains a character that is not printable ASCII",
             "expected ASCII letters, digits, spaces and punctuation",
         )
+    elif value.lower().startswith("expr="):
+        yield (
+            "begins with expr=, which Apache httpd would take for an expression",
+            "use a value that does not",
+        )
     elif "$" in value:
         yield "contains a $, which the gateway would take for a variable", "use a value without one"
     elif value != value.strip():

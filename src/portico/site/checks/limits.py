@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 
 from portico.proxy_headers import kind
 from portico.site.checks.rule import Broken, BrokenRule, Rules
-from portico.site.limit import MOST_IN_PROGRESS, OFF, Limit, bandwidth, strange_methods
+from portico.site.limit import MOST_IN_PROGRESS, OFF, Limit, strange_methods
 from portico.site.options import Options
 from portico.site.options.edge import Edge
+from portico.values import bandwidth
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _HEADER = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-from portico.site.checks.behind import BEHIND_RULES, gateways
+from portico.site.checks.behind import BEHIND_RULES, gateways, socket
+from portico.site.checks.commands import COMMAND_RULES
 from portico.site.checks.crawlers import CRAWLER_RULES
 from portico.site.checks.env import ENV_RULES
+from portico.site.checks.fleet import FLEET_RULES
 from portico.site.checks.guard import GUARD_RULES
 from portico.site.checks.headers import HEADER_RULES, broken_headers, has_https
 from portico.site.checks.https import HTTPS_RULES, address_of
@@ -137,6 +139,7 @@ _RULES: Rules = {
     "health": _health,
     "start_timeout": _start_timeout,
     **ENV_RULES,
+    **COMMAND_RULES,
     **WORKER_RULES,
     "static": _static,
     "spa": _spa,
@@ -147,6 +150,8 @@ _RULES: Rules = {
     "cache.item": _cache_item,
     **UPSTREAM_RULES,
     "node.gateways": gateways,
+    "node.socket": socket,
+    **FLEET_RULES,
     **HTTPS_RULES,
     **HEADER_RULES,
     **OBSERVER_RULES,

@@ -19,6 +19,7 @@ from portico.site.options.crawlers import Crawlers
 from portico.site.options.downloads import Downloads
 from portico.site.options.edge import Edge
 from portico.site.options.errors import Errors
+from portico.site.options.fleet import Fleet
 from portico.site.options.guard import Guard
 from portico.site.options.headers import Headers
 from portico.site.options.https import Https
@@ -28,6 +29,7 @@ from portico.site.options.mirror import Mirror
 from portico.site.options.nginx import Nginx
 from portico.site.options.node import Node
 from portico.site.options.observers import Dashboard, Metrics, Trace, Tracing
+from portico.site.options.release import Release
 from portico.site.options.route import Route
 from portico.site.options.section import option
 from portico.site.options.upstream import Upstream
@@ -91,6 +93,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "`nobody` when that is root.",
             example="shop",
             reach="who the app runs as",
+        ),
+    ] = ""
+    python: Annotated[
+        str,
+        option(
+            "The Python that runs the app: an interpreter, or the directory of its environment; `portico` is the one "
+            "that Portico runs in. Default: `.venv` or `venv` beside the app, else Portico's. See docs/environment.md.",
+            example=".venv",
         ),
     ] = ""
     mount: Annotated[str, option("URL prefix of the app; it becomes SCRIPT_NAME.", example="/shop")] = "/"
@@ -197,6 +207,15 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             example={"DJANGO_SETTINGS_MODULE": "shop.settings"},
         ),
     ] = {}
+    processes: Annotated[
+        dict[str, str],
+        option(
+            "Background processes beside the app, each a name and a command: they have the app's user, directory and "
+            "environment, begin when a release serves, and end when another one does. One that ends is started "
+            "again. No shell reads the command. `--processes=` starts none.",
+            example={"worker": "celery -A shop worker"},
+        ),
+    ] = {}
     workers: Workers = Workers()
     https: Https = Https()
     downloads: Downloads = Downloads()
@@ -226,6 +245,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upstream: Upstream = Upstream()
     mirror: Mirror = Mirror()
     node: Node = Node()
+    release: Release = Release()
+    fleet: Fleet = Fleet()
     log: Log = Log()
     trace: Trace = Trace()
     errors: Errors = Errors()

@@ -20,3 +20,13 @@ class Node(Section, frozen=True):
             example=["10.0.0.1"],
         ),
     ] = []
+    socket: Annotated[
+        str,
+        option(
+            "The app's own unix socket, for a gateway in another container: the app server answers there, and no "
+            "web server is started. The gateway has it among its `upstream.servers`; what portico.toml says about "
+            "clients (limits, access, headers, files) is the gateway's.",
+            example="/run/sockets/app.sock",
+            reach="Portico makes a directory and a socket there",
+        ),
+    ] = ""

@@ -78,6 +78,15 @@ class Upstream(Section, frozen=True):
             is_read=True,
         ),
     ] = ""
+    facts: Annotated[
+        str,
+        option(
+            "File with what the app behind the servers says about itself, its static folders, limits and routes, as "
+            "if it ran here. `portico export compose --apart` writes it.",
+            example="compose-gateway.json",
+            is_read=True,
+        ),
+    ] = ""
     resolver: Annotated[
         list[str],
         option(

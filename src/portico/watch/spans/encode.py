@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from portico import __version__
 from portico.link.context import is_sampled, parse, spans
 from portico.link.trace import Tracer
 from portico.log.request import Request
@@ -46,7 +46,7 @@ class Encoder:
     def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing
         self._masks = Tracer(None, tracing.mask)
-        self._scope = InstrumentationScope(name="portico", version=version("portico"))
+        self._scope = InstrumentationScope(name="portico", version=__version__)
         self._resource = Resource(
             attributes=_attributes(
                 {
@@ -54,7 +54,7 @@ class Encoder:
                     "host.name": socket.gethostname(),
                     "telemetry.sdk.language": "python",
                     "telemetry.sdk.name": "portico",
-                    "telemetry.sdk.version": version("portico"),
+                    "telemetry.sdk.version": __version__,
                 }
             )
         )

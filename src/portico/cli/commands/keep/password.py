@@ -11,6 +11,7 @@ import click
 
 from portico import atomic
 from portico.cli import output
+from portico.cli.completion import files
 from portico.errors import PorticoError, Problem, UsageError
 from portico.site.access.sha512_crypt import hashed
 from portico.site.access.users import LINE, foreign
@@ -24,7 +25,11 @@ _ANOTHER_FILE = "nothing was written; name a file of users, which you may write,
 @click.command("password")
 @click.argument("name")
 @click.option(
-    "--file", "file", metavar="FILE", help="Put the line into this file, in the place of an earlier one."
+    "--file",
+    "file",
+    metavar="FILE",
+    shell_complete=files,
+    help="Put the line into this file, in the place of an earlier one.",
 )
 @click.option("--remove", is_flag=True, help="Take the user out of FILE.")
 @click.option("--generate", is_flag=True, help="Make a password and print it, once.")

@@ -153,7 +153,7 @@ class _Reader:
             else:
                 loose.append(entry)
         for complaint in complaints(error):
-            if complaint.request:
+            if complaint.request or complaint.id:
                 self.pending.add(complaint)
             else:
                 loose.append(complaint)

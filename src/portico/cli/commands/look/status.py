@@ -21,6 +21,7 @@ from portico.plan.notes.reachable import on_all
 from portico.project.running import absent
 from portico.protocol.commands import STATUS
 from portico.protocol.status import (
+    BackgroundStatus,
     Bodies,
     CompressedStatus,
     Frame,
@@ -89,7 +90,7 @@ def _serves(status: Status) -> bool:
 
 def _lines(status: Status) -> list[str]:
     everywhere = f", {found}" if (found := on_all(status.listen)) else ""
-    where = f"{'  '.join(status.urls)}{everywhere}"
+    where = f"{'  '.join(status.urls)}{everywhere}" or status.socket
     head = f"{output.strong(status.name)}  {status.app or 'servers elsewhere'} at {where}"
     up = lasting(status.up_seconds)
     lines = [
@@ -100,6 +101,7 @@ def _lines(status: Status) -> list[str]:
     for release in status.releases:
         lines += _release(release, is_live=release.number == status.live)
         lines += _troubles(release, status)
+    lines += map(_background, status.background)
     lines += _state_lines(status)
     lines += comparison(status)
     lines += [f"  server     {_server(server)}" for server in status.servers]
@@ -129,6 +131,11 @@ def _release(release: ReleaseStatus, *, is_live: bool) -> list[str]:
     ]
     more = [f"             and {len(workers) - _MOST_WORKERS} more"] if len(workers) > _MOST_WORKERS else []
     return [head, f"  workers    {count}; with the arbiter {mebibytes(release.memory)}", *rows, *more]
+
+
+def _background(one: BackgroundStatus) -> str:
+    text = f"  process    {one.name}  {_life(one)}, of release {one.release}"
+    return output.warned(text) if one.status == "resting" else f"{text}, {mebibytes(one.memory)}"
 
 
 def _troubles(release: ReleaseStatus, status: Status) -> list[str]:
@@ -234,13 +241,15 @@ def _plan(plan: PlanInForce) -> list[str]:
     return [f"  files      {plan.directory}, for {lasting(time.time() - plan.since)}"]
 
 
-def _life(life: ReleaseStatus | GatewayStatus) -> str:
+def _life(life: ReleaseStatus | GatewayStatus | BackgroundStatus) -> str:
     pid = f", pid {life.pid}" if life.pid else ""
     crashes = f", {counted(life.crashes, 'crash', 'crashes')} in a row" if life.crashes else ""
     return f"{life.status}{pid}, for {lasting(life.since_seconds)}{crashes}"
 
 
 def _gateway(status: Status) -> str:
+    if status.socket:
+        return "elsewhere: a Portico that has this socket among its servers"
     if status.host_runtime:
         return f"shared with other sites: that of the gateway in {status.host_runtime}"
     return f"{_life(status.gateway)}, {mebibytes(status.gateway.memory)}"

@@ -91,7 +91,13 @@ def wished(url: str, status: Status, words: dict[str, Any]) -> Wish:
     if url.startswith("/"):
         if not status.urls:
             hint = "give the whole URL and that site: portico trace http://shop.example/api/ --site shop"
-            raise UsageError(Problem(url, f"{status.name} has no address: other sites route to it", hint))
+            raise UsageError(
+                Problem(
+                    url,
+                    f"{status.name} has no address: other sites or a gateway elsewhere pass requests to it",
+                    hint,
+                )
+            )
         scheme, _, host, *_ = status.urls[0].split("/")
         url = f"{scheme}//{host}{url}"
         here = _own_address(url, status.listen)

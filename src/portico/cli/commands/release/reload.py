@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from portico.cli import output
+from portico.cli.completion import folders
 from portico.cli.notices import answer
 from portico.cli.running import running_site, runtime_of
 from portico.errors import FAILED, Problem, UsageError
@@ -21,7 +22,12 @@ from portico.run.disk import lock
 
 @click.command("reload")
 @running_site
-@click.option("--path", metavar="DIR", help="Take the code from this directory, now and at later reloads.")
+@click.option(
+    "--path",
+    metavar="DIR",
+    shell_complete=folders,
+    help="Take the code from this directory, now and at later reloads.",
+)
 @click.option(
     "--canary",
     metavar="SHARE",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from portico.cli.export import apache, compose, docker, kubernetes, nginx, systemd
+from portico.cli.export import apache, compose, docker, fleet, kubernetes, nginx, systemd
 
-FORMATS = (apache, compose, docker, kubernetes, nginx, systemd)
+FORMATS = (apache, compose, docker, fleet, kubernetes, nginx, systemd)
 
 
 @click.group("export", context_settings={"help_option_names": ["-h", "--help"]})

@@ -95,6 +95,14 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
     end(code)
 
 
+def _start_of(gathered: Gathered) -> str:
+    """What takes time: the app, or servers that run already and do not answer yet."""
+    servers = [one for one in gathered.site.options.upstream.servers if one != "app"]
+    if gathered.plan.app or not servers:
+        return f"starting {gathered.plan.app}".rstrip()
+    return f"waiting for an answer from {', '.join(servers)}"
+
+
 def _serve(
     stack: ExitStack, screen: Screen, app: str | None, config: str | None, flags: dict[str, Any], gateway: str
 ) -> int:
@@ -110,7 +118,7 @@ def _serve(
         return claim[0].begin(draft)
 
     gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway, begun=begin, waits=waiting)
-    waiting.what = f"starting {gathered.plan.app}"
+    waiting.what = _start_of(gathered)
     latest = [gathered.site]
 
     def remember() -> None:

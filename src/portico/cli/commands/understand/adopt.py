@@ -28,8 +28,8 @@ def command(
     """Read a hand-written configuration of nginx or Apache httpd, and make a portico.toml that means the same.
 
     Without FILE it is /etc/nginx/nginx.conf; a directory such as sites-enabled is read file by file, and /etc/apache2
-    from its apache2.conf. uwsgi.ini, gunicorn.conf.py, a Procfile and systemd units beside it say which app is behind
-    it; none of them is executed.
+    from its apache2.conf. uWSGI's settings, gunicorn.conf.py, a Procfile and systemd units beside it say which app is
+    behind it; none of them is executed.
     Nothing is written without --write or --output.
     """
     result = adopt(_existing(path), app)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from portico.cli import output
+from portico.cli.completion import folders
 from portico.cli.difference import against_running, lines, say_if_other_runs
 from portico.cli.flags import given, site_arguments
 from portico.cli.running import runtime_of
@@ -22,7 +23,12 @@ from portico.run.disk.write import write_for_user
 @click.command("plan")
 @site_arguments
 @click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
-@click.option("--write", metavar="DIR", help="Write the files into DIR, which must be empty or new.")
+@click.option(
+    "--write",
+    metavar="DIR",
+    shell_complete=folders,
+    help="Write the files into DIR, which must be empty or new.",
+)
 @click.option("--diff", "is_diff", is_flag=True, help="Show only what differs from the running site.")
 def command(
     app: str | None, config: str | None, is_json: bool, write: str | None, is_diff: bool, **flags: Any
@@ -56,7 +62,8 @@ def _lines(plan: Plan, gateway_why: str) -> list[str]:
     if gateway_why:
         program = plan.gateway.name
         lines += [f"{program} {plan.versions[program]} was taken: {gateway_why}", ""]
-    for process in (one for one in (plan.gateway, plan.server) if one.argv):
+    known = (plan.gateway, plan.before, plan.server, plan.after, *plan.background.values())
+    for process in (one for one in known if one and one.argv):
         lines += _process(process, f"{plan.runtime}/conf")
     for directory in plan.directories:
         owner = f" of {directory.owner or directory.group}" if directory.owner or directory.group else ""

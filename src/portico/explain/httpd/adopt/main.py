@@ -37,6 +37,16 @@ def adopt_main(work: Work) -> None:
         _refuse(work)
     if work.draft.refused and not any(one.fate is Fate.LOST for one in work.draft.remarks):
         work.lost(work.view.mark, work.draft.refused, "name the app: --app module:app")
+    _files_beside(work)
+
+
+def _files_beside(work: Work) -> None:
+    """Files of DocumentRoot answer what is not below the prefix of the app."""
+    mount, folder = work.draft.options.get(("mount",)), _files(work)
+    node = last(work.view.node, "DocumentRoot")
+    if mount and folder and node and not work.draft.refused:
+        why = f"files of {folder} answered elsewhere than below {mount.value}, where there is nothing now"
+        work.lost(node, why, 'name its folders in [static], such as "/assets/"')
 
 
 def _proxied(work: Work, target: Target) -> None:
@@ -46,6 +56,9 @@ def _proxied(work: Work, target: Target) -> None:
         work.lost(target.node, target.problem)
         return
     prefix = target.prefix.rstrip("/")
+    if prefix and target.scheme == "fastcgi":
+        _fastcgi_below(work, target)
+        return
     if prefix and (fallback := last(work.view.node, "FallbackResource")) and _files(work):
         work.option(("spa",), _files(work), fallback)
     elif prefix:
@@ -66,8 +79,23 @@ def _proxied(work: Work, target: Target) -> None:
     _servers(work, target)
 
 
+def _fastcgi_below(work: Work, target: Target) -> None:
+    """A FastCGI server below a prefix: a rule tells it the whole path, as httpd does; `mount` would tell it in part."""
+    to, prefix = ruled(target), target.prefix.rstrip("/")
+    if not to:
+        work.draft.refused = (
+            f"what answers below {prefix} is one FastCGI server with settings or paths of its own"
+        )
+        work.lost(target.node, work.draft.refused, "make [[route]] of it yourself: docs/routing.md")
+        return
+    if files := last(work.view.node, "FallbackResource") and _files(work):
+        work.option(("spa",), files, target.node)
+    work.route(f"{prefix}/", to, target.node, differs=target.told)
+    work.route("/", _NOTHING, target.node)
+
+
 def _servers(work: Work, target: Target) -> None:
-    differs = "the app gets Portico's own list of FastCGI parameters" if target.scheme == "fastcgi" else ""
+    differs = target.told
     if "localhost" in target.line.target and any("127.0.0.1" in text for text in target.servers):
         differs = "localhost is written as 127.0.0.1: httpd tried ::1, too, where few app servers listen"
     work.option(("upstream", "servers"), target.servers, target.node, differs)
@@ -217,7 +245,4 @@ def _daemon(work: Work, node: Node, words: dict[str, str]) -> None:
     if words.get("request-timeout", "").isdigit():
         work.option(("request_timeout",), f"{words['request-timeout']}s", node)
     if home := words.get("python-home"):
-        why = f"Portico runs the app with the Python that runs Portico, not with {home}"
-        work.lost(
-            node, why, f"install Portico there, and start it from there: {home}/bin/pip install portico"
-        )
+        work.option(("python",), home, node)

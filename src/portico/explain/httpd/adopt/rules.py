@@ -15,6 +15,7 @@ from portico.explain.httpd.sources import REDIRECTS, Line, line_of
 from portico.explain.node import Node
 from portico.plan.gateway.nginx.syntax import quote
 from portico.site.checks.rule import URL_PATH
+from portico.site.upstream_server import PARAMETERS
 
 _WWW = re.compile(r"(?:\^?www\\?\.|!\^(?P<wanted>[\w\\.-]+)\$)")
 _TO_HOST = re.compile(r"https?://(?P<host>[\w.-]+)(?:/?\$1|%\{REQUEST_URI\})")
@@ -128,19 +129,19 @@ def adopt_other_target(work: Work, target: Target) -> None:
     elif (
         target.problem
         or target.balancer
-        or target.scheme not in ("http", "https")
         or len(target.servers) != 1
+        or (target.scheme in PARAMETERS and not ruled(target))
     ):
         hint = "make it a second site, below a name of its own"
-        work.lost(node, target.problem or "a site has one app, and its other servers speak HTTP", hint)
+        work.lost(node, target.problem or _no_rule(target), hint)
     elif guarded := next(
         (one for one in work.view.blocks_of_all("Location", "Proxy") if _guards(one, target)), None
     ):
         why = f"{title(guarded)} says who may come there, and a location in nginx's words would not"
         work.lost(node, why, "make it a second site, below a name of its own")
     elif to := ruled(target):
-        strips = not target.uri.rstrip("/")
-        work.route(f"{target.prefix.rstrip('/')}/", to, node, strips=strips)
+        strips = not target.uri.rstrip("/") and target.scheme == "http"
+        work.route(f"{target.prefix.rstrip('/')}/", to, node, strips=strips, differs=target.told)
     else:
         _keep_location(work, target)
 
@@ -148,17 +149,26 @@ def adopt_other_target(work: Work, target: Target) -> None:
 def ruled(target: Target) -> str:
     """The target as a rule names it; empty if a rule cannot say it."""
     prefix, uri, server = target.prefix.rstrip("/"), target.uri.rstrip("/"), target.servers[0]
-    if (
-        target.scheme != "http"
-        or target.line.is_regex
-        or uri not in ("", prefix)
-        or target.words
-        or " " in server
-    ):
+    paths = (prefix,) if target.scheme == "uwsgi" else ("", prefix)
+    if target.scheme == "https" or target.line.is_regex or uri not in paths or target.words or " " in server:
         return ""
     if not URL_PATH.fullmatch(prefix) or re.search(r"//|/\.|^/-$", prefix):
         return ""
-    return server if server.startswith(("http://", "unix:")) else f"http://{server}"
+    return server if "://" in server or server.startswith("unix:") else f"http://{server}"
+
+
+def _no_rule(target: Target) -> str:
+    """Why neither a rule nor nginx's words lead to a server."""
+    if target.balancer or len(target.servers) != 1:
+        return "a site has one app, and a [[route]] one server"
+    name, path = {"uwsgi": "uwsgi", "fastcgi": "FastCGI"}[target.scheme], target.uri.rstrip("/")
+    if target.scheme == "uwsgi" and not path:
+        return f"its uwsgi server gets paths without {target.prefix}: a [[route]] strips it for HTTP servers alone"
+    if path in ("", target.prefix.rstrip("/")):
+        return f"a [[route]] has no time or pattern of its own for a {name} server"
+    if target.scheme == "fastcgi":
+        return f"it names files below {path} for its FastCGI server, as PHP needs: a [[route]] names none"
+    return f"its {name} server gets paths below {path}: a [[route]] passes them on as they came"
 
 
 def _guards(block: Node, target: Target) -> bool:

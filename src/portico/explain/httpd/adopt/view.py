@@ -63,6 +63,13 @@ class Target(Struct, frozen=True):
                 return f'"{text}" is no server for Portico: {error}'
         return "" if self.servers else "it names no server"
 
+    @property
+    def told(self) -> str:
+        """How the parameters of a FastCGI server differ; empty for other servers."""
+        if self.scheme != "fastcgi":
+            return ""
+        return "PATH_INFO is the whole path and SCRIPT_NAME is empty; no file is named (SCRIPT_FILENAME)"
+
 
 class Redirect(Struct, frozen=True):
     """All requests of a virtual host lead elsewhere. `host` is empty for the one that the client asked for."""

@@ -45,6 +45,7 @@ LINKS: dict[str, tuple[str, str, str]] = {
     "RemoteIPInternalProxy": ("none", "proxies that may also name private addresses", "their header is not believed"),
     "RemoteIPProxiesHeader": ("none", "where the addresses of those proxies are noted", "right as it is"),
     "RemoteIPProxyProtocol": ("Off", "expects the client's address before each connection (PROXY protocol)", "clients behind a load balancer all have its address"),
+    "RemoteIPProxyProtocolExceptions": ("none", "clients that do not speak the PROXY protocol where it is on", "whoever connects may name any client"),
     "RemoteIPTrustedProxy": ("none", "proxies whose header is believed", "with RemoteIPHeader alone every client can forge its address"),
     "CacheDefaultExpire": ("3600", "how many seconds answers without a date are kept", "right as it is"),
     "CacheDirLength": ("2", "letters of each level of the cache's folders", "right as it is"),

@@ -37,6 +37,8 @@ def adopt_location(work: Work, location: Node) -> None:
     elif _goes_to_app(work, location):
         _routed(work, location)
         _beside_rules(work, location)
+    elif _adds_the_slash(work, location):
+        work.built_in(location, "below a prefix, the path without its slash leads to the one with it (308)")
     elif _says_nothing(work, location):
         work.improved(
             location, "no root is set, so that it sends files of nginx's own folder: the app answers"
@@ -155,7 +157,30 @@ def rules_of(wanted: Rule) -> Rules:
 def _says_nothing(work: Work, location: Node) -> bool:
     """A location with cache headers or log settings alone, in a server that has no root."""
     names = {one.name for one in location.children or ()}
-    return names <= _ONLY_LOGS and work.view.first("root", location) is None
+    has_name = named_target(work, location) is not None
+    return names <= _ONLY_LOGS and work.view.first("root", location) is None and not has_name
+
+
+def _adds_the_slash(work: Work, location: Node) -> bool:
+    """`location = /shop { rewrite ^ /shop/ last; }` beside an app below /shop."""
+    mount, [*lines] = work.draft.options.get(("mount",)), location.children or ()
+    return (
+        mount is not None
+        and rule(location) == Rule("=", str(mount.value))
+        and [one.name for one in lines] in (["rewrite"], ["return"])
+        and f"{mount.value}/" in lines[0].args
+    )
+
+
+def named_target(work: Work, level: Node) -> tuple[Node, Target] | None:
+    """The named location to which `try_files` leads, and whom it passes requests to; None if there is none."""
+    node = level.first("try_files")
+    name = node.args[-1] if node and node.args else ""
+    location = next(
+        (one for one in work.view.node.all("location") if name.startswith("@") and one.args == (name,)), None
+    )
+    target = target_of(location, work.view.above[0]) if location else None
+    return None if location is None or target is None else (location, target)
 
 
 def first_pass(work: Work, locations: Sequence[Node]) -> tuple[Node, Target] | None:

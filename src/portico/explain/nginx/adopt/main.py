@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from portico.explain.adopted import Fate
-from portico.explain.nginx.adopt import access
-from portico.explain.nginx.adopt.locations import first_pass
+from portico.explain.nginx.adopt import access, fastcgi
+from portico.explain.nginx.adopt.locations import first_pass, named_target
 from portico.explain.nginx.adopt.passes import Target, target_of
 from portico.explain.nginx.adopt.statics import folder_of
 from portico.explain.nginx.adopt.upstream import adopt_upstream
@@ -31,6 +31,10 @@ def _find(work: Work) -> None:
         return
     location, target = found
     work.target = target
+    if target.scheme == "fastcgi" and not work.is_ruled and fastcgi.is_php(work.view, location):
+        work.draft.refused = "its requests go to PHP, and Portico runs apps in Python"
+        work.lost(target.node, work.draft.refused, "leave this server to nginx")
+        return
     if work.is_ruled:
         work.route("/", _NOTHING, location)
         work.seen.discard(location)
@@ -42,7 +46,7 @@ def _find(work: Work) -> None:
     if ("spa",) not in work.draft.options:
         work.main = location
     _path(work, location, target)
-    adopt_upstream(work, target)
+    adopt_upstream(work, location, target)
 
 
 def _own_pass(work: Work) -> tuple[Node, Target] | None:
@@ -56,14 +60,10 @@ def _own_pass(work: Work) -> tuple[Node, Target] | None:
 
 def _of_name(work: Work, level: Node) -> tuple[Node, Target] | None:
     """`try_files $uri @app`: files first, then the app."""
-    node = level.first("try_files")
-    name = node.args[-1] if node and node.args else ""
-    location = next(
-        (one for one in work.view.node.all("location") if name.startswith("@") and one.args == (name,)), None
-    )
-    target = target_of(location, work.view.above[0]) if location else None
-    if node is None or location is None or target is None:
+    node, found = level.first("try_files"), named_target(work, level)
+    if node is None or found is None:
         return None
+    location, target = found
     work.seen.update((node, location))
     root = work.view.first("root", level if level is not work.view.node else None)
     if any(word.startswith("$uri") for word in node.args[:-1]) and root is not None:
@@ -105,9 +105,29 @@ def _root(work: Work) -> str:
 
 
 def _below_a_prefix(work: Work) -> tuple[Node, Target] | None:
-    """Nothing at the root, and an app below a prefix."""
+    """Nothing at the root, and an app below a prefix, also by way of a named location."""
     main = work.view.main
-    return first_pass(work, [one for one in work.view.locations if one is not main])
+    others = [one for one in work.view.locations if one is not main]
+    found = first_pass(work, others)
+    if found is not None and not _is_about_files(work, found):
+        work.is_ruled = found[1].scheme == "fastcgi"
+        return found
+    for one in others:
+        named = named_target(work, one)
+        if named is None or rule(one).kind not in ("", "^~"):
+            continue
+        if named[1].scheme == "fastcgi":
+            work.is_ruled = True
+        else:
+            work.seen.update((one, *one.all("try_files"), named[0]))
+            work.option(("mount",), rule(one).pattern.rstrip("/") or "/", one)
+        return named
+    return found
+
+
+def _is_about_files(work: Work, found: tuple[Node, Target]) -> bool:
+    """Whether a location runs PHP, beside which an app may be."""
+    return found[1].scheme == "fastcgi" and fastcgi.is_php(work.view, found[0])
 
 
 def _path(work: Work, location: Node, target: Target) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from portico.explain.adopted import Fate
+from portico.explain.nginx.adopt import fastcgi
 from portico.explain.nginx.adopt.dropped import dropped
 from portico.explain.nginx.adopt.passes import Target, target_of
 from portico.explain.nginx.adopt.told import is_standard
@@ -15,7 +16,7 @@ from portico.explain.node import Node
 from portico.site.checks.rule import URL_PATH
 from portico.site.routing import REDIRECTS, target
 
-_TOLD = ("proxy_set_header", "uwsgi_param", "proxy_pass_header")
+_TOLD = ("proxy_set_header", "uwsgi_param", "fastcgi_param", "proxy_pass_header")
 _UPGRADED = re.compile(r"proxy_(?:http_version|cache_bypass)")
 _KEEPS_PATH = "$request_uri"
 
@@ -28,6 +29,8 @@ def adopt_elsewhere(work: Work, location: Node) -> bool:
     found = target_of(location, work.view.above[0])
     if found is None:
         return _redirect(work, location)
+    if found.scheme == "fastcgi" and fastcgi.differs(work.view, location):
+        return False
     words = _server(found, wanted.pattern)
     told = [one for name in _TOLD for one in work.view.inherited(name, location)]
     if not words or not all(_says_nothing(one) for one in (*(location.children or ()), *told)):
@@ -47,7 +50,7 @@ def _is_path(pattern: str) -> bool:
 def _server(found: Target, pattern: str) -> tuple[str, bool] | None:
     """The target of the rule, and whether the path is stripped; None if a rule cannot say it."""
     is_plain = len(found.servers) == 1 and " " not in found.servers[0] and not _has_more(found)
-    if found.problem or not is_plain or found.scheme not in ("http", "uwsgi"):
+    if found.problem or not is_plain or found.scheme not in ("http", "uwsgi", "fastcgi"):
         return None
     strips = found.uri == "/" and pattern.endswith("/")
     if (found.uri not in ("", pattern) and not strips) or (strips and found.scheme != "http"):
@@ -74,8 +77,8 @@ def _is_target(text: str) -> bool:
 
 def _says_nothing(node: Node) -> bool:
     """Whether a rule does the same without this line."""
-    if node.name in PASSES or _UPGRADED.fullmatch(node.name):
-        return True
+    if node.name in (*PASSES, "include") or _UPGRADED.fullmatch(node.name):
+        return True  # what is included stands beside its include
     if node.name in _TOLD:
         is_host = bool(node.args) and node.args[0].lower() == "host"
         return is_standard(node) and (not is_host or node.args[-1] in ("$host", "$http_host", "$proxy_host"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portico.explain.nginx.adopt import fastcgi
 from portico.explain.nginx.adopt.passes import Target
 from portico.explain.nginx.adopt.work import Work
 from portico.explain.node import Node
@@ -9,18 +10,15 @@ from portico.explain.node import Node
 _METHODS = {"least_conn": "least_conn", "ip_hash": "ip_hash", "least_time": "least_time"}
 
 
-def adopt_upstream(work: Work, target: Target) -> None:
-    """The options of [upstream]."""
+def adopt_upstream(work: Work, location: Node, target: Target) -> None:
+    """The options of [upstream], for the target of a location."""
     differs = ""
     if any("localhost" in text for text in (target.address, *_addresses(target))):
         differs = "localhost is written as 127.0.0.1: nginx tried ::1, too, where few app servers listen"
     work.seen.add(target.node)
-    work.option(("upstream", "servers"), target.servers, target.node, differs)
     if target.scheme == "fastcgi":
-        work.option(
-            ("upstream", "servers"), target.servers, target.node,
-            "the app gets Portico's own list of FastCGI parameters",
-        )  # fmt: skip
+        differs = fastcgi.differs(work.view, location) or differs
+    work.option(("upstream", "servers"), target.servers, target.node, differs)
     if target.upstream is not None:
         for node in target.upstream.children or ():
             _line(work, node)

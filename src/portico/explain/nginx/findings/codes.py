@@ -53,7 +53,7 @@ CODES = {
     "http-open": Code("hole", "a site with TLS that is served by http as well"),
     "redirect-post": Code("loss", "a redirect to https by 301 or 302"),
     # injection
-    "open-proxy": Code("hole", "`proxy_pass` to the host that the client names"),
+    "open-proxy": Code("hole", "`proxy_pass` to the host that the client names, or an open `tunnel_pass`"),
     "ssrf": Code("hole", "`*_pass` to a server that a parameter, header or path chooses"),
     "no-resolver": Code("breaks", "`*_pass` with a variable and a name, without `resolver`"),
     "request-splitting": Code("hole", "`proxy_pass` with `$uri` or a capture that takes line ends"),

@@ -83,6 +83,21 @@ def targets(config: Config) -> Iterator[Finding]:
         )
 
 
+def tunnels(config: Config) -> Iterator[Finding]:
+    """A forward proxy for CONNECT (nginx 1.31.0): without an address it leads wherever the client says."""
+    for node in config.named("tunnel_pass"):
+        level = config.parent(node)
+        is_chosen = not node.args or any(f"${name}" in node.args[0] for name in ("host", "http_host"))
+        if is_chosen and config.is_open(level):
+            yield config.finding(
+                "open-proxy",
+                node,
+                "the client chooses the server that this tunnel leads to",
+                "anybody uses this machine as a proxy, into its own network as well",
+                added(level, written("allow", "10.0.0.0/8"), written("deny", "all")),
+            )
+
+
 def resolvers(config: Config) -> Iterator[Finding]:
     """A name that comes from a variable is looked up at each request."""
     for node in config.passes:
@@ -226,4 +241,4 @@ def raw_redirects(config: Config) -> Iterator[Finding]:
             )
 
 
-FINDERS = (targets, resolvers, decoded_targets, split, raw_redirects)
+FINDERS = (targets, tunnels, resolvers, decoded_targets, split, raw_redirects)

@@ -36,7 +36,7 @@ def passed(config: Config) -> Iterator[Finding]:
         yield config.finding(
             "forwarded-passed",
             node,
-            f"a client's own {shown} reach the app unchanged",
+            f"a client's own {shown} {'reaches' if len(names) == 1 else 'reach'} the app unchanged",
             "a stranger names any address, host or scheme: in logs, limits, links of password mails",
             added(level, *lines),
         )

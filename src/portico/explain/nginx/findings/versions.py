@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from portico.explain.finding import Finding
@@ -16,7 +17,10 @@ _SINCE: dict[str, _Version] = {
     "ssl_certificate_cache": (1, 27, 4), "ssl_object_cache_inheritable": (1, 27, 4), "early_hints": (1, 29, 0),
     "ssl_certificate_compression": (1, 29, 1), "add_header_inherit": (1, 29, 3), "add_trailer_inherit": (1, 29, 3),
     "ssl_ech_file": (1, 29, 4), "sticky": (1, 29, 6), "max_headers": (1, 29, 8), "least_time": (1, 31, 0),
-    "tunnel_pass": (1, 31, 0), "proxy_socket_sndbuf": (1, 31, 3), "proxy_socket_rcvbuf": (1, 31, 3),
+    "tunnel_pass": (1, 31, 0), **{
+        f"{link}_socket_{end}": (1, 31, 3)
+        for link in ("proxy", "fastcgi", "grpc", "scgi", "uwsgi") for end in ("sndbuf", "rcvbuf")
+    },
     "xml_external_entities": (1, 31, 3), "client_body_early_read": (1, 31, 5), "ssl_reject_handshake": (1, 19, 4),
     "ssl_conf_command": (1, 19, 4), "proxy_cookie_flags": (1, 19, 3), "keepalive_time": (1, 19, 10),
 }  # fmt: skip
@@ -33,6 +37,14 @@ _GONE: dict[str, tuple[_Version, str]] = {
 }  # fmt: skip
 """The version in which each went or lost its meaning, and what took its place."""
 _PREDICATES: _Version = (1, 31, 5)
+_PARAMETERS: tuple[tuple[str, str, re.Pattern[str], _Version], ...] = (
+    ("listen", "", re.compile("multipath"), (1, 29, 7)),
+    ("keepalive", "upstream", re.compile("local"), (1, 29, 7)),
+    ("server", "upstream", re.compile("route=.*|drain"), (1, 29, 6)),
+    ("server", "upstream", re.compile("resolve"), (1, 27, 3)),
+    ("proxy_http_version", "", re.compile("2"), (1, 29, 4)),
+)
+"""Words of older directives that have a first version of their own: directive, block, word; from the same list."""
 
 
 def unknown(config: Config) -> Iterator[Finding]:
@@ -40,9 +52,20 @@ def unknown(config: Config) -> Iterator[Finding]:
         first = _SINCE[node.name]
         if config.older(*first):
             yield _unknown(config, node, node.name, first)
+    yield from _new_words(config)
     for location in config.locations:
         if location.args and location.args[0].startswith("$") and config.older(*_PREDICATES):
             yield _unknown(config, location, "a location by a condition", _PREDICATES)
+
+
+def _new_words(config: Config) -> Iterator[Finding]:
+    for name, block, pattern, first in _PARAMETERS:
+        for node in config.named(name) if config.older(*first) else ():
+            word = next(
+                (one for one in node.args[name != "proxy_http_version" :] if pattern.fullmatch(one)), ""
+            )
+            if word and (not block or config.parent(node).name == block):
+                yield _unknown(config, node, f"{word} of {name}", first)
 
 
 def _unknown(config: Config, node: Node, what: str, first: _Version) -> Finding:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from portico.explain.language import Words
-from portico.explain.nginx.families import LINKS as FAMILIES
+from portico.explain.nginx.families import LINKS as LINKS_TO_APPS
 from portico.explain.nginx.words.http import HTTP
 from portico.explain.nginx.words.links import LINKS
 from portico.explain.nginx.words.others import OTHERS
 from portico.explain.nginx.words.traffic import TRAFFIC
 
+FAMILIES = (*LINKS_TO_APPS, "tunnel")
 _OWN = {**OTHERS, **TRAFFIC, **HTTP}
 TABLES = ("map", "geo", "types", "split_clients", "charset_map")
 """Blocks whose lines are rows of a table, not directives."""

@@ -49,18 +49,20 @@ from portico.plan.web.model import Web
 
 _NGINX = 'use nginx (gateway = "nginx"), or leave it out'
 _UNDONE: dict[type[Guard], tuple[str, str]] = {
-    Passed: ("guard.challenge", "asks nobody for a pass"),
     RequestRate: ("limits.rate", "counts no requests of a client"),
     InProgress: ("limits.in_progress", "counts no requests in progress"),
-    Asked: ("access", "asks nobody else who may come"),
 }
 """Guards that somebody must have asked for: the option, and what a gateway = "apache" does not do."""
 _BY_DEFAULT: dict[type[Guard], str] = {
     FairShare: "in an overload httpd does not share the app fairly among clients",
 }
 """Guards that a site has without asking."""
-PASSED_ON = frozenset({*_UNDONE, *_BY_DEFAULT, HeadSize, NotElsewhere})
-"""Guards without rules here. HeadSize: httpd limits each header and their number instead."""
+PASSED_ON = frozenset({*_UNDONE, *_BY_DEFAULT, Asked, Passed, HeadSize, NotElsewhere})
+"""Guards without rules here. HeadSize: httpd limits each header and their number instead. Asked and Passed: the
+abilities that they need are missing (`Ability.HEALTH`, `Ability.SIGNED`), and the plan says so.
+"""
+OF_ABILITIES = ("access.auth", "guard.challenge")
+"""The options of those two."""
 
 
 def guarded(web: Web, guards: Sequence[Guard]) -> list[Directive]:
@@ -134,14 +136,28 @@ def _rules(web: Web, guard: Guard) -> list[Directive]:
 
 
 def undone(web: Web) -> list[Problem]:
-    """A problem for each guard that the site asks for and that httpd has not, one for each option."""
+    """A problem for each option that asks for a guard that httpd has not: each one opens what the user wants closed."""
     found = dict[str, Problem]()
     for guard in web.chains.every:
         if type(guard) in _UNDONE:
             option, does = _UNDONE[type(guard)]
-            cause = web.site.cause(option).partition(": ")[0] or option
-            found.setdefault(option, Problem(cause, f"{option}: with Apache httpd, Portico {does}", _NGINX))
+            cause = _cause(guard) or web.site.cause(option)
+            where, _, word = cause.partition(": ")
+            found.setdefault(
+                cause, Problem(where, f"{word or option}: with Apache httpd, Portico {does}", _NGINX)
+            )
     return list(found.values())
+
+
+def _cause(guard: Guard) -> str:
+    """Of a guard that more than one option makes."""
+    match guard:
+        case RequestRate(rate):
+            return rate.cause
+        case InProgress(share):
+            return share.cause
+        case _:
+            return ""
 
 
 def notes(web: Web) -> list[str]:

@@ -9,17 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portico.plan import decisions
-from portico.plan.gateway.httpd.app.link import is_http, microseconds
+from portico.plan.gateway.httpd.app.link import chooses, is_http, microseconds
 from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, seconds_of, suffix_of
-from portico.plan.gateway.httpd.bandwidth import bandwidth_flag
+from portico.plan.gateway.httpd.entry.bandwidth import bandwidth_flag
 from portico.plan.gateway.httpd.entry.transfer import too_large
 from portico.plan.gateway.httpd.files.spa import may_be_page, page_first
 from portico.plan.gateway.httpd.files.statics import file_rules
 from portico.plan.gateway.httpd.guards import guarded
 from portico.plan.gateway.httpd.headers import routes
-from portico.plan.gateway.httpd.names import HERE, PATH, PRIVATE, ROUTE, RULE, SILENCE, balancer
+from portico.plan.gateway.httpd.names import (
+    HERE,
+    PATH,
+    PRIVATE,
+    ROUTE,
+    RULE,
+    SILENCE,
+    TO,
+    balancer,
+    balancer_name,
+)
 from portico.plan.gateway.httpd.pages import unavailable_rules
-from portico.plan.gateway.httpd.routing.choice import choice_rules
+from portico.plan.gateway.httpd.routing.choice import choice_rules, taken
 from portico.plan.gateway.httpd.routing.elsewhere import answer
 from portico.plan.gateway.httpd.syntax import Directive, directive, regex, section
 from portico.plan.subjects import Ladder
@@ -101,7 +111,7 @@ def _one(web: Web, mount: Mount) -> list[Directive]:
     if isinstance(mount.action, Elsewhere):
         at, of = pattern(mount.match), mount.action.route
         first = page_first(web, at) if of.rule.path == "/" else []
-        return [*made, *first, *_for(mount.match, _too_large_for(web, of)), *answer(of, at)]
+        return [taken(of, at), *made, *first, *_for(mount.match, _too_large_for(web, of)), *answer(of, at)]
     path, cause = pattern(mount.match), mount.cause
     flags = ",NC" if isinstance(mount.match, Matching) and mount.match.ignores_case else ""
     match mount.action:
@@ -140,14 +150,18 @@ def _app(web: Web, mount: Mount) -> list[Directive]:
         return [directive("RewriteRule", path, "-", "[R=502,L]", why="the app is not known yet", cause=cause)]
     flags = _facts(web, routed) + _headers(web, routed) + bandwidth_flag(routed)
     suffix = suffix_of(web, routed)
-    if not suffix:
+    if not suffix and not (is_http(web) and chooses(web)):
         return [directive("RewriteRule", path, "-", f"[L{flags}]", why=mount.why, cause=cause)]
-    target = f"%{{ENV:{PATH}}}" if is_http(web) else "%{REQUEST_URI}"
-    why = f"{mount.why}; the app may be silent for another time"
-    assert routed is not None
-    flags += f",E={SILENCE}:{microseconds(seconds_of(web, routed))}"
-    words = f"[P,L{flags}{',NE' if is_http(web) else ''}]"
-    return [directive("RewriteRule", path, f"{balancer(suffix)}{target}", words, why=why, cause=cause)]
+    why = mount.why
+    if suffix:
+        assert routed is not None
+        why = f"{why}; the app may be silent for another time"
+        flags += f",E={SILENCE}:{microseconds(seconds_of(web, routed))}"
+    if not is_http(web):
+        chosen = f"[L,E={TO}:{balancer_name(suffix)}{flags}]"
+        return [directive("RewriteRule", path, "-", chosen, why=why, cause=cause)]
+    target = f"{balancer(suffix)}%{{ENV:{PATH}}}"
+    return [directive("RewriteRule", path, target, f"[P,L{flags},NE]", why=why, cause=cause)]
 
 
 def _headers(web: Web, routed: Routed | None) -> str:

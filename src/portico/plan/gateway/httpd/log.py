@@ -6,6 +6,7 @@ too. Numbers in microseconds become seconds by an exponent (`7695e-6`).
 
 from __future__ import annotations
 
+from portico.place.model import Place
 from portico.plan import decisions
 from portico.plan.gateway.httpd.entry.trust import empty, setting
 from portico.plan.gateway.httpd.names import (
@@ -15,6 +16,7 @@ from portico.plan.gateway.httpd.names import (
     ID,
     PATH,
     REFERER,
+    RULE,
     SCHEME,
     UNLOGGED,
     UPSTREAM,
@@ -23,16 +25,16 @@ from portico.plan.gateway.httpd.names import (
 )
 from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.paths import Paths
-from portico.plan.web.log import NUMBERS
-from portico.plan.web.model import Web
+from portico.plan.web.log import NUMBERS, Log
 
 _SENT = "%{THE_REQUEST} =~ m#^[^ ]+ (?:[a-z][a-z0-9+.-]*://[^/ ?]*)?"
 _FORM, _TLS_FORM = "portico", "portico_tls"
 _FETCHED = "PORTICO_FETCH_SITE"
 _UNKNOWN = frozenset({
-    "cache", "upstream_status", "connect_seconds", "header_seconds", "response_seconds", "rule",
+    "cache", "upstream_status", "connect_seconds", "header_seconds", "response_seconds",
 })  # fmt: skip
 """Fields that httpd cannot fill: they are empty."""
+_COMPLAINT = f"[%{{u}}t] [%-m:%l] [pid %P:tid %{{g}}T] %E: [client\\ %a] [id\\ %{{{ID}}}e] %M"
 _WORDS = {
     "time": "%{end:%Y-%m-%dT%H:%M:%S%z}t",
     "id": f"%<{{{ID}}}e",
@@ -58,38 +60,39 @@ _WORDS = {
     "ended": "%{end:msec}te-3",
     "traceparent": "%<{PORTICO_TRACEPARENT}e",
     "trusted": f"%<{{{BEHIND}}}e",
+    "rule": f"%<{{{RULE}}}e",
     "fetch_site": f"%<{{{_FETCHED}}}e",
 }
 """Every field, as httpd writes it; `%<` is the request before an internal redirect to an error page."""
 
 
-def log_formats(web: Web) -> list[Directive]:
+def log_formats(log: Log, *, has_tls: bool) -> list[Directive]:
     """The line, and the same with what is known of TLS."""
     why = (
         "one JSON line a request: metrics, trace, top and the terminal all read this one; httpd escapes what a client "
         "sent"
     )
-    plain = _line(web, is_tls=False)
+    plain = _line(log, is_tls=False)
     made = [directive("LogFormat", plain, _FORM, why=why, cause=decisions.LOG_LINE)]
-    if web.tls:
+    if has_tls:
         made.append(
-            directive("LogFormat", _line(web, is_tls=True), _TLS_FORM, why=why, cause=decisions.LOG_LINE)
+            directive("LogFormat", _line(log, is_tls=True), _TLS_FORM, why=why, cause=decisions.LOG_LINE)
         )
     return made
 
 
-def access_log(web: Web, *, is_tls: bool) -> list[Directive]:
+def access_log(place: Place, *, is_tls: bool) -> list[Directive]:
     """In a virtual host: the file of the lines."""
     why = "one line for each request; health checks would drown the others"
     form = _TLS_FORM if is_tls else _FORM
     return [
         directive(
-            "CustomLog", Paths.of(web.place).access_log, form, f"env=!{UNLOGGED}", why=why, cause=decisions.LOG_LINE
+            "CustomLog", Paths.of(place).access_log, form, f"env=!{UNLOGGED}", why=why, cause=decisions.LOG_LINE
         )
     ]  # fmt: skip
 
 
-def log_settings(web: Web) -> list[Directive]:
+def log_settings(log: Log) -> list[Directive]:
     """In a virtual host: variables of the line that are empty where httpd would write `-`."""
     why, cause = "for the log line; empty without one", decisions.LOG_LINE
     made = [
@@ -102,18 +105,20 @@ def log_settings(web: Web) -> list[Directive]:
         empty(GUARD, "no guard has refused", cause),
         empty(UPSTREAM, "nobody was asked", cause),
     ]
-    if "traceparent" in web.log.fields:
+    if "rule" in log.fields:
+        made.append(empty(RULE, "no [[route]] has taken the request", cause))
+    if "traceparent" in log.fields:
         made.append(
             directive("SetEnvIf", "traceparent", "^(.*)$", "PORTICO_TRACEPARENT=$1", why=why, cause=cause)
         )
-    if "fetch_site" in web.log.of_pages:
+    if "fetch_site" in log.of_pages:
         why = "which page caused the request: a page may send its visitors' browsers to paths of scanners"
         known = "^(none|same-origin|same-site|cross-site)$"
         made += [
             empty(_FETCHED, why, cause),
             directive("SetEnvIf", "Sec-Fetch-Site", known, f"{_FETCHED}=$1", why=why, cause=cause),
         ]
-    if "forwarded" in web.log.fields:
+    if "forwarded" in log.fields:
         marks = (
             ("X-Forwarded-For", "proxy"), ("X-Real-IP", "proxy"), ("X-Amzn-Trace-Id", "aws"), ("CF-Ray", "cloudflare"),
         )  # fmt: skip
@@ -126,18 +131,25 @@ def log_settings(web: Web) -> list[Directive]:
     return made
 
 
-def error_log(web: Web) -> list[Directive]:
+def error_log(place: Place, *, is_waiting: bool = False, inspects: bool = False) -> list[Directive]:
     """httpd's complaints."""
-    level = "crit" if web.is_waiting else "warn"
-    own = ["security2:crit"] if web.waf else []  # what the firewall finds has a log of its own
+    level = "crit" if is_waiting else "warn"
+    own = ["security2:crit"] if inspects else []  # what the firewall finds has a log of its own
     return [
-        directive("ErrorLog", Paths.of(web.place).error_log, why="httpd's complaints, private"),
+        directive("ErrorLog", Paths.of(place).error_log, why="httpd's complaints, private"),
+        directive(
+            "ErrorLogFormat",
+            _COMPLAINT,
+            why="as without this line, with the id of the request, so that a "
+            "complaint stands under it; without Referer, which a client writes",
+            cause=decisions.LOG_LINE,
+        ),
         directive("LogLevel", level, *own, why="warnings and errors, no notices"),
     ]
 
 
-def _line(web: Web, *, is_tls: bool) -> str:
-    return "{" + ",".join(_field(name, is_tls=is_tls) for name in web.log.of_pages) + "}"
+def _line(log: Log, *, is_tls: bool) -> str:
+    return "{" + ",".join(_field(name, is_tls=is_tls) for name in log.of_pages) + "}"
 
 
 def _field(name: str, *, is_tls: bool) -> str:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from portico.place.model import Place
 from portico.plan import decisions
 from portico.plan.files import File, Line
+from portico.plan.gateway.httpd.app.link import chooses, dollar
+from portico.plan.gateway.httpd.app.room import threads
 from portico.plan.gateway.httpd.app.upstream import balancers, method_modules
-from portico.plan.gateway.httpd.bandwidth import bandwidth_modules
 from portico.plan.gateway.httpd.entry import tls
+from portico.plan.gateway.httpd.entry.bandwidth import bandwidth_modules
 from portico.plan.gateway.httpd.entry.observer_endpoints import endpoint_servers, has_endpoints
 from portico.plan.gateway.httpd.entry.transfer import client_times, heads
 from portico.plan.gateway.httpd.entry.trust import real_ip
 from portico.plan.gateway.httpd.files.compression import compression
 from portico.plan.gateway.httpd.guards import guard_modules
 from portico.plan.gateway.httpd.log import error_log, log_formats
-from portico.plan.gateway.httpd.modules import ALWAYS, has, load_modules
+from portico.plan.gateway.httpd.modules import ALWAYS, has, load_modules, module_of
 from portico.plan.gateway.httpd.own import in_main
-from portico.plan.gateway.httpd.routing.elsewhere import rule_balancers
-from portico.plan.gateway.httpd.server import servers
+from portico.plan.gateway.httpd.routing.elsewhere import rule_balancers, targets
+from portico.plan.gateway.httpd.routing.proof import proof_modules
+from portico.plan.gateway.httpd.server import granted, servers
 from portico.plan.gateway.httpd.syntax import Directive, directive, render, render_commented, section
 from portico.plan.gateway.httpd.waf import waf_limits, waf_modules
 from portico.plan.web.files.mime import TYPES
 from portico.plan.web.model import Web
+from portico.plan.web.processes import Processes
 from portico.plan.web.sizes import old_workers
 
 MAIN = "httpd.conf"
 PID_FILE = "httpd.pid"
-THREADS = 128
-"""Of a process: each is busy while the app works on a request, and none while a connection is idle."""
 _TOTAL = 20_000
 """The most threads that httpd can be told (ThreadLimit and ServerLimit)."""
 
@@ -45,43 +48,42 @@ def plain_file(web: Web) -> File:
 def tree(web: Web) -> list[Directive]:
     """The configuration as a tree of directives with reasons."""
     return [
-        *load_modules(web.place.gateway, _modules(web)),
-        *_process(web),
+        *load_modules(web.place.gateway, modules(web)),
+        *process(web.processes, web.place),
         *_listen(web),
-        *_basics(),
+        *basics(),
         *client_times(),
         *heads(),
-        *_types(),
+        *types(),
         *compression(web.place.gateway),
-        *tls.shared(web),
-        *error_log(web),
-        *waf_limits(web),
+        *(tls.shared(web.place, web.tls.profile, web.tls.profile_cause) if web.tls else []),
+        *error_log(web.place, is_waiting=web.is_waiting, inspects=web.waf is not None),
+        *(waf_limits(web.waf.cause) if web.waf else []),
         *real_ip(web),
-        *log_formats(web),
+        *log_formats(web.log, has_tls=web.tls is not None),
         *([] if web.upstream.is_nobody else balancers(web)),
         *rule_balancers(web),
+        *([dollar()] if chooses(web) else []),
         *in_main(web),
+        *granted(web),
         *servers(web),
         *endpoint_servers(web),
     ]
 
 
-def threads(connections: int) -> int:
-    """Threads of one process, where a worker of nginx could hold so many connections."""
-    return min(THREADS, max(16, connections))
-
-
-def _modules(web: Web) -> list[str]:
+def modules(web: Web) -> list[str]:
+    """The modules that a site needs, the first before those that need them."""
     build = web.place.gateway
-    link = "proxy_uwsgi" if web.upstream.protocol == "uwsgi" else "proxy_http"
+    link = module_of(web.upstream.protocol)
+    others = [module_of(one) for one in targets(web)] + (["proxy_http"] if has_endpoints(web) else [])
     return [
         *ALWAYS,
         link,
         *method_modules(web),
-        *(["proxy_http"] if (has_endpoints(web) or web.routing.passed) and link != "proxy_http" else []),
+        *dict.fromkeys(one for one in others if one != link),
         *(name for name in ("deflate", "brotli") if has(build, name)),
         *(["remoteip"] if web.trust.proxies else []),
-        *(["ssl", "socache_shmcb"] if web.tls else []),
+        *(["ssl", "socache_shmcb"] if web.tls else proof_modules(web)),
         *guard_modules(web),
         *waf_modules(web),
         *bandwidth_modules(web),
@@ -89,10 +91,11 @@ def _modules(web: Web) -> list[str]:
     ]
 
 
-def _process(web: Web) -> list[Directive]:
-    of, runtime = web.processes, web.place.runtime
+def process(of: Processes, place: Place) -> list[Directive]:
+    """httpd's own processes."""
+    runtime = place.runtime
     each = threads(of.connections)
-    slots = min(of.workers + old_workers(web.place).most, _TOTAL // each)
+    slots = min(of.workers + old_workers(place).most, _TOTAL // each)
     made = [
         directive("DefaultRuntimeDir", runtime, why="private, so that two sites never meet"),
         directive("PidFile", f"{runtime}/{PID_FILE}", why="private, so that two sites never meet"),
@@ -128,7 +131,8 @@ def _listen(web: Web) -> list[Directive]:
     return [*made, directive("ListenBackLog", at.backlog, why=why)]
 
 
-def _basics() -> list[Directive]:
+def basics() -> list[Directive]:
+    """What is the same for every site."""
     return [
         directive("ServerName", "portico", why="what httpd calls itself where a client names no host"),
         directive("ServerTokens", "Prod", why="clients need not know the version"),
@@ -138,6 +142,7 @@ def _basics() -> list[Directive]:
         directive("UseCanonicalName", "Off", why="the app sees the host that the client asked for"),
         directive("UseCanonicalPhysicalPort", "On", why="and the port that it connected to"),
         directive("FileETag", "MTime", "Size", why="a file's version: its time and length"),
+        directive("EnableMMAP", "Off", why="a mapped file that becomes shorter while it is sent kills the process"),
         directive("ProxyRequests", "Off", why="no client may reach other servers through this one"),
         directive("ProxyVia", "Off", why="the app need not know which gateway this is"),
         section(
@@ -156,7 +161,8 @@ _TEXT = frozenset({
 })  # fmt: skip
 
 
-def _types() -> list[Directive]:
+def types() -> list[Directive]:
+    """Content types."""
     why = "content types by file name; the system's list is not read"
     return [
         directive("TypesConfig", "/dev/null", why=why),

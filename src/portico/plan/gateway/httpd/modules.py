@@ -14,6 +14,12 @@ ALWAYS = (
     "unique_id", "setenvif", "rewrite", "reqtimeout", "include", "asis", "proxy", "slotmem_shm", "proxy_balancer",
     "lbmethod_byrequests",
 )  # fmt: skip
+ORDER = (
+    *ALWAYS,
+    "proxy_uwsgi", "proxy_http", "proxy_fcgi", "lbmethod_bybusyness", "deflate", "brotli", "remoteip", "ssl",
+    "socache_shmcb", "authn_core", "authn_file", "authz_user", "auth_basic", "env", "security2", "ratelimit", "http2",
+)  # fmt: skip
+"""Every module that Portico may load."""
 _WHY = {
     "mpm_event": "one thread waits for all idle connections; processes and threads share the requests",
     "authz_core": "who may read a folder",
@@ -33,6 +39,7 @@ _WHY = {
     "lbmethod_byrequests": "each path gets its share",
     "lbmethod_bybusyness": "the server with the fewest requests in progress gets the next",
     "proxy_uwsgi": "the uwsgi protocol, which Portico's worker and uWSGI speak",
+    "proxy_fcgi": "FastCGI to servers elsewhere",
     "proxy_http": "HTTP to an ASGI app, and to servers elsewhere",
     "ssl": "HTTPS",
     "socache_shmcb": "the cache of TLS sessions, in shared memory",
@@ -58,6 +65,11 @@ def load_modules(build: Build, names: Iterable[str]) -> list[Directive]:
         for name in names
         if name not in build.modules
     ]  # fmt: skip
+
+
+def module_of(protocol: str) -> str:
+    """The module that passes requests on by a protocol."""
+    return {"uwsgi": "proxy_uwsgi", "fastcgi": "proxy_fcgi"}.get(protocol, "proxy_http")
 
 
 def has(build: Build, name: str) -> bool:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from portico.plan.paths import hosted_files
+from portico.plan.web.model import Web
+
 ID: Final = "PORTICO_ID"
 """The id of the request: 32 hexadecimal digits."""
 SCHEME: Final = "PORTICO_SCHEME"
@@ -41,9 +44,25 @@ UNLOGGED: Final = "PORTICO_UNLOGGED"
 """1 for a request that gets no line: a health check."""
 
 
+TO: Final = "PORTICO_TO"
+"""The balancer that a request with a resolved path goes to, without `balancer://`."""
+DOLLAR: Final = "PORTICO_DOLLAR"
+"""A `$`: httpd replaces `${NAME}` while it reads its files, and a variable of the request is written the same way."""
+
+
+def file_of(web: Web, name: str) -> str:
+    """A file of the site that changes at run time, relative to its httpd.conf."""
+    return f"{hosted_files(web.name)}/{name}" if web.hosts.is_beside_others else name
+
+
 def balancer(suffix: str = "") -> str:
     """The URL of the app's balancer, or of the one with other times."""
-    return f"balancer://portico{'-' if suffix else ''}{suffix}"
+    return f"balancer://{balancer_name(suffix)}"
+
+
+def balancer_name(suffix: str = "") -> str:
+    """The same without its scheme."""
+    return f"portico{'-' if suffix else ''}{suffix}"
 
 
 OWN: Final = (

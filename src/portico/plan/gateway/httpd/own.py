@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 from portico.errors import Problem
 from portico.plan.gateway.httpd.syntax import Directive, verbatim
@@ -23,6 +24,25 @@ def in_server(web: Web) -> list[Directive]:
 
 def _lines(owns: Iterable[Own], key: str) -> list[Directive]:
     return [verbatim(one.text, one.causes or (key,)) for one in owns]
+
+
+_UNTESTED = re.compile(
+    r"^\s*(SSL(?!Require\b|RequireSSL\b|Options\b|VerifyClient\b)\w+)|^\s*\w*Log\s+[\"']?(\|)|\b(prg:)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What `httpd -t` does not try, and httpd ends over when it reads its files: TLS, programs that it starts."""
+
+
+def untested(web: Web) -> Iterator[Problem]:
+    """Lines that may end a shared httpd for all sites."""
+    for one in web.own.all if web.hosts.is_beside_others else ():
+        if found := _UNTESTED.search(one.text):
+            said = next(filter(None, found.groups()))
+            what = (
+                f"{said} beside other sites: httpd -t does not test it, and httpd would end for all of them"
+            )
+            hint = "leave it out, or run this site by itself"
+            yield Problem(one.causes[0] if one.causes else web.own.server_cause, what, hint)
 
 
 _RISKY = {

@@ -7,12 +7,13 @@ MANUAL = "https://httpd.apache.org/docs/2.4/mod/"
 _PAGES: dict[str, tuple[str, ...]] = {
     "mod_so.html": ("LoadModule",),
     "core.html": (
-        "DefaultRuntimeDir", "ServerName", "ServerTokens", "ServerSignature", "TraceEnable", "ErrorLog",
+        "Define", "DefaultRuntimeDir", "ServerName", "ServerTokens", "ServerSignature", "TraceEnable", "ErrorLog",
+        "ErrorLogFormat",
         "LogLevel", "Timeout", "KeepAlive", "KeepAliveTimeout", "MaxKeepAliveRequests",
         "LimitRequestLine", "LimitRequestFieldSize", "LimitRequestFields", "LimitRequestBody", "HttpProtocolOptions",
         "UseCanonicalName", "UseCanonicalPhysicalPort", "AllowEncodedSlashes", "MergeSlashes", "VirtualHost",
         "Location", "LocationMatch", "Directory", "Files", "If", "Options", "AllowOverride", "ErrorDocument",
-        "FileETag", "Include", "Protocols", "AcceptPathInfo",
+        "FileETag", "EnableMMAP", "Include", "Protocols", "AcceptPathInfo",
         "ServerAlias", "SetOutputFilter",
     ),
     "mpm_common.html": (
@@ -37,13 +38,17 @@ _PAGES: dict[str, tuple[str, ...]] = {
     "mod_reqtimeout.html": ("RequestReadTimeout",),
     "mod_proxy.html": (
         "Proxy", "ProxyPassMatch", "BalancerMember", "ProxySet", "ProxyRequests", "ProxyVia", "ProxyPreserveHost",
-        "ProxyAddHeaders", "ProxyErrorOverride",
+        "ProxyAddHeaders", "ProxyErrorOverride", "ProxyPassInterpolateEnv",
     ),
-    "mod_remoteip.html": ("RemoteIPHeader", "RemoteIPInternalProxy"),
+    "mod_proxy_fcgi.html": ("ProxyFCGISetEnvIf",),
+    "mod_remoteip.html": (
+        "RemoteIPHeader", "RemoteIPInternalProxy", "RemoteIPProxyProtocol", "RemoteIPProxyProtocolExceptions",
+    ),
     "mod_ssl.html": (
         "SSLEngine", "SSLCertificateFile", "SSLProtocol", "SSLCipherSuite", "SSLHonorCipherOrder",
         "SSLOpenSSLConfCmd", "SSLSessionCache", "SSLSessionCacheTimeout", "SSLSessionTickets", "SSLCACertificateFile",
-        "SSLVerifyClient", "SSLVerifyDepth", "SSLOptions",
+        "SSLVerifyClient", "SSLVerifyDepth", "SSLOptions", "SSLProxyEngine", "SSLProxyProtocol", "SSLProxyVerify",
+        "SSLProxyVerifyDepth", "SSLProxyCACertificateFile", "SSLProxyCheckPeerName", "SSLProxyCheckPeerExpire",
     ),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from portico.place.model import Place
 from portico.plan.gateway.httpd.app.link import (
     answered,
     first_settings,
@@ -12,14 +13,15 @@ from portico.plan.gateway.httpd.app.link import (
     told_to_app,
 )
 from portico.plan.gateway.httpd.app.upstream import sticky
-from portico.plan.gateway.httpd.bandwidth import bandwidth_settings
 from portico.plan.gateway.httpd.cors import cors_headers, cors_settings, preflight_rules
 from portico.plan.gateway.httpd.entry import tls
+from portico.plan.gateway.httpd.entry.bandwidth import bandwidth_settings
 from portico.plan.gateway.httpd.entry.health import health_folder, health_rules
 from portico.plan.gateway.httpd.entry.host_header import host_settings, refuse_odd_hosts, same_port
 from portico.plan.gateway.httpd.entry.transfer import no_tunnels, request_limits
 from portico.plan.gateway.httpd.entry.trust import strangers, trust
 from portico.plan.gateway.httpd.files.compression import coding_settings
+from portico.plan.gateway.httpd.files.robots import robots_folder, robots_rules
 from portico.plan.gateway.httpd.files.spa import navigation_rules, spa_folder, spa_page_rules, spa_section
 from portico.plan.gateway.httpd.files.statics import file_headers, folders, unmarked
 from portico.plan.gateway.httpd.guards import (
@@ -43,27 +45,28 @@ from portico.plan.gateway.httpd.pages import (
     unavailable_settings,
     unread_upload_rules,
 )
-from portico.plan.gateway.httpd.robots import robots_folder, robots_rules
 from portico.plan.gateway.httpd.routing.elsewhere import rule_page_rules, rule_page_setting, rule_sections
+from portico.plan.gateway.httpd.routing.proof import proofs
 from portico.plan.gateway.httpd.syntax import Directive, directive, section
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.values import Address
 
-_UNKNOWN = "portico.invalid"
+UNKNOWN = "portico.invalid"
 """A name that no client sends, RFC 6761."""
 
 
-def servers(web: Web) -> list[Directive]:
-    """The folders that are read, and the site's virtual hosts; with declared domains, those that refuse every other
-    Host come first.
-    """
-    at, made = (
-        web.listeners,
-        [*page_folder(web), *robots_folder(web), _words(web), *folders(web), *spa_folder(web)],
-    )
+def granted(web: Web) -> list[Directive]:
+    """The folders that are read."""
+    made = [*page_folder(web), *robots_folder(web), words_folder(web.place), *folders(web), *spa_folder(web)]
     if web.tls and web.tls.challenge:
         made.append(_granted(Paths.of(web.place).challenges, "answers to the certificate authority"))
+    return made
+
+
+def servers(web: Web) -> list[Directive]:
+    """The site's virtual hosts; with declared domains, those that refuse every other Host come first."""
+    at, made = web.listeners, list[Directive]()
     if web.hosts.refuses_others:
         made.append(_catch_all(web, at.plain, is_tls=False))
         made += [_catch_all(web, at.tls, is_tls=True)] if web.tls else []
@@ -75,8 +78,9 @@ def servers(web: Web) -> list[Directive]:
     return made
 
 
-def _words(web: Web) -> Directive:
-    return _granted(health_folder(web), "the words of the health path")
+def words_folder(place: Place) -> Directive:
+    """The folder with the words of the health path."""
+    return _granted(health_folder(place), "the words of the health path")
 
 
 def _granted(path: str, why: str) -> Directive:
@@ -89,7 +93,8 @@ def _granted(path: str, why: str) -> Directive:
 def _host(
     web: Web, addresses: Sequence[Address], names: Sequence[str], of: Sequence[Directive], why: str
 ) -> Directive:
-    name, *others = [*names, *([] if names else [_UNKNOWN])]
+    name = next((one for one in names if not one.startswith("*")), UNKNOWN)
+    others = [one for one in names if one != name]
     cause = web.hosts.cause
     return section(
         "VirtualHost", *addresses, why=why, cause=cause,
@@ -102,8 +107,10 @@ def _host(
 
 
 def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Directive:
-    shown = web.hosts.shown or (() if web.hosts.declared else ("localhost",))
-    secured = tls.certified(web.tls) if is_tls and web.tls else []
+    hosts = web.hosts
+    # Beside others, every Host that no site declares: the virtual host is the first of its address.
+    shown = hosts.shown or (() if hosts.declared or hosts.is_beside_others else ("localhost",))
+    secured = tls.certified(web, web.tls) if is_tls and web.tls else []
     redirect = []
     if web.tls and not is_tls:
         redirect = tls.to_https(web, web.tls, is_conditional=True)
@@ -131,6 +138,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *rules(web),
             *pass_to_app(web),
             *told_to_app(web),
+            *proofs(web),
             *rule_sections(web),
             *answered(web),
             *sticky(web),
@@ -173,7 +181,7 @@ def _redirected(web: Web, addresses: Sequence[Address]) -> list[Directive]:
     scheme = "https" if is_tls else "%{ENV:PORTICO_SCHEME}"
     target = f"{scheme}://{web.hosts.canonical}{port}%{{ENV:{PATH}}}"
     of = [
-        *(tls.certified(web.tls) if web.tls else []),
+        *(tls.certified(web, web.tls) if web.tls else []),
         *_settings(web, is_tls=is_tls),
         *settings,
         *cors_settings(web),
@@ -190,9 +198,9 @@ def _redirected(web: Web, addresses: Sequence[Address]) -> list[Directive]:
 def _catch_all(web: Web, addresses: Sequence[Address], *, is_tls: bool) -> Directive:
     why = "requests for a Host that was not declared: scanners, and links in mails that would point elsewhere"
     of = [
-        *(tls.certified(web.tls) if is_tls and web.tls else []),
+        *(tls.certified(web, web.tls) if is_tls and web.tls else []),
         *_settings(web, is_tls=is_tls),
-        *access_log(web, is_tls=is_tls),
+        *access_log(web.place, is_tls=is_tls),
         directive("RewriteEngine", "On", why="the rules below"),
         *strangers(web),
         *([] if is_tls else health_rules(web)),
@@ -206,7 +214,7 @@ def _catch_all(web: Web, addresses: Sequence[Address], *, is_tls: bool) -> Direc
 
 def _settings(web: Web, *, is_tls: bool) -> list[Directive]:
     """The variables of a request, before every rule."""
-    return [*first_settings(web), *trust(web, is_tls=is_tls), *log_settings(web), *page_settings()]
+    return [*first_settings(web), *trust(web, is_tls=is_tls), *log_settings(web.log), *page_settings()]
 
 
 def _common(web: Web, *, is_tls: bool) -> list[Directive]:
@@ -214,7 +222,7 @@ def _common(web: Web, *, is_tls: bool) -> list[Directive]:
     return [
         directive("AllowEncodedSlashes", "On", why=why),
         directive("MergeSlashes", "Off", why="a path with // reaches the app as it was sent"),
-        *access_log(web, is_tls=is_tls),
+        *access_log(web.place, is_tls=is_tls),
         *common(web),
         *error_pages(web),
         *rule_page_setting(web),

@@ -8,13 +8,14 @@ quoted or not, so no word of the user's may have it. A backslash at the end of a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from msgspec import Struct
 
 from portico.errors import Problem, UsageError
 from portico.plan.files import Line, shortened
+from portico.plan.gateway.httpd.names import DOLLAR
 from portico.plan.gateway.httpd.reference import link
 from portico.plan.web.literal import CONTROL
 
@@ -22,7 +23,6 @@ _NEEDS_QUOTES = re.compile(r"""[\s"'<>\\]|^#""")
 _TAKEN = re.compile(r"""\\(?=["\\]|\Z)""")
 """A backslash that httpd would take for the beginning of something; no other is doubled, so patterns stay readable."""
 _INDENT = "    "
-_REWRITES = ("RewriteCond", "RewriteRule")
 
 
 class Directive(Struct, frozen=True):
@@ -75,7 +75,9 @@ def literal(text: str, cause: str) -> str:
 
 
 def value(text: str) -> str:
-    """The value of a header, literally: httpd replaces `%` with what follows."""
+    """The value of a header, literally: httpd replaces `%` with what follows. Raises UsageError for an expression."""
+    if text.lower().startswith("expr="):
+        raise UsageError(Problem("headers", f'"{text}" would be an expression of httpd', "use another value"))
     return text.replace("%", "%%")
 
 
@@ -110,6 +112,22 @@ def rewrite_quote(word: str) -> str:
     if not mark:
         raise ValueError("has spaces and both kinds of quotes")
     return f"{mark}{word}{mark}"
+
+
+def _interpolated_quote(word: str) -> str:
+    """One word in which httpd replaces a variable of the request, written with DOLLAR; nothing of it is the user's."""
+    mark = f"${{{DOLLAR}}}"
+    if mark not in word:
+        return quote(word)
+    quote(word.replace(mark, ""))
+    return f'"{word}"'
+
+
+_QUOTES: dict[str, Callable[[str], str]] = {
+    "RewriteCond": rewrite_quote,
+    "RewriteRule": rewrite_quote,
+    "ProxyPassMatch": _interpolated_quote,
+}
 
 
 def render(tree: Iterable[Directive], depth: int = 0) -> list[Line]:
@@ -153,7 +171,7 @@ def render_commented(tree: Iterable[Directive], depth: int = 0, above: str = "")
 
 def _head(item: Directive) -> str:
     try:
-        quoted = rewrite_quote if item.name in _REWRITES else quote
+        quoted = _QUOTES.get(item.name, quote)
         return " ".join((item.name, *map(quoted, item.args)))
     except ValueError as error:
         what = f"a word of {item.name[:40]!r} in httpd's configuration {error}"

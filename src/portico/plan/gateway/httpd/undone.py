@@ -16,21 +16,25 @@ OF_SITES = {
     "downloads.roots": "the app sends its files itself",
 }
 """Options that httpd has not, and what it does instead."""
-OF_ROUTES = ("cache", "upload_to_file")
+OF_ROUTES = {
+    "cache": "no answer is cached",
+    "upload_to_file": "uploads are not written to a file that the app gets",
+}
 """Settings of a route that it has not."""
 _NGINX = 'use nginx (gateway = "nginx"), or leave it out'
 
 
 def missing(web: Web) -> list[Problem]:
     """A problem for each."""
-    return [
-        Problem(
-            web.site.cause(option).partition(": ")[0] or option,
-            f"{option}: with Apache httpd, {what}",
-            _NGINX,
+    found = list[Problem]()
+    for option, said in _missing(web):
+        where, words = web.site.cause(option).partition(": ")[0], f"with Apache httpd, {said}"
+        found.append(
+            Problem(option, words, _NGINX)
+            if where in ("", option)
+            else Problem(where, f"{option}: {words}", _NGINX)
         )
-        for option, what in _missing(web)
-    ]
+    return found
 
 
 def _missing(web: Web) -> Iterator[tuple[str, str]]:
@@ -50,4 +54,4 @@ def _missing(web: Web) -> Iterator[tuple[str, str]]:
         of_route = (item.edge.cache is not None, item.edge.upload_to_file and not web.hides_bodies)
         for key, is_set in zip(OF_ROUTES, of_route, strict=True):
             if is_set:
-                yield f'routes."{item.rule}".{key}', "routes have no such setting"
+                yield f'routes."{item.rule}".{key}', OF_ROUTES[key]

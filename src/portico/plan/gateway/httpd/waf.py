@@ -87,14 +87,12 @@ def waf_modules(web: Web) -> list[str]:
     return [MODULE] if web.waf else []
 
 
-def waf_limits(web: Web) -> list[Directive]:
-    """In the server configuration: what all virtual hosts share."""
-    if web.waf is None:
-        return []
+def waf_limits(cause: str) -> list[Directive]:
+    """In the server configuration, where a site inspects requests: what all virtual hosts share."""
     why = "no request keeps a pattern busy for long"
     return [
-        _line(web.waf, why, "SecPcreMatchLimit", PATTERN_STEPS),
-        _line(web.waf, why, "SecPcreMatchLimitRecursion", PATTERN_STEPS),
+        directive(name, PATTERN_STEPS, why=why, cause=cause, source=_MANUAL)
+        for name in ("SecPcreMatchLimit", "SecPcreMatchLimitRecursion")
     ]
 
 

@@ -65,7 +65,9 @@ def abilities(build: Build) -> frozenset[Ability]:
         Ability.WAF: MODSECURITY in build.loadable,
         **{ability: build.since(*version) for ability, version in SINCE.items()},
     }
-    return frozenset((Ability.CACHE, Ability.DOWNLOADS, *(one for one, can in known.items() if can)))
+    return frozenset(
+        (Ability.CACHE, Ability.DOWNLOADS, Ability.FENCES, *(one for one, can in known.items() if can))
+    )
 
 
 def _clears_headers(build: Build) -> bool:

@@ -84,7 +84,7 @@ def impossible(
         return
     cause = site.cause("guard.challenge").partition(": ")[0]
     if Ability.SIGNED not in abilities:
-        what = "guard.challenge: this gateway was built without secure_link and cannot verify a pass"
+        what = "guard.challenge: this gateway cannot verify a pass"
         yield Problem(cause, what, remedies.get(Ability.SIGNED, ""))
     if site.options.guard.challenge == "pressure" and not site.has_app:
         what = 'guard.challenge = "pressure": the app is elsewhere, and its load is not known here'

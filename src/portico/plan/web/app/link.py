@@ -68,7 +68,8 @@ class Link(Struct, frozen=True):
 
 def link(site: Site) -> Link:
     """The link to the upstream."""
-    is_elsewhere = bool(site.servers)
+    # Those with facts are the app itself, apart: a worker refuses a request that another was silent about.
+    is_elsewhere = bool(site.servers) and not site.options.upstream.facts
     return Link(
         connect_seconds=_REMOTE_CONNECT_SECONDS if is_elsewhere else _LOCAL_CONNECT_SECONDS,
         silence_seconds=Ladder.of(site.options.request_timeout).read_seconds,

@@ -171,7 +171,7 @@ def _mixed(site: Site, upstream: Upstream, program: str) -> list[Problem]:
             f'"app" is reached by {upstream.protocol} and the other servers by {other}; {program} speaks one protocol '
             "to an upstream",
             "name servers of the same protocol, or leave out one or the other:\n"
-            "a WSGI app here shares with uwsgi:// servers, an ASGI app with http servers;\n"
+            "a WSGI app here shares with uwsgi:// servers, an ASGI app with these or with http servers;\n"
             'or serve the app here as a site of its own (listen = "127.0.0.1:8001") and name that address',
         )
     ]

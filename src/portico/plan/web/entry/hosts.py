@@ -53,7 +53,7 @@ def hosts(site: Site, place: Place) -> Hosts:
 
 def _urls(site: Site) -> tuple[str, ...]:
     scheme, usual = ("https", 443) if site.has_https else ("http", 80)
-    if site.is_routed:
+    if site.is_routed or not site.has_gateway:
         return ()
     at, canonical = site.public, site.options.canonical
     port = "" if at.port == usual else f":{at.port}"

@@ -42,7 +42,7 @@ def listeners(site: Site, place: Place, abilities: frozenset[Ability]) -> Listen
     """The addresses for clients."""
     tls = addresses(site.https_listen, place) if site.has_https else ()
     return Listeners(
-        plain=() if site.is_routed else addresses(site.listen, place),
+        plain=addresses(site.listen, place) if site.has_gateway and not site.is_routed else (),
         plain_cause=site.cause("listen"),
         tls=tls,
         tls_cause=site.cause("https.listen"),

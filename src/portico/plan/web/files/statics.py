@@ -152,7 +152,8 @@ def own_headers(site: Site, file: StaticFolder | RootFile) -> tuple[tuple[str, s
 
 def _folder(site: Site, place: Place, folder: StaticFolder) -> Folder:
     before = site.before.get(folder.url, folder.folder)
-    before = before if before != folder.folder and is_literal(before) else ""
+    is_other = before != folder.folder and before not in place.withheld
+    before = before if is_other and is_literal(before) else ""
     return Folder(
         url=site.prefix + folder.url,
         path=folder.folder,

@@ -5,12 +5,13 @@ A worker that is leaving closes its copies of the listening sockets at once; not
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from portico.run.processes import proc
 
 PID_FILE = "httpd.pid"
-_LISTENS = "0A"
+_LISTENS = b"0A"
 """The state of a listening socket in /proc/net/tcp."""
 
 
@@ -53,10 +54,7 @@ def _listening(pid: int) -> set[str]:
     """The inodes of the TCP sockets that listen in its network namespace."""
     found = set[str]()
     for table in ("tcp", "tcp6"):
-        try:
-            lines = (proc.PROC / str(pid) / "net" / table).read_text("ascii").splitlines()[1:]
-        except OSError:
-            continue
-        rows = (line.split() for line in lines)
-        found |= {row[9] for row in rows if row[3] == _LISTENS}
+        with suppress(OSError):
+            rows = (line.split() for line in proc.sockets(table, pid))
+            found.update(row[9].decode() for row in rows if row[3] == _LISTENS)
     return found

@@ -11,10 +11,12 @@ from itertools import product
 
 from portico.app_servers.kind import Feature
 from portico.plan import decisions
+from portico.plan.gateway.httpd.app.times import times
 from portico.plan.gateway.httpd.entry.host_header import HOST
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.names import (
     BEHIND,
+    DOLLAR,
     ID,
     MSEC,
     PREFIX,
@@ -22,12 +24,15 @@ from portico.plan.gateway.httpd.names import (
     SCHEME,
     SENDER,
     SILENCE,
+    TO,
     WORKER,
     balancer,
+    balancer_name,
 )
 from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
+from portico.plan.web.routing.model import Route
 from portico.proxy_headers import FAMILIES, named
 
 _FORWARDED = "https://werkzeug.palletsprojects.com/en/stable/middleware/proxy_fix/"
@@ -56,6 +61,19 @@ def is_http(web: Web) -> bool:
     return web.upstream.protocol in ("http", "https")
 
 
+def chooses(web: Web) -> bool:
+    """Whether rules name the balancer of requests whose path is handed over resolved, by uwsgi or FastCGI: the target
+    of a rewrite cannot have such a path, because a `?` in it would begin the query.
+    """
+    has_times = not is_http(web) and len(times(web)) > 1
+    return has_times or any(not is_http_route(one) for one in web.routing.passed)
+
+
+def is_http_route(one: Route) -> bool:
+    """Whether the target of a rule speaks HTTP."""
+    return one.passage is not None and one.passage.upstream.protocol in ("http", "https")
+
+
 def first_settings(web: Web) -> list[Directive]:
     """In a virtual host, before every other variable: Portico's worker checks every header that comes after."""
     why = "when the request came: the worker tells the time until it began"
@@ -65,14 +83,21 @@ def first_settings(web: Web) -> list[Directive]:
             "SetEnvIf", "X-Portico-Msec", "^t=([0-9]+)([0-9]{3})[0-9]{3} ", f"{MSEC}=$1.$2",
             why="in seconds, to the millisecond", cause=decisions.LOG_LINE,
         ),
-        setting("md5(reqenv('UNIQUE_ID')) =~ /^(.+)$/", f"{ID}=$1", "the id of the request: 32 digits"),
+        request_id(),
     ]  # fmt: skip
     silence = f"{SILENCE}={microseconds(web.link.silence_seconds)}"
     made.append(setting("true", silence, "tells a time-out from another failure", web.link.silence_cause))
     if not is_http(web):
         why = "httpd counts the bytes of an upload without a length before it passes it on"
         made.append(setting("true", "proxy-sendcl=1", why, decisions.LINK))
+    if chooses(web) and not is_http(web):
+        made.append(setting("true", f"{TO}={balancer_name()}", "the app, unless a rule below says another"))
     return made
+
+
+def request_id() -> Directive:
+    """Makes the id of the request."""
+    return setting("md5(reqenv('UNIQUE_ID')) =~ /^(.+)$/", f"{ID}=$1", "the id of the request: 32 digits")
 
 
 def microseconds(seconds: float) -> int:
@@ -101,10 +126,18 @@ def told_to_app(web: Web) -> list[Directive]:
         made.append(directive("RequestHeader", "unset", "Upgrade", *here, why=why, cause=decisions.LINK))
     made += _prefix(web, why)
     made += [_unset(name, f"a client's {name} header never reaches the app") for name in web.trust.removed]
-    if is_http(web) or web.routing.passed:
-        why = "empty, which no rule can see: an underscore is a hyphen to WSGI"
-        made += [_unset(name, why) for name in _spellings(web)]
+    made += other_spellings(web)
     return [*made, *_of_proxy(web), *_trace(web), *_last(web)]
+
+
+def other_spellings(web: Web) -> list[Directive]:
+    """Takes away headers that only an underscore tells from those that matter. A request pays for each of these lines,
+    hundreds for a server elsewhere (docs/apache.md).
+    """
+    if not is_http(web):
+        return []  # httpd drops such headers itself
+    why = "empty, which no rule can see: an underscore is a hyphen to WSGI"
+    return [_unset(name, why) for name in _spellings(web)]
 
 
 def _spellings(web: Web) -> list[str]:
@@ -112,8 +145,7 @@ def _spellings(web: Web) -> list[str]:
     `refuse_false_names` does not see the others. Portico's worker removes families of names itself.
     """
     written = {name.lower() for name in (*_REPLACED, *_READ_BY_SERVERS)}
-    has_fence = web.trust.is_fenced and not web.routing.passed
-    names = [name for name in _false_names(web) if name in written or not has_fence]
+    names = [name for name in _false_names(web) if name in written or not web.trust.is_fenced]
     return [
         "".join(word + mark for word, mark in zip(words, (*marks, ""), strict=True))
         for words in (name.split("-") for name in names)
@@ -174,7 +206,8 @@ def _of_proxy(web: Web) -> list[Directive]:
 
 def _trace(web: Web) -> list[Directive]:
     tracing = web.tracing
-    if not tracing or tracing.by_worker:
+    # The worker judges by a variable that says whether a declared proxy sent the request.
+    if not tracing or (tracing.by_worker and (tracing.from_proxy or not web.trust.proxies)):
         return []
     why = "the trace of a declared proxy continues; an untrusted client's is not passed on"
     condition = [f"expr=reqenv('{BEHIND}') != '1'"] if tracing.from_proxy else []
@@ -210,11 +243,31 @@ def pass_to_app(web: Web) -> list[Directive]:
         why = "the app, by HTTP; without canonicalisation the client's path reaches it byte for byte"
     to_app = directive("ProxyPassMatch", "^(/.*)$", f"{balancer()}$1", *words, why=why, cause=decisions.LINK)
     return [
-        *([to_app] if has_app else []),
+        *(_to_chosen() if chooses(web) else [to_app] if has_app else []),
         directive("ProxyPreserveHost", "On", why="the app sees the host that the client asked for"),
         directive("ProxyAddHeaders", "Off", why="Portico says itself who the client is"),
         directive("ProxyErrorOverride", "Off", why="the app's own error answers pass untouched"),
     ]
+
+
+def _to_chosen() -> list[Directive]:
+    why = "what the rules above have chosen, by uwsgi or FastCGI; with nothing chosen it is 400"
+    of, source = (
+        f"balancer://${{{DOLLAR}}}{{{TO}}}$1",
+        "https://httpd.apache.org/docs/2.4/mod/mod_proxy.html#proxypassinterpolateenv",
+    )
+    return [
+        directive("ProxyPassInterpolateEnv", "On", why=why, cause=decisions.LINK),
+        directive(
+            "ProxyPassMatch", "^(/.*)$", of, "interpolate", why=why, cause=decisions.LINK, source=source
+        ),
+    ]
+
+
+def dollar() -> Directive:
+    """In the server configuration: a `$` that httpd leaves alone while it reads its files."""
+    why = "httpd replaces a dollar and a name in braces when it reads this; the name is one of each request"
+    return directive("Define", DOLLAR, "$", why=why)
 
 
 def answered(web: Web) -> list[Directive]:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from portico.errors import Problem
 from portico.plan import decisions
 from portico.plan.files import Line
+from portico.plan.gateway.httpd.app.room import room
 from portico.plan.gateway.httpd.app.times import times
 from portico.plan.gateway.httpd.modules import lacking
-from portico.plan.gateway.httpd.names import balancer
+from portico.plan.gateway.httpd.names import balancer, file_of
 from portico.plan.gateway.httpd.syntax import Directive, directive, render, section
 from portico.plan.subjects import Upstream as Planned
 from portico.plan.subjects import UpstreamServer
@@ -19,6 +20,8 @@ from portico.plan.web.model import Web
 
 _REUSE = "https://httpd.apache.org/docs/2.4/mod/mod_proxy.html#proxypass"
 _TENTH = 10
+_SCHEMES = {"uwsgi": "uwsgi", "fastcgi": "fcgi"}
+"""httpd's names of the protocols that are not HTTP."""
 _MOST_WEIGHT = 100
 _BUSY = "bybusyness"
 METHODS = {ROUND_ROBIN: "byrequests", "least_conn": _BUSY}
@@ -89,6 +92,8 @@ def impossible(web: Web) -> Iterator[Problem]:
         yield Problem(shared.method_cause, what, 'choose one of them, or use nginx (gateway = "nginx")')
     if shared.protocol != "http":
         what = f"with Apache httpd, servers of [upstream] speak http, not {shared.protocol}"
+        if shared.protocol == "https":
+            what += ": httpd compares certificates with Host, so no server would be told the client's"
         yield Problem(shared.cause, what, 'name http servers, or use nginx (gateway = "nginx")')
     yield from lacking(web.place.gateway, method_modules(web), "upstream.method", shared.method_cause)
     if any(target.weight > _MOST_WEIGHT for target in shared.targets):
@@ -120,8 +125,8 @@ def _shared(web: Web) -> Directive:
     return section(
         "Proxy", balancer(), why="the servers that requests are shared among", cause=shared.cause,
         of=[
-            directive("Include", Planned.FILE, cause=shared.cause, why="the servers, in a file of their own: it is "
-                      "written anew when one is taken out or brought back"),
+            directive("Include", file_of(web, Planned.FILE), cause=shared.cause, why="the servers, in a file of their "
+                      "own: it is written anew when one is taken out or brought back"),
             directive("ProxySet", *words, source=_REUSE, cause=shared.method_cause,
                       why="who gets the next request; one that no server has accepted is tried once more"),
         ],
@@ -156,7 +161,14 @@ def _member(web: Web, number: int, target: Target, seconds: float, suffix: str) 
         "the live socket: looked up at every connect (disablereuse), so a new release takes over by a rename; several "
         "names, so that a canary can be given some. A failure takes none of them out (retry)"
     )
-    return member(web, target, f"app{number}{'-' if suffix else ''}{suffix}", seconds, why, decisions.RENAME)
+    whole = sum(map(_factor, web.upstream.targets))
+    name = f"app{number}{'-' if suffix else ''}{suffix}"
+    bound = room(web, _factor(target), whole)
+    return member(web, target, name, seconds, why, decisions.RENAME, bound=bound)
+
+
+def _factor(target: Target) -> int:
+    return target.weight * (1 if target.name else _TENTH)
 
 
 def member(
@@ -168,20 +180,27 @@ def member(
     cause: str,
     retry: int = 0,
     more: Sequence[str] = (),
+    bound: Sequence[str] = (),
 ) -> Directive:
-    """One server of a balancer; `retry` is how long one that could not be connected to is left alone, in seconds."""
-    protocol = "uwsgi" if web.upstream.protocol == "uwsgi" else "http"
+    """One server of a balancer; `bound` are the words of `room`.
+
+    `retry` is how long one that could not be connected to is left alone, in seconds.
+    """
+    protocol = _SCHEMES.get(web.upstream.protocol, web.upstream.protocol)
     is_socket = target.address.startswith("unix:")
     words = [
         f"{target.address}|{protocol}://{name}" if is_socket else f"{protocol}://{target.address}",
-        f"loadfactor={target.weight * (1 if target.name else _TENTH)}",
+        f"loadfactor={_factor(target)}",
         "disablereuse=on",
         f"retry={retry}",
         f"connectiontimeout={_whole(web.link.connect_seconds)}",
         f"timeout={_whole(seconds)}",
+        *bound,
     ]
-    if protocol == "http":
+    if protocol in ("http", "https"):
         words += [*more, "upgrade=websocket", f"responsefieldsize={64 << 10}"]
+    if protocol == "fcgi":
+        words += ["flushpackets=auto"]
     return directive("BalancerMember", *words, why=why, source=_REUSE, cause=cause)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from portico.errors import Problem
+from portico.place.model import Place
 from portico.plan.files import File
 from portico.plan.gateway.httpd.entry.host_header import https_port
 from portico.plan.gateway.httpd.modules import has, lacking
-from portico.plan.gateway.httpd.names import PATH, SCHEME
+from portico.plan.gateway.httpd.names import PATH, SCHEME, file_of
 from portico.plan.gateway.httpd.syntax import Directive, directive, literal, render, value
 from portico.plan.paths import Paths
 from portico.plan.subjects import Tls as Files
-from portico.plan.web.entry.tls import CHALLENGE, Clients, Http2, Tls
+from portico.plan.web.entry.tls import CHALLENGE, DEFAULT_PROFILE, Clients, Http2, Tls
 from portico.plan.web.model import Web
 
 _MOZILLA = "https://wiki.mozilla.org/Security/Server_Side_TLS"
@@ -25,15 +26,13 @@ _CIPHERS = ":".join(
 _CURVES = "X25519:prime256v1:secp384r1"
 
 
-def shared(web: Web) -> list[Directive]:
-    """For the whole configuration."""
-    if not web.tls:
-        return []
+def shared(place: Place, profile: str, cause: str) -> list[Directive]:
+    """For the whole configuration, where a site has HTTPS."""
     why = "a client that comes back skips the expensive half of the handshake, whichever process it meets"
     return [
-        directive("SSLSessionCache", f"shmcb:{web.place.runtime}/ssl(2097152)", why=why),
+        directive("SSLSessionCache", f"shmcb:{place.runtime}/ssl(2097152)", why=why),
         directive("SSLSessionCacheTimeout", 86400, why="for a day", source=_MOZILLA),
-        *_spoken(web.tls),
+        *_spoken(profile, cause),
     ]
 
 
@@ -42,7 +41,7 @@ def has_http2(web: Web) -> bool:
     return web.tls is not None and web.tls.http2 is Http2.ON
 
 
-def certified(tls: Tls) -> list[Directive]:
+def certified(web: Web, tls: Tls) -> list[Directive]:
     """The first directives of a virtual host for HTTPS."""
     why = (
         "certificate, chain and key in one file beside this one, so that a renewed one takes their place in one step "
@@ -51,21 +50,20 @@ def certified(tls: Tls) -> list[Directive]:
     protocols = ("h2", "http/1.1") if tls.http2 is Http2.ON else ("http/1.1",)
     return [
         directive("SSLEngine", "on", why="HTTPS", cause=tls.cause),
-        directive("SSLCertificateFile", Files.CERTIFICATE, why=why, cause=tls.cause),
+        directive("SSLCertificateFile", file_of(web, Files.CERTIFICATE), why=why, cause=tls.cause),
         directive("Protocols", *protocols, why="many requests at once over one connection, where HTTP/2 is spoken",
                   cause=tls.http2_cause),
         *(_clients(tls.clients) if tls.clients else []),
     ]  # fmt: skip
 
 
-def _spoken(tls: Tls) -> list[Directive]:
+def _spoken(profile: str, cause: str) -> list[Directive]:
     """The protocols and ciphers of Mozilla's profile."""
-    cause = tls.profile_cause
     made = [
-        directive("SSLProtocol", *_PROTOCOLS[tls.profile], why=f"Mozilla's {tls.profile} profile: what is older is "
+        directive("SSLProtocol", *_PROTOCOLS[profile], why=f"Mozilla's {profile} profile: what is older is "
                   "broken", cause=cause, source=_MOZILLA),
     ]  # fmt: skip
-    if tls.profile == "intermediate":
+    if profile == DEFAULT_PROFILE:
         why = "for TLS 1.2: a key of its own for each connection (ECDHE), authenticated encryption only"
         made.append(directive("SSLCipherSuite", _CIPHERS, why=why, cause=cause, source=_MOZILLA))
     why = "all ciphers are good, and a phone without AES in hardware prefers ChaCha20, which is faster there"
@@ -103,7 +101,7 @@ def hsts(web: Web) -> list[Directive]:
         "how long browsers are to insist on HTTPS, in a file of its own: it is written anew when the site has proven "
         "itself"
     )
-    return [directive("Include", Files.HSTS, why=why, cause=web.tls.hsts_cause)]
+    return [directive("Include", file_of(web, Files.HSTS), why=why, cause=web.tls.hsts_cause)]
 
 
 def hsts_file(tls: Files, seconds: int = 0) -> File:
@@ -156,9 +154,18 @@ def to_https(web: Web, tls: Tls, *, is_conditional: bool = False) -> list[Direct
 
 
 def impossible(web: Web) -> list[Problem]:
-    """What this build lacks for HTTPS."""
+    """What one httpd cannot do for several sites, and what this build lacks for HTTPS."""
     if not web.tls:
         return []
+    if web.hosts.is_beside_others and web.tls.profile != DEFAULT_PROFILE:
+        what = "httpd agrees on a protocol before it knows which of several sites is meant"
+        return [Problem(web.tls.profile_cause, what, "leave the profile out, or run this site by itself")]
+    if web.hosts.is_beside_others and web.tls.clients:
+        what = (
+            "httpd reads this file at each reload of some site, and a wrong one would end it for all of them"
+        )
+        hint = 'run this site by itself, or use nginx (gateway = "nginx")'
+        return [Problem(web.tls.clients.authority_cause, what, hint)]
     build = web.place.gateway
     found = lacking(build, ("ssl", "socache_shmcb"), "HTTPS", web.tls.cause)
     if web.site.options.https.http2 == "on":

@@ -40,6 +40,12 @@ def path_of(one: Route) -> str:
     return "^/(?!-/)" if one.rule.path == "/" else f"^{regex(one.rule.path)}(?:/|$)"
 
 
+def taken(one: Route, path: str) -> Directive:
+    """The first rule for a rule without conditions at these paths; what a guard refuses names it, too."""
+    why = "the log names the rule"
+    return directive("RewriteRule", path, "-", f"[E={RULE}:{one.rule.number}]", why=why, cause=one.rule.cause)
+
+
 def _stronger(web: Web, plain: Route) -> list[Directive]:
     path, cause = plain.rule.path, plain.rule.cause
     weaker = [one for one in web.routing.conditional if not is_below(one.rule.path, path)]
@@ -49,7 +55,7 @@ def _stronger(web: Web, plain: Route) -> list[Directive]:
     why = "a rule with a longer path comes before those with conditions"
     return [
         directive("RewriteCond", f"%{{ENV:{RULE}}}", f"^(?:{numbers})$", why=why, cause=cause),
-        directive("RewriteRule", path_of(plain), "-", f"[E=!{RULE}]", why=why, cause=cause),
+        directive("RewriteRule", path_of(plain), "-", f"[E={RULE}:]", why=why, cause=cause),
     ]
 
 

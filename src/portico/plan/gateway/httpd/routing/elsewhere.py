@@ -12,12 +12,30 @@ from msgspec.structs import replace
 
 from portico.errors import Problem
 from portico.plan.files import File
-from portico.plan.gateway.httpd.app.link import WHO_SENT, is_http, microseconds, told_to_app
+from portico.plan.gateway.httpd.app.link import (
+    WHO_SENT,
+    is_http_route,
+    microseconds,
+    other_spellings,
+    told_to_app,
+)
+from portico.plan.gateway.httpd.app.room import room
 from portico.plan.gateway.httpd.app.upstream import member
 from portico.plan.gateway.httpd.entry.host_header import HOST
-from portico.plan.gateway.httpd.modules import lacking
-from portico.plan.gateway.httpd.names import BEFORE, HERE, PATH, RULE, SCHEME, SILENCE, balancer
+from portico.plan.gateway.httpd.modules import lacking, module_of
+from portico.plan.gateway.httpd.names import (
+    BEFORE,
+    HERE,
+    PATH,
+    RULE,
+    SCHEME,
+    SILENCE,
+    TO,
+    balancer,
+    balancer_name,
+)
 from portico.plan.gateway.httpd.pages import PREFIX, as_it_stands
+from portico.plan.gateway.httpd.routing.proof import own_host, own_redirects, proof_modules
 from portico.plan.gateway.httpd.syntax import Directive, directive, regex, section, value
 from portico.plan.gateway.page_files import rule_page
 from portico.plan.paths import Paths
@@ -35,6 +53,11 @@ _ASIS = "https://httpd.apache.org/docs/2.4/mod/mod_asis.html"
 _STATUS, _PAGE = 424, "PORTICO_RULE_PAGE"
 """A status that nothing else here has; no client sees it. The page of the rule."""
 _OWN = (WHO_SENT, "X-Portico-Began")
+_UNSAID = (
+    *("SCRIPT_FILENAME", "PATH_TRANSLATED", "SCRIPT_URL", "SCRIPT_URI", "DOCUMENT_ROOT", "CONTEXT_PREFIX"),
+    *("CONTEXT_DOCUMENT_ROOT", "SERVER_ADMIN", "PATH"),
+)
+"""What httpd tells a FastCGI server, and no other gateway of ours does."""
 _COOKIE_PATH = r"(?i)^([^;]*;(?:.*;)?[ \t]*path[ \t]*=[ \t]*)/"
 _NGINX = 'use nginx (gateway = "nginx"), or leave it out'
 
@@ -89,7 +112,9 @@ def rule_page_setting(web: Web) -> list[Directive]:
 
 def rule_sections(web: Web) -> list[Directive]:
     """In a virtual host: what those servers are told, and what becomes of their redirects and cookies."""
-    return [_section(web, one) for one in web.routing.passed]
+    spellings, said = _spellings(web), frozenset(told_to_app(web))
+    of = [item for item in spellings if item not in said]
+    return [*_for_all(web, of), *(_section(web, one, said.union(of)) for one in web.routing.passed)]
 
 
 def rule_pages(web: Web) -> list[File]:
@@ -120,11 +145,16 @@ def impossible(web: Web) -> Iterator[Problem]:
         what = _lacks(one) or _is_early(web, one)
         if what:
             yield Problem(one.rule.cause, what, _NGINX)
-    if web.routing.passed and not is_http(web):
-        yield from lacking(web.place.gateway, ("proxy_http",), "[[route]]", "route")
+    needed = dict.fromkeys([*map(module_of, targets(web)), *proof_modules(web)])
+    yield from lacking(web.place.gateway, needed, "[[route]]", "route")
     if web.site.is_routed:
-        what = "with Apache httpd, a site has an httpd of its own: no other site can lead to it"
+        what = "with Apache httpd, no other site can lead to it: httpd listens at no unix socket"
         yield Problem(web.site.cause("routed_by"), what, _NGINX)
+
+
+def targets(web: Web) -> list[str]:
+    """The protocols of the rules' servers."""
+    return [one.passage.upstream.protocol for one in web.routing.passed if one.passage]
 
 
 def seen(web: Web, one: Route) -> Web:
@@ -152,20 +182,21 @@ def _is_early(web: Web, one: Route) -> str:
 def _lacks(one: Route) -> str:
     match one.rule.target:
         case ToSite(name):
-            return f'to = "{name}": with Apache httpd, a site has an httpd of its own, without other sites'
-        case ToServer(server) if server.protocol == "https":
-            return (
-                f'to = "{server.name}": httpd compares the certificate of a server with the host that the '
-                "client asked for"
-            )
-        case ToServer(server) if server.protocol != "http":
-            return f'to = "{server.name}": httpd sets SCRIPT_NAME to the path of the request for such servers'
+            return f'to = "{name}": with Apache httpd, no rule leads to another site: httpd listens at no unix socket'
+        case ToServer(server) if server.protocol == "https" and not server.host:
+            return f'to = "{server.name}": with Apache httpd, a unix socket speaks no https'
         case _:
             return ""
 
 
 def _passed(one: Route, path: str) -> list[Directive]:
-    cause, flags = one.rule.cause, f"[P,L,NE,E={RULE}:{one.rule.number},E={SILENCE}:{_silence(one)}]"
+    cause, flags = one.rule.cause, f"[P,L,NE,E={SILENCE}:{_silence(one)}]"
+    if not is_http_route(one):
+        why, chosen = (
+            "the target of the rule",
+            f"[L,E={TO}:{balancer_name(_word(one))},E={SILENCE}:{_silence(one)}]",
+        )
+        return [directive("RewriteRule", path, "-", chosen, why=why, cause=cause)]
     to = balancer(_word(one))
     if not one.prefix:
         why = "the target of the rule, with the path as the client sent it"
@@ -187,15 +218,27 @@ def _balancer(there: Web, one: Route) -> Directive:
     cause, way = one.rule.cause, there.link
     why = "the target of the rule; the only one, and so never left alone"
     members = [
-        member(there, target, f"r{one.rule.number}", way.silence_seconds, why, cause)
+        member(there, target, f"r{one.rule.number}", way.silence_seconds, why, cause, bound=room(there, 1, 1))
         for target in there.upstream.targets
     ]
     name = balancer(_word(one))
     return section("Proxy", name, why=f"the target of a rule: {one.rule.word}", cause=cause, of=members)
 
 
-def _section(web: Web, one: Route) -> Directive:
-    there, cause, above = seen(web, one), one.rule.cause, told_to_app(web)
+def _spellings(web: Web) -> list[Directive]:
+    """What no server of a rule gets, without doubles."""
+    return list(dict.fromkeys(item for one in web.routing.passed for item in other_spellings(seen(web, one))))
+
+
+def _for_all(web: Web, of: list[Directive]) -> list[Directive]:
+    """Once for the HTTP servers of all rules: requests that stay here need not pay for so many lines."""
+    numbers = ",".join(f"'{one.rule.number}'" for one in web.routing.passed if is_http_route(one))
+    why, asked = "what the servers of rules are not told", f"reqenv('{RULE}') -in {{{numbers}}}"
+    return [section("If", asked, why=why, cause="route", of=of)] if of else []
+
+
+def _section(web: Web, one: Route, above: frozenset[Directive]) -> Directive:
+    there, cause = seen(web, one), one.rule.cause
     why = "what this target is told"
     before = f"expr=%{{reqenv:{BEFORE}}}{one.prefix}" if web.host.prefix_from_proxy else value(one.prefix)
     prefix = [directive("RequestHeader", "set", "X-Forwarded-Prefix", before, cause=cause,
@@ -204,10 +247,13 @@ def _section(web: Web, one: Route) -> Directive:
     return section(
         "If", f"reqenv('{RULE}') == '{one.rule.number}'", why=why, cause=cause,
         of=[
+            *own_host(one),
             *(item for item in told_to_app(there) if item not in above),
             *prefix,
             *(directive("RequestHeader", "unset", name, why=own, cause=cause) for name in _OWN),
+            *_parameters(one),
             *_put_right(one),
+            *own_redirects(one),
         ],
     )  # fmt: skip
 
@@ -225,6 +271,31 @@ def _put_right(one: Route) -> Iterator[Directive]:
         "Header", "edit", "Location", "^[a-z]+://[^/]*/", back, f"expr={here}", why=why, cause=cause
     )
     yield directive("Header", "edit", "Set-Cookie", _COOKIE_PATH, f"$1{back}", why=why, cause=cause)
+
+
+def _parameters(one: Route) -> Iterator[Directive]:
+    """What a uwsgi or FastCGI server is told beside the headers. httpd knows the scheme of the connection alone."""
+    if is_http_route(one):
+        return
+    cause, is_secure = one.rule.cause, f"reqenv('{SCHEME}') == 'https'"
+    why = "`on` or nothing, for what knows no REQUEST_SCHEME: uWSGI, PHP"
+    yield directive("SetEnvIfExpr", is_secure, "HTTPS=on", why=why, cause=cause)
+    why = "httpd counts the bytes of an upload without a length before it passes it on"
+    yield directive("SetEnvIfExpr", "true", "proxy-sendcl=1", why=why, cause=cause)
+    if one.passage is None or one.passage.upstream.protocol != "fastcgi":
+        return
+
+    def said(name: str, *text: str, why: str, condition: str = "true") -> Directive:
+        return directive("ProxyFCGISetEnvIf", condition, name, *text, why=why, cause=cause)
+
+    yield said("SCRIPT_NAME", "", why="the whole path is PATH_INFO")
+    yield said("PATH_INFO", "%{REQUEST_URI}", why="the decoded path")
+    yield said("REQUEST_SCHEME", f"%{{reqenv:{SCHEME}}}", why="as the client used it")
+    why, asked = "httpd keeps it from CGI programs", "-n req_novary('Authorization')"
+    yield said("HTTP_AUTHORIZATION", "%{req_novary:Authorization}", why=why, condition=asked)
+    why = "the target decides what runs there: no path of a client's becomes a file"
+    for name in _UNSAID:
+        yield said(f"!{name}", why=why)
 
 
 def _silence(one: Route) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from portico.plan.gateway.nginx.app.link import dialect, pass_to_app, told_last, told_to_app
-from portico.plan.gateway.nginx.app.users import USER_HEADER, answered, both, headers
+from portico.plan.gateway.nginx.app.users import USER_HEADER, answered, are_headers, both, headers
 from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.entry.host_header import host_seen, path_seen
 from portico.plan.gateway.nginx.entry.trust import scheme
@@ -296,7 +296,7 @@ def _sign_in_map(web: Web, numbers: dict[Check, str]) -> Iterator[Directive]:
 
 
 def _came_map(web: Web) -> Iterator[Directive]:
-    if (came := both(web)) and dialect(web) == "proxy":
+    if (came := both(web)) and are_headers(web):
         name = answered(web, USER_HEADER)
         yield entries(
             "map", name, came, table=[("default", name), ("", variable(web, "user"))], cause=_cause(web),

@@ -1,4 +1,4 @@
-"""The headers for an ASGI app or a server elsewhere: HTTP, because Gunicorn's asgi worker does not speak uwsgi."""
+"""The headers for servers elsewhere, and for an ASGI app that shares the requests with them: HTTP."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def told(web: Web, host: str, path: str) -> list[Directive]:
 
 def _of_client(web: Web) -> list[Directive]:
     """The headers that depend on the client's own."""
-    said = _said(web)
+    said = users.said(web)
     return [
         _header("Upgrade", "$portico_upgrade", "a WebSocket handshake is passed on, and no other"),
         _header(
@@ -80,21 +80,6 @@ def _of_client(web: Web) -> list[Directive]:
         *(_header(*told) for told in said),
         *(one for one in _of_proxy(web) if one.args[0] not in {name for name, *_ in said}),
     ]  # fmt: skip
-
-
-def _said(web: Web) -> list[tuple[str, str, str, str]]:
-    """The headers about a user: one line for each name, also if both passwords and answers name the user."""
-    came = users.both(web)
-    return [
-        (
-            users.USER_HEADER if name == users.USER else name,
-            came if came and name == users.USER_HEADER else value,
-            why,
-            cause,
-        )
-        for name, value, why, cause in users.told(web)
-        if not (came and name == users.USER)
-    ]
 
 
 def _without(web: Web, said: Sequence[tuple[str, str, str, str]]) -> Iterator[Directive]:

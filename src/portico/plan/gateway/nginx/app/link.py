@@ -1,4 +1,4 @@
-"""Passes requests to the app: by the uwsgi protocol, or by HTTP for ASGI apps."""
+"""Passes requests to the app: by the uwsgi protocol, or by HTTP beside servers that speak it."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ from portico.plan.subjects import Ladder
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 from portico.plan.web.routing.model import Route
-from portico.site.limit import bandwidth
 from portico.site.model import Routed
 from portico.site.options.edge import Edge
 from portico.site.routing import ToServer
+from portico.values import bandwidth
 
 STREAM_SECONDS = 3600
 """The longest silence of a stream: as for a WebSocket, an hour is longer than a lunch break."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portico.app_servers.kind import Feature
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.web.access import ByPath, Users
 from portico.plan.web.model import Web
@@ -47,6 +48,30 @@ def both(web: Web) -> str:
     return variable(web, "came") if web.access.users and USER_HEADER in headers(web) else ""
 
 
+def are_headers(web: Web) -> bool:
+    """Whether the app learns all of it from headers: over HTTP, and as ASGI, which has no variables of CGI."""
+    return web.upstream.protocol in ("http", "https") or Feature.ASGI in web.app_server.features
+
+
+def said(web: Web) -> list[tuple[str, str, str, str]]:
+    """The same as the link carries it. As headers: one for each name, also if both passwords and answers name the
+    user.
+    """
+    if not are_headers(web):
+        return told(web)
+    came = both(web)
+    return [
+        (
+            USER_HEADER if name == USER else name,
+            came if came and name == USER_HEADER else value,
+            why,
+            cause,
+        )
+        for name, value, why, cause in told(web)
+        if not (came and name == USER)
+    ]
+
+
 def _of_password(web: Web) -> list[tuple[str, str, str, str]]:
     users = web.access.users
     if users is None:
@@ -60,8 +85,8 @@ def _of_check(web: Web) -> list[tuple[str, str, str, str]]:
 
 
 def _of_certificate(web: Web) -> list[tuple[str, str, str, str]]:
-    """Over HTTP only: CGI has variables for it."""
-    if not (web.tls and web.tls.clients and web.upstream.protocol in ("http", "https")):
+    """As headers only: CGI has variables for it."""
+    if not (web.tls and web.tls.clients and are_headers(web)):
         return []
     known = {"Verify": "verify", "S-DN": "s_dn", "Serial": "serial"}
     why = "what the client's certificate says; what a client sends under this name never arrives"

@@ -1,4 +1,4 @@
-"""The uwsgi parameters of a WSGI app, and the client's headers that are removed (decision 1).
+"""The uwsgi parameters of an app, and the client's headers that are removed (decision 1).
 
 FastCGI takes the same parameters under another directive.
 """
@@ -198,8 +198,8 @@ def _identity(web: Web, host: str, prefix: str) -> list[Directive]:
 
 
 def _client_certificate(web: Web) -> list[Directive]:
-    """The client certificate, under Apache's names."""
-    if not web.tls or not web.tls.clients:
+    """The client certificate, under Apache's names. ASGI has only headers: there it is among those about the user."""
+    if not web.tls or not web.tls.clients or users.are_headers(web):
         return []
     cause = web.tls.clients.authority_cause
     known = (
@@ -217,19 +217,19 @@ def _user(web: Web) -> list[Directive]:
             "uwsgi_param", name if name == users.USER else _variable(name), value, "if_not_empty", why=why, cause=cause,
             source=_WSGI,
         )
-        for name, value, why, cause in users.told(web)
+        for name, value, why, cause in users.said(web)
     ]  # fmt: skip
 
 
 def _removed(web: Web) -> tuple[str, ...]:
     """Removes a client's headers, except those that nginx sets itself."""
-    said = {name for name, *_ in users.told(web)}
+    said = {name for name, *_ in users.said(web)}
     return tuple(name for name in dict.fromkeys((*web.trust.removed, *_of_user(web))) if name not in said)
 
 
 def _of_user(web: Web) -> tuple[str, ...]:
     """The header that nobody may set where nginx asks for passwords: over HTTP it has the verified user."""
-    return (users.USER_HEADER,) if web.access.users else ()
+    return (users.USER_HEADER,) if web.access.users and not users.are_headers(web) else ()
 
 
 @lru_cache(8)  # the same for most sites of a gateway, as most parameters are

@@ -7,8 +7,8 @@ from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.modules import lacking
 from portico.plan.gateway.httpd.syntax import Directive, directive
 from portico.plan.web.model import Web
-from portico.site.limit import bandwidth
 from portico.site.model import Routed
+from portico.values import bandwidth
 
 MODULE = "ratelimit"
 _SPEED = "rate-limit"
