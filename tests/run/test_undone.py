@@ -89,7 +89,7 @@ def test_without_a_free_descriptor_a_reload_is_refused_and_a_stop_works() -> Non
         write_files(run.directory, {"app.py": APP.format(name="new")})
         run.process.send_signal(signal.SIGHUP)
         until(lambda: run.get().text == "new", run.stderr)
-        resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (4, hard))
+        resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (3, hard))
         assert run.stop() == -signal.SIGTERM
         assert "Traceback" not in run.stderr()
 

@@ -47,13 +47,22 @@ def others() -> Known:
 
 
 async def end(spared: Known) -> None:
-    """End those in another session, and what they have started: SIGTERM, then SIGKILL."""
+    """End those in another session, and what they have started: SIGTERM, then SIGKILL.
+
+    The look is tried again while no descriptor is free for it; then the stop goes on without it.
+    """
     if not prctl.adopts_orphans() and os.getpid() != 1:
         return
     now = asyncio.get_running_loop().time
     kills_at, told = now() + LEAVES_SECONDS, set[int]()
     while now() < kills_at + KILLED_SECONDS:
-        found = [one for one in _in_other_sessions() if (one.pid, one.started) not in spared]
+        try:
+            found = [one for one in _in_other_sessions() if (one.pid, one.started) not in spared]
+        except OSError:
+            if now() >= kills_at:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+            continue
         for one in found:
             if not one.is_alive:
                 _collect(one.pid)

@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 from portico.errors import DONE, Problem
 from portico.protocol import notices
@@ -75,7 +76,8 @@ class _Strangers:
         if not _is_one_dead():  # the usual case costs one system call
             self._seen = frozenset()
             return
-        self._seen = strangers.reap(self._seen)
+        with suppress(OSError):  # no descriptor is free to look for them: the next look may work
+            self._seen = strangers.reap(self._seen)
         if _is_one_dead():  # kept for the next look, or missed while it ended
             self.look_later()
 
