@@ -35,7 +35,7 @@ class Clients(Steady):
             time.sleep(0.01)
         return math.inf
 
-    def go_on(self, rounds: int = 4, seconds: float = 90.0) -> None:
+    def go_on(self, rounds: int = 4, seconds: float = 150.0) -> None:
         """Return when every client has asked so many more times: what was lost after a fault is seen then."""
         began, give_up = time.monotonic(), time.monotonic() + seconds
         while time.monotonic() < give_up and self._fewest_since(began) < rounds:

@@ -24,6 +24,7 @@ from tests.faults.stage import APP, Stage, eventually
 from tests.support import write_files
 from tests.support.clients import Asked
 from tests.support.process import is_alive
+from tests.support.until import PATIENCE_SECONDS
 
 OLD, NEW = "0", "1"
 """The release that serves at first, and the one that a reload brings."""
@@ -57,7 +58,7 @@ class Scene:
         if not is_so:
             self.wrong.append(words)
 
-    def until(self, is_so: Callable[[], bool], words: str, seconds: float = 60.0) -> None:
+    def until(self, is_so: Callable[[], bool], words: str, seconds: float = PATIENCE_SECONDS) -> None:
         self.expect(eventually(_calm(is_so), seconds) is not None, f"not within {seconds:g} s: {words}")
 
     def is_lost_with_the_site(self, asked: Asked) -> bool:
