@@ -70,6 +70,17 @@ def test_a_command_that_is_too_long_says_so(site: Site) -> None:
     assert next(client.lines(str(site.runtime), "GET", "/status"))["phase"] == "serving"
 
 
+def test_what_a_gateway_passes_on_is_no_command(site: Site) -> None:
+    """An app may put a link to this socket in the place of its own, and nginx of the same user follows it."""
+    site.start()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect(str(site.runtime / "control.sock"))
+        connection.sendall(b"POST /stop HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n")
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 403 ")
+    assert site.get()[0] == 200
+
+
 def test_nothing_runs(site: Site) -> None:
     with pytest.raises(PorticoError, match="nothing runs here"):
         list(client.lines(str(site.runtime), "GET", "/status"))

@@ -2,6 +2,8 @@
 
 Its mode is 0600, so only its own user and root can connect; the commands are thin clients (`client`). An answer is
 a stream of lines, one JSON object each, so that a reload can be watched step by step; it ends with the connection.
+Where the gateway has the same user, as in a container, an app can lead it here with a link in the place of its own
+socket: what a gateway passes on is the words of a client, and no command.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ _LONGEST_REQUEST = 1 << 16
 """In bytes; asyncio's limit for finding the end of a head."""
 _REST_SECONDS = 0.5
 """How long to read and discard the rest of a request that is too long."""
+_OF_A_GATEWAY = "x-forwarded-for"
+"""nginx and httpd send it with each request, whatever the client sends."""
+_PASSED_ON = "a gateway has passed this request on: commands come from portico alone"
 _TOO_LONG = f"that is too long: a command and its words may have {_LONGEST_REQUEST >> 10} KiB"
 
 Parameters = Mapping[str, str]
@@ -56,10 +61,14 @@ async def _converse(
 ) -> None:
     try:
         async with asyncio.timeout(ASK_SECONDS):
-            asked, parameters = await _request(reader)
+            request = read_request(await reader.readuntil(END))  # the rest of it is ignored
+        if _OF_A_GATEWAY in request.headers:
+            writer.write(_head("403 Forbidden") + _error(_PASSED_ON))
+            return
         if _has_left(writer):
             return  # the client has given up on a command that it sent while Portico was stopped by a signal
-        async for piece in _reply(asked, parameters, answers):
+        query = urllib.parse.parse_qsl(request.query, keep_blank_values=True)
+        async for piece in _reply(f"{request.method} {request.path}", dict(query), answers):
             writer.write(piece)
             await writer.drain()
     except asyncio.LimitOverrunError:
@@ -84,13 +93,6 @@ async def _refuse_long(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
             while await reader.read(_LONGEST_REQUEST):
                 pass
     writer.write(_head("431 Request Header Fields Too Large") + _error(_TOO_LONG))
-
-
-async def _request(reader: asyncio.StreamReader) -> tuple[str, Parameters]:
-    """Method, path and query; the rest of the request is ignored. Raises ValueError."""
-    request = read_request(await reader.readuntil(END))
-    query = urllib.parse.parse_qsl(request.query, keep_blank_values=True)
-    return f"{request.method} {request.path}", dict(query)
 
 
 async def _reply(
