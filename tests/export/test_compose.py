@@ -12,7 +12,7 @@ import yaml
 from msgspec.structs import replace
 
 from portico.errors import UsageError
-from portico.export.compose import compose
+from portico.export.compose.replicas import compose
 from portico.plan.build import plan
 from portico.plan.files import File
 from portico.site.load import load

@@ -11,7 +11,7 @@ import yaml
 from msgspec.structs import replace
 
 from portico.errors import UsageError
-from portico.export.compose_apart import FACTS, GATEWAY, compose_apart
+from portico.export.compose.apart import FACTS, GATEWAY, compose_apart
 from portico.plan.build import plan
 from portico.plan.files import File
 from portico.site.facts import AppFacts, Route, StaticFolder

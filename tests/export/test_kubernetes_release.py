@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from portico.errors import UsageError
 from portico.export.before import before, refuse_passwords
-from portico.export.compose import compose
+from portico.export.compose.replicas import compose
 from portico.export.kubernetes.build import plain, tree
 from portico.plan.build import plan
 from portico.run.disk.write import write_files

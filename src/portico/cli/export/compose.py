@@ -35,7 +35,8 @@ def command(
     """Write a compose.yaml for APP: a gateway, replicas behind it, and a script for a rolling release.
 
     `portico export docker` writes the image that they run."""
-    from portico.export.compose import PASSWORD, compose
+    from portico.export.compose.replicas import compose
+    from portico.export.compose.stores import PASSWORD
     from portico.project.image.gather import app_packages
     from portico.project.image.words import in_image, words
 
@@ -46,7 +47,7 @@ def command(
     typed = words(app, config, in_image(flags, found.site.options), None)
     packages = app_packages(found.site)
     if apart:
-        from portico.export.compose_apart import compose_apart
+        from portico.export.compose.apart import compose_apart
         from portico.project.image.gather import homes
 
         files = compose_apart(

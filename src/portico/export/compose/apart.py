@@ -7,25 +7,18 @@ https://github.com/compose-spec/compose-spec/blob/main/spec.md
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from portico.export.compose import (
-    SecretFile,
-    Store,
-    lines,
-    once_for_all,
-    refuse,
-    release,
-    secret_mounts,
-    secrets,
-    stores_of,
-)
-from portico.export.compose_commands import services, words_of
-from portico.export.compose_split import json_of, of_gateway, told, toml
-from portico.export.image.dockerfile import RESERVED_PORTS, SOCKETS, STATE, grace_seconds, ports
+from portico.export.compose.commands import services, words_of
+from portico.export.compose.container import container, once_for_all, published, refuse
+from portico.export.compose.lines import lines
+from portico.export.compose.release import release
+from portico.export.compose.secrets import mounted, secrets
+from portico.export.compose.split import json_of, of_gateway, told, toml
+from portico.export.compose.stores import NETWORK, Store, store_services, stores_of
+from portico.export.image.dockerfile import SOCKETS, STATE, ports
 from portico.place.model import Place
 from portico.plan.app_servers.chosen import app_server
 from portico.plan.build import plan as plan_of
@@ -38,10 +31,6 @@ from portico.values import Address
 
 GATEWAY, FACTS = "compose-gateway.toml", "compose-gateway.json"
 _RUNNING = """$compose exec -T "$1" portico status --json 2>/dev/null | grep -q '"phase": "serving"'"""
-_DATA = """
-  # The databases, which the gateway does not reach, and which reach nothing outside.
-  data:
-    internal: true"""
 
 
 def compose_apart(
@@ -58,7 +47,7 @@ def compose_apart(
 
     Raises UsageError for a site that cannot be shared so, or whose parts need each other's files.
     """
-    refuse(site, replicas)
+    refuse(site, replicas, GATEWAY)
     names = [f"app-{number}" for number in range(1, replicas + 1)]
     servers = {name: _server(site, name) for name in names}
     listen = None if site.has_https else Address("*", ports(site)[0])
@@ -95,30 +84,21 @@ def _server(site: Site, name: str) -> str:
 def _compose(
     site: Site, plan: Plan, words: tuple[str, ...], names: list[str], stores: tuple[Store, ...]
 ) -> Iterator[Line]:
-    name, grace = site.name, grace_seconds(plan)
     yield from lines(f"""\
-# The site {name}: a gateway, and its app in {len(names)} containers. `portico export docker` writes their image.
+# The site {site.name}: a gateway, and its app in {len(names)} containers. `portico export docker` writes their image.
 #   docker compose up -d --build      start
 #   ./release                         new code, one container after the other: no request is lost
 #   docker compose exec gateway portico reload    after a change of {GATEWAY} or {FACTS}
 # They share a volume of unix sockets: the gateway has no variable and no secret of the app, the app no address, key or
-# password of the gateway. What the app keeps in memory is each container's own; files and SQLite need a shared volume.
-name: {name}
-
-x-container: &container
-  image: {name}
-  read_only: true
-  tmpfs: [/tmp]
-  cap_drop: [ALL]
-  security_opt: ["no-new-privileges:true"]
-  pids_limit: 512
-  # The last step of the ladder of request_timeout: requests in progress are finished before that.
-  stop_grace_period: {grace}s
-  restart: unless-stopped
-
+# password of the gateway. What the app keeps in memory is each container's own; files and SQLite need a shared volume.\
+""")
+    yield from container(site, plan)
+    yield from lines("""\
 x-app: &app
   <<: *container
-  healthcheck: {{test: [CMD, portico, status], interval: 10s, timeout: 10s}}{_mounted(site, stores)}
+  healthcheck: {test: [CMD, portico, status], interval: 10s, timeout: 10s}""")
+    yield from mounted(site, stores, "  ", lambda one: one.is_of_app)
+    yield from lines("""\
 
 services:""")
     yield from _gateway_service(site)
@@ -127,7 +107,7 @@ services:""")
     yield from lines(f"""
 networks:
   gateway:
-  site:{_DATA if stores else ""}
+  site:{NETWORK if stores else ""}
 
 volumes:
   # Only sockets: nothing else in it is read.
@@ -138,32 +118,21 @@ volumes:
 
 
 def _gateway_service(site: Site) -> Iterator[Line]:
-    opened = ports(site)
-    published = [f"{one}:{one}" if site.has_https else f"80:{one}" for one in opened]
     home = f"/srv/{site.name}"
     yield from lines(f"""\
   gateway:
     <<: *container
     build: .
-    command: ["portico", "run", "--config", "{GATEWAY}"]
-    ports: {json.dumps(published)}""")
-    if min(opened) < RESERVED_PORTS:
-        yield from lines("""\
-    # A user without rights opens them: Docker allows it by itself, Podman so.
-    sysctls:
-      net.ipv4.ip_unprivileged_port_start: "0\"""")
-    found = [one for one in secret_mounts(site) if not one.is_of_app]
+    command: ["portico", "run", "--config", "{GATEWAY}"]""")
+    yield from published(site)
     yield from lines(f"""\
     volumes:
       - "./{GATEWAY}:{home}/{GATEWAY}:ro"
       - "./{FACTS}:{home}/{FACTS}:ro"
       - "sockets:{SOCKETS}:ro"
       - "gateway:{STATE}"
-    networks: [gateway]{_secrets_line(found)}""")
-
-
-def _secrets_line(found: list[SecretFile]) -> str:
-    return f"\n    secrets: [{', '.join(one.mount for one in found)}]" if found else ""
+    networks: [gateway]""")
+    yield from mounted(site, (), "    ", lambda one: not one.is_of_app)
 
 
 def _app_services(
@@ -178,18 +147,4 @@ def _app_services(
     command: {words_of(command)}
     volumes: ["sockets:{SOCKETS}", "{name}:{STATE}"]
     networks: [{", ".join(networks)}]""")
-    for store in stores:
-        yield from lines(f"""\
-  # The app's packages name it. At {store.name} for the app alone; change it, or remove it if you have another.
-  {store.name}:
-    image: {store.image}
-{store.lines.format(site=site.name)}
-    networks: [data]
-    restart: unless-stopped""")
-
-
-def _mounted(site: Site, stores: tuple[Store, ...]) -> str:
-    """The secrets of the app, where the site in its image looks for them."""
-    found = [one.mount for one in secret_mounts(site) if one.is_of_app]
-    found += ["postgres" for store in stores if store.name == "postgres"]
-    return f"\n  secrets: [{', '.join(found)}]" if found else ""
+    yield from store_services(site, stores, "the app")
