@@ -1,7 +1,7 @@
 """A site's image, built and run: not root, on a disk that it cannot write, and nothing is lost at its end.
 
 The base image is made from the Debian 13 of scripts/debian13: no registry is asked. Needs root (mounts) and Debian's
-packages podman, runc, netavark, aardvark-dns and iptables.
+packages podman, runc, catatonit, netavark, aardvark-dns and iptables.
 """
 
 from __future__ import annotations
@@ -291,13 +291,47 @@ exec {python} -m podman_compose "$@"
 """
 
 
+@dataclass
+class Compose:
+    """podman-compose for a project, as a user and `./release` call it."""
+
+    engine: Engine
+    project: Path
+
+    def __post_init__(self) -> None:
+        self._program = self.engine.directory / f"compose-{free_port()}"
+        self._program.write_text(
+            COMPOSE.format(building=shlex.join(self.engine.building(self.project)), python=sys.executable)
+        )
+        self._program.chmod(0o755)
+
+    def __call__(self, *words: str) -> str:
+        return self._run(str(self._program), *words)
+
+    def release(self) -> str:
+        return self._run("./release")
+
+    def _run(self, *command: str) -> str:
+        done = subprocess.run(
+            command, cwd=self.project, env=self.engine.environment | {"COMPOSE": str(self._program)},
+            capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout + done.stderr
+
+    def until_served(self, gateway: Container) -> None:
+        """Several containers start: two minutes where others want both processors."""
+        until(
+            lambda: _is_healthy(gateway) and gateway.get("/version").status_code == 200,
+            lambda: self("ps", "-a") + self("logs", "--tail", "30"),
+            PATIENCE_SECONDS,
+        )
+
+
 def test_a_rolling_release_loses_no_request_and_a_third_replica_is_found(engine: Engine, copy: Path) -> None:
     """Of clients with fresh connections: nginx before 1.27.4 closes idle ones at a reload, without a word."""
     port, network = free_port(), f"10.{200 + os.getpid() % 50}.{os.getpid() % 250}"
-    program = engine.directory / "compose"
-    program.write_text(COMPOSE.format(building=shlex.join(engine.building(copy)), python=sys.executable))
-    program.chmod(0o755)
-    environment = engine.environment | {"COMPOSE": str(program)}
+    compose = Compose(engine, copy)
 
     def export(replicas: int) -> None:
         for name in WRITTEN:
@@ -309,38 +343,27 @@ def test_a_rolling_release_loses_no_request_and_a_third_replica_is_found(engine:
             # A network of its own: rules of one that was killed would hide a container's address from another.
             (copy / name).write_text(text.replace("\nname: shop\n", f"\nname: shop-{port}\n"))
 
-    def compose(*words: str) -> str:
-        done = subprocess.run(
-            words, cwd=copy, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout + done.stderr
-
     try:
         export(2)
         engine.build(copy)
-        compose(str(program), "up", "-d")
+        compose("up", "-d")
         gateway = Container(engine, port, "gateway")
-        until(
-            lambda: _is_healthy(gateway) and gateway.get("/version").status_code == 200,
-            lambda: compose(str(program), "ps", "-a") + compose(str(program), "logs", "--tail", "30"),
-            PATIENCE_SECONDS,  # three containers start: two minutes where others want both processors
-        )
+        compose.until_served(gateway)
         accept("compose", gateway)
         (copy / "shop.py").write_text(PROJECT["shop.py"].replace("VERSION = 1", "VERSION = 3"))
         with Clients(port, STRANGERS, mix=("GET /version",)) as clients:
-            said = compose("./release")
+            said = compose.release()
             assert said.count("before a release: known") == 1, said
             until(lambda: clients.asked[-1].said == "3")
             export(3)
-            compose(str(program), "up", "-d", "--no-recreate")
-            compose(str(program), "exec", "-T", "gateway", "portico", "reload")
+            compose("up", "-d", "--no-recreate")
+            compose("exec", "-T", "gateway", "portico", "reload")
             until(lambda: len({gateway.get("/replica").text for _ in range(9)}) == 3)
         assert clients.failed == []
         assert clients.answers.keys() == {"1", "3"}
         assert _built(said) == ["COPY . .", "RUN /venv/bin/python -m compileall -q . || true"]
     finally:
-        compose(str(program), "down", "-t", "0")
+        compose("down", "-t", "0")
 
 
 HASHED = (
@@ -358,10 +381,7 @@ def test_gateway_and_app_apart_share_sockets_and_no_secret_and_lose_no_request(
 ) -> None:
     """The gateway's container knows the app by its file of facts, and the app's have no address."""
     port = free_port()
-    program = engine.directory / "compose-apart"
-    program.write_text(COMPOSE.format(building=shlex.join(engine.building(copy)), python=sys.executable))
-    program.chmod(0o755)
-    environment = engine.environment | {"COMPOSE": str(program)}
+    compose = Compose(engine, copy)
     secrets = {".env.app": "OF_THE_APP=only\n", "staff.users": HASHED}
     write_files(copy, secrets | {
         "portico.toml": f'env_file = [".env.app"]\n{PROJECT["portico.toml"]}{OF_THE_GATEWAY}',
@@ -373,15 +393,8 @@ def test_gateway_and_app_apart_share_sockets_and_no_secret_and_lose_no_request(
     text = (copy / "compose.yaml").read_text().replace('"80:8080"', f'"{port}:8080"')
     (copy / "compose.yaml").write_text(text.replace("\nname: shop\n", f"\nname: shop-{port}\n"))
 
-    def compose(*words: str) -> str:
-        done = subprocess.run(
-            words, cwd=copy, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout + done.stderr
-
     def inside(service: str, script: str) -> str:
-        return compose(str(program), "exec", "-T", service, "sh", "-c", script)
+        return compose("exec", "-T", service, "sh", "-c", script)
 
     def begun(service: str) -> int:
         if service not in stopped:
@@ -392,12 +405,8 @@ def test_gateway_and_app_apart_share_sockets_and_no_secret_and_lose_no_request(
     gateway = Container(engine, port, "gateway")
     try:
         engine.build(copy)
-        compose(str(program), "up", "-d")
-        until(
-            lambda: _is_healthy(gateway) and gateway.get("/version").status_code == 200,
-            lambda: compose(str(program), "ps", "-a") + compose(str(program), "logs", "--tail", "30"),
-            PATIENCE_SECONDS,
-        )
+        compose("up", "-d")
+        compose.until_served(gateway)
         accept("apart", gateway)
         assert gateway.get("/behind-a-password").status_code == 401
         home = f"/srv/{copy.name}"
@@ -408,7 +417,7 @@ def test_gateway_and_app_apart_share_sockets_and_no_secret_and_lose_no_request(
         assert "gateway" not in inside("app-2", "ls /run/sockets")
         (copy / "shop.py").write_text(PROJECT["shop.py"].replace("VERSION = 1", "VERSION = 3"))
         with Clients(port, STRANGERS, mix=("GET /version",)) as clients:
-            compose("./release")
+            compose.release()
             until(lambda: clients.asked[-1].said == "3")
         assert clients.failed == []
         assert clients.answers.keys() == {"1", "3"}
@@ -416,12 +425,12 @@ def test_gateway_and_app_apart_share_sockets_and_no_secret_and_lose_no_request(
             with ThreadPoolExecutor(4) as askers:
                 answers = [askers.submit(gateway.get, "/slow") for _ in range(4)]
                 until(lambda number=number: begun("app-1") + begun("app-2") == 4 * number)  # type: ignore[misc]
-                compose(str(program), "stop", "-t", "30", service)
+                compose("stop", "-t", "30", service)
                 stopped.add(service)
             found = [(one.result().status_code, one.result().text) for one in answers]
             assert found == [(200, "all of it")] * 4, service
     finally:
-        compose(str(program), "down", "-v", "-t", "0")
+        compose("down", "-v", "-t", "0")
 
 
 GATEWAY = """
