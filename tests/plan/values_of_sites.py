@@ -115,7 +115,7 @@ LOCAL: dict[str, Any] = {
         "metrics": {"listen": "127.0.0.1:9145", "password_file": "metrics.password"},
         "dashboard": {"listen": "127.0.0.1:9146", "password_file": "look.password"},
         "tracing": {"endpoint": "http://127.0.0.1:4318", "service": "shop", "headers_file": "headers"},
-        "trace": {"mask": ["token"]},
+        "trace": {"mask": ["token"], "server_timing": "local"},
         "node": {"gateways": ["192.168.7.0/24"]},
         "release": {"before": "flask db upgrade", "after": "python tell.py"},
         "processes": {"worker": "celery -A shop worker"},

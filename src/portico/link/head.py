@@ -34,7 +34,7 @@ _SPECIAL: Final = {
         # RFC 2616 13.5.1: hop-by-hop, which PEP 3333 forbids to apps. Gunicorn ignores them, too.
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers"),
         *("transfer-encoding", "upgrade"),
-        "x-portico",  # only the worker may set it
+        *("x-portico", "x-portico-timing"),  # only the worker may set them
     ),
     _DROPPED,
 )  # fmt: skip
@@ -178,7 +178,15 @@ def numbers(started_ns: int, label: str, sent: str | bytes | None, route: str) -
     with nginx's resolution of 1 ms; without the variable it is "-", and so is an unknown endpoint.
     """
     app_us = (time.monotonic_ns() - started_ns) // 1000
-    return f"{_queue_us(sent, app_us) if sent else '-'} {app_us} {label} {route}"
+    return f"{queue_us(sent, app_us) if sent else '-'} {app_us} {label} {route}"
+
+
+def queue_us(sent: str | bytes, app_us: int) -> int:
+    """The time in the queue until `app_us` ago, since the gateway's `$msec`; 0 for text that is no time."""
+    try:
+        return max(0, int((time.time() - float(sent)) * 1e6) - app_us)
+    except (ValueError, OverflowError):
+        return 0
 
 
 def endpoint(environ: dict[str, Any]) -> str:
@@ -212,13 +220,6 @@ def _parse_length(value: str, before: int | None) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise BrokenAppError(f"{value!r} is not a Content-Length")
     return int(text)
-
-
-def _queue_us(sent: str | bytes, app_us: int) -> int:
-    try:
-        return max(0, int((time.time() - float(sent)) * 1e6) - app_us)
-    except (ValueError, OverflowError):
-        return 0
 
 
 def _printable(name: str | None) -> str:

@@ -55,6 +55,7 @@ class Means:
     allow: Callable[[float], None] = lambda _: None
     contexts: Contexts | None = None
     queue: Queue = field(default_factory=lambda: Queue(math.inf))
+    response: type[Response] = Response
 
 
 class Exchange:
@@ -206,7 +207,7 @@ class Exchange:
             self.is_stream = b"PORTICO_STREAM" in variables
             if not self.is_stream:
                 means.allow(self.deadline)
-        self.response = response = Response(
+        self.response = response = means.response(
             self.wire, scope, variables, end + length, self._body, means.files, self.close
         )
         return response

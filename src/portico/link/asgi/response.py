@@ -16,6 +16,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
+from portico.link import timing
 from portico.link.asgi.body import Body
 from portico.link.asgi.files import Files, copy
 from portico.link.asgi.scope import Scope
@@ -38,6 +39,7 @@ _LONGEST_NAME: Final = 200
 """Of a route, in characters."""
 _MOST_NAMES: Final = 1000
 _SERVER: Final = "server"
+_TIMED: Final = timing.WANTED.encode()
 _names: dict[bytes, str] = {}
 """The names of headers as text, _SERVER for each spelling of it."""
 _GAP: Final = "the app cancelled a send, so a part of its response is missing: nothing more of it is sent"
@@ -331,6 +333,15 @@ class Response:
         finally:
             os.close(descriptor)
         await self._end()
+
+
+class TimedResponse(Response):
+    """A Response that tells the gateway its times, if the client may see them."""
+
+    def _with_head(self, data: bytes, *, more: bool) -> tuple[bytes, bytes]:
+        if _TIMED in self.variables:
+            self._head += timing.line(self.began, self.variables.get(b"PORTICO_MSEC"))
+        return super()._with_head(data, more=more)
 
 
 def _as_bytes(data: object) -> bytes:

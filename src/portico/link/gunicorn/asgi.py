@@ -16,10 +16,12 @@ from typing import Any, Final
 
 from gunicorn.arbiter import Arbiter
 
+from portico.link import timing
 from portico.link.asgi.departures import Departures
 from portico.link.asgi.exchange import Means
 from portico.link.asgi.files import Files
 from portico.link.asgi.lifespan import Lifespan, StartupFailedError
+from portico.link.asgi.response import Response, TimedResponse
 from portico.link.asgi.scope import Packets
 from portico.link.asgi.server import Server
 from portico.link.context import Contexts
@@ -132,6 +134,7 @@ class Worker(EventLoopWorker):
             self.beat.allow,
             Contexts.of(os.environ),
             queue,
+            TimedResponse if timing.is_on(os.environ) else Response,
         )
         self.beat.start(means.deadline)
         return Server(self.sockets[0].sock, means, Leaving.of(os.environ))

@@ -20,7 +20,7 @@ from typing import Any, Final
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as GunicornWorker
 
-from portico.link import app_output
+from portico.link import app_output, timing
 from portico.link.context import Contexts
 from portico.link.fence import Fence
 from portico.link.gunicorn import boot_guard, report
@@ -36,6 +36,7 @@ from portico.link.wsgi.backlog import Backlog, Bounds, siblings
 from portico.link.wsgi.download import Downloads
 from portico.link.wsgi.exchange import Exchange
 from portico.link.wsgi.queue import Queue
+from portico.link.wsgi.response import Response, TimedResponse
 from portico.link.wsgi.thread_pool import LONGEST_POLL_SECONDS, POLL_SECONDS, ThreadPool
 
 _FAREWELL_SECONDS: Final = 1.0
@@ -52,8 +53,8 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     heartbeat), and worker_connections (the most WebSockets). From the environment: PORTICO_DEADLINE, seconds that a
     request may take without progress; PORTICO_MAX_MEMORY, the resident memory in bytes at which the worker is
     replaced; PORTICO_PAUSE, the directory of the flag of `portico pause`; PORTICO_APP_LOG, the file of the app's
-    output; PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`, PORTICO_SLOW as in `slow`, and PORTICO_TRACING as in
-    `context`.
+    output; PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`, PORTICO_SLOW as in `slow`, PORTICO_TRACING as in
+    `context`, and PORTICO_SERVER_TIMING as in `timing`.
     """
 
     pool_class: type[ThreadPool] = ThreadPool  # bench/threads.py replaces it in its experiments
@@ -129,6 +130,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                 queue,
                 Fence.of(os.environ),
                 self.beat.allow,
+                TimedResponse if timing.is_on(os.environ) else Response,
             ).serve,
             self._wake,
             count=threads,

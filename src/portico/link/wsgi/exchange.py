@@ -66,8 +66,10 @@ class Exchange:
         queue: Queue | None = None,
         fence: Fence | None = None,
         allow: Callable[[float], None] = lambda _: None,
+        response: type[Response] = Response,
     ) -> None:
         self._app = app
+        self._response = response
         self._queue = queue or Queue(math.inf)
         self._tracer = tracer or Tracer(None)
         self._contexts = contexts
@@ -105,7 +107,9 @@ class Exchange:
             if HEADER in environ:
                 self._maybe_traced(environ, connection, slot, size, body)
             else:
-                self._answer(environ, Response(connection, environ, slot, size, body, self._downloads), slot)
+                self._answer(
+                    environ, self._response(connection, environ, slot, size, body, self._downloads), slot
+                )
         except Exception:  # noqa: BLE001  a thread that ended here would be missed for good
             self._log.exception("request lost")
         finally:
@@ -121,7 +125,9 @@ class Exchange:
         packet = size - (content_length(environ) or 0)
         trace = begin_trace(self._tracer, environ, connection, packet, slot.label, self._app)
         if trace is None:
-            self._answer(environ, Response(connection, environ, slot, size, body, self._downloads), slot)
+            self._answer(
+                environ, self._response(connection, environ, slot, size, body, self._downloads), slot
+            )
             return
         response = trace.response(connection, environ, slot, size, body, self._downloads)
         trace.follow(lambda: self._answer(environ, response, slot), slot)

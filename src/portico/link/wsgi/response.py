@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Protocol
 
+from portico.link import timing
 from portico.link.head import (
     BrokenAppError,
     check_status,
@@ -400,6 +401,17 @@ class Response:
         self._progress.moved = now = time.monotonic_ns()
         if now - before > _SLOW_NS:
             self._progress.relieve(self._progress)
+
+
+class TimedResponse(Response):
+    """A Response that tells the gateway its times, if the client may see them."""
+
+    __slots__ = ()
+
+    def _send_head(self, data: bytes) -> None:
+        if timing.WANTED in self._environ:
+            self._head += timing.line(self._started, self._environ.get("PORTICO_MSEC"))
+        super()._send_head(data)
 
 
 def _file_of(result: Any) -> tuple[int, int, int, int] | None:

@@ -14,7 +14,7 @@ from portico.link.trace import HEADER, Record, Tracer
 from portico.link.uwsgi import decode
 from portico.link.wsgi.download import Downloads
 from portico.link.wsgi.request import Body, Connection, Environ
-from portico.link.wsgi.response import ExcInfo, Response
+from portico.link.wsgi.response import ExcInfo, TimedResponse
 from portico.link.wsgi.thread_pool import Slot
 
 
@@ -54,7 +54,7 @@ class Trace:
         size: int,
         body: Body | None,
         downloads: Downloads | None,
-    ) -> Response:
+    ) -> TracedResponse:
         return TracedResponse(self, connection, environ, progress, size, body, downloads)
 
     def follow(self, answer: Callable[[], None], slot: Slot) -> None:
@@ -86,8 +86,8 @@ class Trace:
         return look
 
 
-class TracedResponse(Response):
-    """A Response that records its moments."""
+class TracedResponse(TimedResponse):
+    """A response that records its moments."""
 
     __slots__ = ("_trace",)
 

@@ -16,6 +16,7 @@ from portico.plan.app_servers.workers import Capacity, jitter
 from portico.plan.files import CONF, File, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
 from portico.plan.subjects import Ladder
+from portico.plan.web.app import server_timing
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import lasting
 from portico.site.model import Site
@@ -62,6 +63,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, handed: Seque
             **own_variables(place),
             **_downloads(place, handed),
             **tracing.told_to_worker(site),
+            **server_timing.told_to_worker(site),
         },
         user=place.app_user,
         secrets=site.environment.values,

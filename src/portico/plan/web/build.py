@@ -12,6 +12,7 @@ from portico.plan.web.app.cache import cache
 from portico.plan.web.app.challenge import challenge
 from portico.plan.web.app.downloads import downloads
 from portico.plan.web.app.link import link
+from portico.plan.web.app.server_timing import server_timing
 from portico.plan.web.app.tracing import tracing
 from portico.plan.web.app.upstream import upstream
 from portico.plan.web.entry.health import health
@@ -73,6 +74,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         link=link(site),
         downloads=downloads(site, place, abilities),
         tracing=tracing(site),
+        server_timing=server_timing(site),
         own=own,
         pages=pages(site, guarded.limits, guards.every),
         log=log(site, abilities),

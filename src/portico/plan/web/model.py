@@ -17,6 +17,7 @@ from portico.plan.web.app.cache import Cache
 from portico.plan.web.app.challenge import Challenge
 from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.app.link import Link
+from portico.plan.web.app.server_timing import ServerTiming
 from portico.plan.web.app.tracing import Tracing
 from portico.plan.web.app.upstream import Upstream
 from portico.plan.web.entry.health import Health
@@ -109,6 +110,8 @@ class Web(Struct, frozen=True):
     downloads: tuple[DownloadRoot, ...]
     """Folders whose files the gateway sends for the app."""
     tracing: Tracing | None
+    server_timing: ServerTiming | None
+    """None: nobody gets the times of a request."""
     own: OwnDirectives
     log: Log
     pages: Pages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from portico.site.options.section import Section, option
 from portico.values import Address
@@ -107,3 +107,13 @@ class Trace(Section, frozen=True):
             example=["X-Customer", "email"],
         ),
     ] = []
+    server_timing: Annotated[
+        Literal["off", "local"],
+        option(
+            "Who gets the times of a request in the header `Server-Timing`, which a browser's developer tools show: "
+            "queue, app, the gateway until the head, and the cache. `local`: clients on this machine whose "
+            "request came through no proxy. Default: nobody.",
+            example="local",
+            source="https://www.w3.org/TR/server-timing/",
+        ),
+    ] = "off"

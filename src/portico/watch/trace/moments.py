@@ -29,7 +29,7 @@ _NO_HEADERS = {
     "script_name",
 }  # fmt: skip
 """Of what is tracked on the request's way, names that are not headers which may get lost."""
-_HIDDEN = {"x-portico", "x-request-id"}
+_HIDDEN = {"x-portico", "x-portico-timing", "x-request-id"}
 _OWN = {"server", "date", "connection", "transfer-encoding", "x-request-id", "accept-ranges", "etag"}
 
 

@@ -12,6 +12,7 @@ from portico.plan.gateway.httpd.app.link import (
     refuse_false_names,
     told_to_app,
 )
+from portico.plan.gateway.httpd.app.server_timing import timing_headers, timing_of_worker, timing_setting
 from portico.plan.gateway.httpd.app.upstream import sticky
 from portico.plan.gateway.httpd.cors import cors_headers, cors_settings, preflight_rules
 from portico.plan.gateway.httpd.entry import tls
@@ -141,6 +142,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
             *proofs(web),
             *rule_sections(web),
             *answered(web),
+            *timing_of_worker(web),
             *sticky(web),
             *of_site(web),
             *cors_headers(web),
@@ -214,7 +216,13 @@ def _catch_all(web: Web, addresses: Sequence[Address], *, is_tls: bool) -> Direc
 
 def _settings(web: Web, *, is_tls: bool) -> list[Directive]:
     """The variables of a request, before every rule."""
-    return [*first_settings(web), *trust(web, is_tls=is_tls), *log_settings(web.log), *page_settings()]
+    return [
+        *first_settings(web),
+        *trust(web, is_tls=is_tls),
+        *timing_setting(web),
+        *log_settings(web.log),
+        *page_settings(),
+    ]
 
 
 def _common(web: Web, *, is_tls: bool) -> list[Directive]:
@@ -224,6 +232,7 @@ def _common(web: Web, *, is_tls: bool) -> list[Directive]:
         directive("MergeSlashes", "Off", why="a path with // reaches the app as it was sent"),
         *access_log(web.place, is_tls=is_tls),
         *common(web),
+        *timing_headers(web),
         *error_pages(web),
         *rule_page_setting(web),
         page_section(),

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from portico.plan import decisions
 from portico.plan.downloads import CARRIED
 from portico.plan.gateway.nginx.app.cache import status_headers
+from portico.plan.gateway.nginx.app.server_timing import timing_headers
 from portico.plan.gateway.nginx.entry.tls import secured_headers
 from portico.plan.gateway.nginx.names import header_word, location, variable
 from portico.plan.gateway.nginx.own import own_headers
@@ -35,6 +36,7 @@ def _common(web: Web, *, is_secure: bool = True) -> list[Directive]:
             "add_header", "X-Request-ID", "$request_id", "always",
             why="the ID of this request's log line, for reports of a problem", cause=decisions.LOG_LINE,
         ),
+        *timing_headers(web),
         *(secured_headers(web) if is_secure else []),
     ]  # fmt: skip
 

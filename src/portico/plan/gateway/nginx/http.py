@@ -15,6 +15,7 @@ from portico.plan.gateway.nginx.app.checks import check_maps
 from portico.plan.gateway.nginx.app.link import tables
 from portico.plan.gateway.nginx.app.resets import empty_maps
 from portico.plan.gateway.nginx.app.routes import private_map, upload_map
+from portico.plan.gateway.nginx.app.server_timing import timing_maps
 from portico.plan.gateway.nginx.app.tracing import tracing_maps
 from portico.plan.gateway.nginx.app.upstream import resolver, upstream
 from portico.plan.gateway.nginx.bans import client_map
@@ -125,6 +126,7 @@ def own(web: Web) -> list[Directive]:
         *trust(web),
         *host_maps(web),
         *tracing_maps(web),
+        *timing_maps(web),
         *tls.https_variable(web),
         *tls.variables(web),
         *tls.hsts(web),

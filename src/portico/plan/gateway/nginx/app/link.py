@@ -5,6 +5,7 @@ from __future__ import annotations
 from portico.app_servers.kind import Feature
 from portico.plan import decisions
 from portico.plan.gateway.nginx.app import http_link, uwsgi_link
+from portico.plan.gateway.nginx.app.server_timing import hidden_timing
 from portico.plan.gateway.nginx.entry.host_header import host_seen
 from portico.plan.gateway.nginx.syntax import Directive, directive, time
 from portico.plan.web.model import Web
@@ -161,5 +162,6 @@ def _answer(web: Web) -> list[Directive]:
     return [
         *(directive(hide, name, why=why, cause=cause) for name in web.headers.removed),
         directive(hide, "X-Portico", why="the worker's numbers are for the log", cause=decisions.LOG_LINE),
+        *hidden_timing(web, hide),
         directive(hide, "X-Request-ID", why="sent once, by nginx, whatever the app says", cause=decisions.LOG_LINE),
     ]  # fmt: skip

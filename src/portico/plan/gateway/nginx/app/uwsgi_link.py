@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from portico.plan import decisions
 from portico.plan.gateway.nginx.app import users
+from portico.plan.gateway.nginx.app.server_timing import timing_of_request
 from portico.plan.gateway.nginx.app.tracing import SPEC, context, told_to_worker
 from portico.plan.gateway.nginx.app.upstream import upstream_name
 from portico.plan.gateway.nginx.entry.host_header import path_seen, prefix_seen
@@ -138,7 +139,7 @@ def _trace(web: Web) -> list[Directive]:
         directive(
             "uwsgi_param", name, value, "if_not_empty", why=why, cause=cause, source=SPEC,
         )
-        for name, value, why, cause in told_to_worker(web) + [
+        for name, value, why, cause in told_to_worker(web) + timing_of_request(web) + [
             ("HTTP_" + header.upper(), *told) for header, *told in context(web)
         ]
     ]  # fmt: skip
