@@ -20,6 +20,7 @@ PLACES = {
     "nginx": "`portico run`, nginx",
     "apache": "`portico run`, Apache httpd",
     "nodes": "a gateway and two nodes",
+    "fleet": "three hosts (network namespaces), after `portico fleet release`",
     "systemd": "the exported unit, in a booted Debian 13",
     "container": "container",
     "compose": "compose, two replicas",

@@ -18,7 +18,8 @@ def test_every_place_has_a_whole_run_and_a_test_that_repeats_it() -> None:
     assert {file.stem for file in RUNS.glob("*.json")} == set(PLACES)
     for file in RUNS.glob("*.json"):
         assert json.loads(file.read_text()).keys() == {check.__name__ for check in CHECKS}, file.name
-    tests = [*(ROOT / "tests/acceptance").glob("test_*.py"), ROOT / "tests/export/test_image_runs.py"]
+    others = (ROOT / "tests/export/test_image_runs.py", ROOT / "tests/live/test_fleet.py")
+    tests = [*(ROOT / "tests/acceptance").glob("test_*.py"), *others]
     named = {node.value for file in tests for node in ast.walk(ast.parse(file.read_text()))
              if isinstance(node, ast.Constant)}  # fmt: skip
     assert set(PLACES) <= named

@@ -1,34 +1,54 @@
 """A rolling release over three hosts behind a gateway, by the system's ssh and a real sshd on each.
 
-The hosts are addresses of loopback and mount namespaces: /DIRECTORY is another on each of them.
+The hosts are namespaces (`support.hosts`): each has its own address and directory. This process is on the gateway.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support import Served, environment, free_port, private_directory, served, write_files
+from tests.acceptance.app import FILES
+from tests.acceptance.checks import CHECKS, client
+from tests.acceptance.places import holds
+from tests.support import environment, private_directory, write_files
 from tests.support.clients import STRANGERS_WHO_POST, Clients, ask
+from tests.support.hosts import Host, are_possible, host, network
 from tests.support.process import running
 from tests.support.until import until
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0, reason="only root may mount, and have a host's own directories"
-)
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may make hosts of namespaces")
 PROGRAM = Path(sys.prefix) / "bin" / "portico"
+GATEWAY, HOSTS = "10.0.0.1", {"10.0.0.2": "a", "10.0.0.3": "b", "10.0.0.4": "c"}
+PORT, PORT_OF_A_NODE = 8080, 8000
 APP = """
 def app(environ, start_response):
     start_response("UP -" if environ["PATH_INFO"] == "/up" else "200 OK", [("Content-Type", "text/plain")])
     return [b"HOST RELEASE"]
 """
-HOSTS = {"127.0.0.2": "a", "127.0.0.3": "b", "127.0.0.4": "c"}
+PLAIN = {"app.py": APP, "portico.toml": 'start_timeout = "60s"\n'}
+BROKEN = PLAIN | {"app.py": "raise RuntimeError('broken here')"}
+UNHEALTHY = PLAIN | {"app.py": APP.replace("UP", "500")}
+ACCEPTED = FILES | {
+    "shop.py": FILES["shop.py"]
+    + """
+@app.route("/", methods=["GET", "POST"])
+def index():
+    return "HOST RELEASE"
+
+@app.get("/up")
+def up():
+    return ""
+""",
+    "portico.toml": FILES["portico.toml"] + PLAIN["portico.toml"],
+}
 
 
 class Fleet:
@@ -36,31 +56,21 @@ class Fleet:
 
     def __init__(self, home: Path) -> None:
         self.mount, self.homes = home / "srv", {name: home / name for name in HOSTS.values()}
-        self.port, self.bin = free_port(), home / "bin"
-        for one in (self.mount, self.bin, *self.homes.values()):
+        self.bin, self.gateway = home / "bin", home / "gateway"
+        for one in (self.mount, self.bin, self.gateway, *self.homes.values()):
             one.mkdir()
-        self.gateway: Served
 
-    def code(self, release: str, up: int = 200, broken_on: str = "") -> None:
+    def code(
+        self, release: str, files: Mapping[str, str] = PLAIN, on_b: Mapping[str, str] | None = None
+    ) -> None:
         for name, home in self.homes.items():
-            text = APP.replace("HOST", name).replace("RELEASE", release)
-            is_broken = name == broken_on
-            text = text.replace("UP", str(up if is_broken else 200))
-            if is_broken and up == 200:
-                text = "raise RuntimeError('broken here')"
+            here = on_b if on_b and name == "b" else files
+            texts = {
+                path: text.replace("HOST", name).replace("RELEASE", release) for path, text in here.items()
+            }
             write_files(
-                home / "releases" / release, {"app.py": text, "portico.toml": 'start_timeout = "60s"\n'}
+                home / "releases" / release, {path: one.replace("UP", "200") for path, one in texts.items()}
             )
-
-    def on(self, name: str, command: str) -> list[str]:
-        """An argv that runs that command on the host."""
-        return [
-            "unshare",
-            "-m",
-            "sh",
-            "-c",
-            f"mount --bind {self.homes[name]} {self.mount} && {command}",
-        ]
 
     def serves(self) -> dict[str, str]:
         """The release of each host. A busy one may miss a check of the gateway, and gets no request for a while."""
@@ -68,7 +78,7 @@ class Fleet:
 
         def have_answered() -> bool:
             for _ in range(12):
-                host, _, release = ask(self.gateway.port).said.partition(" ")
+                host, _, release = ask(PORT).said.partition(" ")
                 found[host] = release
             return found.keys() >= set(HOSTS.values())
 
@@ -87,33 +97,59 @@ class Fleet:
 
     def run(self, *argv: str | Path) -> tuple[int, str, str]:
         """By a program of its own, in the gateway's directory, as who types it does."""
-        home = self.gateway.directory
-        path = {"PATH": f"{self.bin}:{PROGRAM.parent}:{os.environ['PATH']}"}
         out, err = self.bin / "out", self.bin / "err"
-        with running(argv, cwd=home, env=environment(home) | path, stdout=out, stderr=err) as program:
+        with running(argv, cwd=self.gateway, env=self.environment(), stdout=out, stderr=err) as program:
             return program.wait(400), out.read_text(), err.read_text()
+
+    def environment(self) -> dict[str, str]:
+        """The gateway's."""
+        return environment(self.gateway) | {"PATH": f"{self.bin}:{PROGRAM.parent}:{os.environ['PATH']}"}
 
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    with private_directory() as home, ExitStack() as opened:
+    if os.environ.get("CI") != "true" and not are_possible():
+        pytest.skip("this machine forbids namespaces of networks")
+    with private_directory() as home, network(GATEWAY), ExitStack() as opened:
         made = Fleet(home)
         made.code("1")
         config = _keys(home)
-        for address, name in HOSTS.items():
-            (made.homes[name] / "current").symlink_to("releases/1")
-            opened.enter_context(_sshd(made, address, name, config))
-            opened.enter_context(_node(made, address, name))
         (made.bin / "ssh").write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {config} "$@"\n')
         (made.bin / "ssh").chmod(0o755)
-        for at in made.homes.values():
-            _until_ready(at / "err")
-        servers = [f"{address}:{made.port}" for address in HOSTS]
-        toml = f'name = "shop"\nstart_timeout = "3s"\n[fleet]\ndirectory = "{made.mount}"\nprogram = "{PROGRAM}"\n'
-        toml += f'[upstream]\nservers = {json.dumps(servers)}\ncheck_path = "/up"\ncheck = "200ms"\n'
-        made.gateway = opened.enter_context(served({"portico.toml": toml}))
-        (made.gateway.directory / "portico.py").write_text("raise SystemExit('not ours')")
+        write_files(made.gateway, {"portico.toml": _toml(made), "portico.py": "raise SystemExit('not ours')"})
+        code, stdout, stderr = made.run(PROGRAM, "export", "fleet", "--write", home / "fleet")
+        assert code == 0, stdout + stderr
+        for address, name in HOSTS.items():
+            (made.homes[name] / "current").symlink_to("releases/1")
+            at = opened.enter_context(host(name, address, made.homes[name], made.mount))
+            opened.enter_context(_sshd(made, at, name, config))
+            opened.enter_context(_node(made, at, made.homes[name], home / "fleet"))
+        for at_home in made.homes.values():
+            _until_ready(at_home / "err")
+        out, err = home / "gateway.out", home / "gateway.err"
+        serves = (str(PROGRAM), "run", "--listen", f"127.0.0.1:{PORT}")
+        opened.enter_context(
+            running(serves, cwd=made.gateway, env=made.environment(), stdout=out, stderr=err)
+        )
+        _until_ready(err)
         yield made
+
+
+def _toml(fleet: Fleet) -> str:
+    return f"""\
+name = "shop"
+start_timeout = "3s"
+request_timeout = "12s"
+max_upload = "2MiB"
+[fleet]
+directory = "{fleet.mount}"
+program = "{PROGRAM}"
+node = ["{GATEWAY}"]
+[upstream]
+servers = {json.dumps([f"{address}:{PORT_OF_A_NODE}" for address in HOSTS])}
+check_path = "/up"
+check = "200ms"
+"""
 
 
 def _until_ready(said: Path) -> None:
@@ -133,32 +169,32 @@ def _keys(home: Path) -> Path:
 
 
 @contextmanager
-def _sshd(fleet: Fleet, address: str, name: str, config: Path) -> Iterator[None]:
-    home, port = config.parent, free_port()
+def _sshd(fleet: Fleet, at: Host, name: str, config: Path) -> Iterator[None]:
+    home = config.parent
     own = environment(fleet.mount)
     kept = " ".join(f"{one}={value}" for one, value in own.items() if one.startswith("PORTICO_"))
     Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own, which Debian's unit makes
     said = home / f"sshd_{name}"
     said.write_text(
-        f"ListenAddress {address}:{port}\nHostKey {home}/server\nAuthorizedKeysFile {home}/client.pub\n"
+        f"ListenAddress {at.address}\nHostKey {home}/server\nAuthorizedKeysFile {home}/client.pub\n"
         f"StrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin prohibit-password\nSetEnv {kept}\n"
     )
-    with config.open("a") as more:
-        more.write(f"Host {address}\n  Port {port}\n")
     with (home / "known").open("a") as more:
-        more.write(f"[{address}]:{port} {(home / 'server.pub').read_text()}")
-    with running(fleet.on(name, f"exec /usr/sbin/sshd -D -e -f {said}"), stderr=home / f"sshd_{name}.err"):
+        more.write(f"{at.address} {(home / 'server.pub').read_text()}")
+    with running(at.runs(f"exec /usr/sbin/sshd -D -e -f {said}"), stderr=home / f"sshd_{name}.err"):
         yield
 
 
 @contextmanager
-def _node(fleet: Fleet, address: str, name: str) -> Iterator[None]:
-    own = fleet.homes[name]
-    command = (
-        f"cd {fleet.mount}/current && exec {PROGRAM} run --listen={address}:{fleet.port} --node=127.0.0.1"
-    )
+def _node(fleet: Fleet, at: Host, own: Path, exported: Path) -> Iterator[None]:
+    """It runs with the flags of the service that the export makes there."""
+    (line,) = (one for one in (exported / "hosts" / at.address / "install").read_text().splitlines()
+               if one.startswith("unit="))  # fmt: skip
+    words = shlex.split(line.partition(" systemd ")[2].partition(" --write ")[0])
+    assert words == [f"--listen={at.address}:{PORT_OF_A_NODE}", f"--node={GATEWAY}"]
+    command = f"cd {fleet.mount}/current && exec {PROGRAM} run --workers=1 {shlex.join(words)}"
     env = environment(fleet.mount) | {"PWD": f"{fleet.mount}/current"}
-    with running(fleet.on(name, f"{command} --workers=1"), env=env, stdout=own / "out", stderr=own / "err"):
+    with running(at.runs(command), env=env, stdout=own / "out", stderr=own / "err"):
         yield
 
 
@@ -167,11 +203,11 @@ def _left(stdout: str) -> list[str]:
 
 
 def test_a_release_that_fails_on_one_host_is_undone_there_and_nobody_misses_an_answer(fleet: Fleet) -> None:
-    fleet.code("2", broken_on="b")
-    fleet.code("3", broken_on="b", up=500)
+    fleet.code("2", on_b=BROKEN)
+    fleet.code("3", on_b=UNHEALTHY)
     fleet.code("4")
     (old,) = set(fleet.serves().values())
-    with Clients(fleet.gateway.port, STRANGERS_WHO_POST, count=2, pause_seconds=0.05) as load:
+    with Clients(PORT, STRANGERS_WHO_POST, count=2, pause_seconds=0.05) as load:
         code, stdout, stderr = fleet.release("2", "--json")
         assert (code, _left(stdout)) == (1, ["new", "rolled back", "untouched"]), stdout + stderr
         assert "broken here" in stdout
@@ -206,7 +242,7 @@ def test_a_server_that_was_drained_on_purpose_gets_the_release_and_stays_drained
 ) -> None:
     name = f"7{is_script:d}"
     fleet.code(name)
-    server = f"127.0.0.3:{fleet.port}"
+    server = f"10.0.0.3:{PORT_OF_A_NODE}"
     assert fleet.run(PROGRAM, "drain", server)[0] == 0
     if is_script:
         code, stdout, stderr = fleet.release(fleet.script(), name)
@@ -220,3 +256,40 @@ def test_a_server_that_was_drained_on_purpose_gets_the_release_and_stays_drained
     assert {one["name"]: one["status"] for one in status["servers"]}[server] == "drained"
     assert fleet.run(PROGRAM, "drain", server, "--undo", "--when-well")[0] == 0
     assert fleet.serves() == dict.fromkeys("abc", name)
+
+
+def test_a_release_that_the_fleet_has_rolled_out_keeps_the_promises_of_every_site(fleet: Fleet) -> None:
+    fleet.code("8", ACCEPTED)
+    for home in fleet.homes.values():  # as rsync brings them: the ETag is made of it
+        os.utime(home / "releases/8/static/a.css", (1.7e9, 1.7e9))
+    code, stdout, stderr = fleet.release("8")
+    assert code == 0, stdout + stderr
+    assert fleet.serves() == dict.fromkeys("abc", "8")
+    with client(f"http://127.0.0.1:{PORT}") as site:
+        for check in CHECKS:
+            holds("fleet", check, site)
+
+
+def test_the_hosts_are_nobody_elses_and_gone_after_a_failure() -> None:
+    before, links = _network()
+    used = list[Host]()
+    with pytest.raises(ZeroDivisionError):
+        _use_and_fail(used)
+    assert _network() == (before, links)
+    assert not [one for one in used if Path(f"/proc/{one.pid}").exists()]
+
+
+def _network() -> tuple[Path, list[str]]:
+    """The one that this thread is in, and its interfaces."""
+    names = Path("/proc/thread-self/net/dev").read_text().splitlines()[2:]
+    return Path("/proc/thread-self/ns/net").readlink(), sorted(one.partition(":")[0].strip() for one in names)
+
+
+def _use_and_fail(used: list[Host]) -> None:
+    """The same name and address twice, in two networks."""
+    with ExitStack() as opened:
+        home = opened.enter_context(private_directory())
+        for _ in "ab":
+            opened.enter_context(network(GATEWAY))
+            used.append(opened.enter_context(host("a", "10.0.0.2", home, home)))
+        raise ZeroDivisionError
