@@ -44,7 +44,7 @@ OTHERS = {
     "cert-manager.io/v1": {"Issuer", "Certificate"},
     "monitoring.coreos.com/v1": {"PodMonitor"},
 }
-"""Kinds that no package at hand has the schemas of; docs/kubernetes.md says what they were compared with."""
+"""Kinds of other projects, which `test_custom_resources` asks about."""
 
 
 def made(text: str, directory: Path) -> Cluster:
@@ -155,6 +155,18 @@ def test_kustomize_and_helm_make_the_same_objects(path: Path, tmp_path: Path) ->
     assert {one["metadata"]["namespace"] for one in staged.values()} == {f"{found.name}-staging"}
     for one in staged.values():
         _accepted(one)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_kubectl_reads_every_object_in_a_dry_run_without_a_server(path: Path, tmp_path: Path) -> None:
+    found = plain(made(case(path), tmp_path)).content
+    (tmp_path / "site.yaml").write_text(found)
+    words = ("label", "--local", "--dry-run=client", "-o", "yaml", "-f", str(tmp_path / "site.yaml"))
+    printed = asked(KUBECTL, *words, "seen=yes")
+    said = by_name(printed.replace("\napiVersion:", "\n---\napiVersion:"))
+    for one in said.values():
+        assert one["metadata"]["labels"].pop("seen") == "yes"
+    assert said == by_name(found)
 
 
 def test_an_ingress_and_the_queue_come_instead_and_besides(tmp_path: Path) -> None:
