@@ -24,9 +24,10 @@ import click
 import psutil
 from rich.console import Console
 
-from bench.cpu import memory_bytes
-from bench.peers import Peer, Program, Setup, Stand, _portico_role
+from bench.peers import Peer
 from bench.running import Running, launched
+from portico.measure.cpu import memory_bytes
+from portico.measure.programs import Program, Setup, Stand, portico_role
 
 _APP = """
 import queue, time
@@ -84,7 +85,7 @@ def _portico(stand: Stand) -> Setup:
         with (stand.directory / folder / "large.bin").open("wb") as file:
             for _ in range(100):
                 file.write(b"0123456789abcdef" * (1 << 16))
-    program = Program("control", ["env", *private, *argv], _portico_role)
+    program = Program("control", ["env", *private, *argv], portico_role)
     return Setup([program], {"bodies.py": _APP, "portico.toml": _TOML})
 
 

@@ -21,11 +21,12 @@ from rich.progress import track
 from rich.table import Table
 
 from bench import nginx
-from bench.cpu import Role, cpu_seconds
 from bench.load import load
-from bench.peers import Peer, Program, Setup, Stand
+from bench.peers import Peer
 from bench.running import Running, running
 from bench.workloads import READY, Workload
+from portico.measure.cpu import Role, cpu_seconds
+from portico.measure.programs import Program, Setup, Stand
 
 _KEPT = Workload("kept", "2 kB, kept", "/kept")
 _MEMORY = Path("/dev/shm")

@@ -20,12 +20,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 
-from bench.cpu import cpu_seconds
 from bench.install import install
 from bench.load import load
-from bench.peers import PEERS, Peer, Setup, Stand
+from bench.peers import PEERS, Peer
 from bench.running import running
 from bench.workloads import READY
+from portico.measure.cpu import cpu_seconds
+from portico.measure.programs import Setup, Stand
 from tests.support import free_port
 
 _LIMIT = 0.03

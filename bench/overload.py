@@ -18,8 +18,9 @@ from rich.console import Console
 from bench import crowd, nginx
 from bench.crowd import Crowd, Flow
 from bench.install import VENV, install
-from bench.peers import Peer, Program, Setup, Stand, _nginx, _portico
+from bench.peers import Peer, _nginx, _portico
 from bench.running import PeerError, running
+from portico.measure.programs import Program, Setup, Stand
 
 _APP = """
 import time

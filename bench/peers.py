@@ -10,38 +10,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import apache, nginx
-from bench.cpu import Role, Rule
 from bench.install import VENV, caddy, nginx_binary
-
-
-@dataclass(frozen=True)
-class Stand:
-    """Where a peer runs: a private directory that holds the app, and the ports it may use."""
-
-    directory: Path
-    port: int
-    inner_port: int
-
-    @property
-    def socket(self) -> Path:
-        return self.directory / "app.sock"
-
-
-@dataclass(frozen=True)
-class Program:
-    role: Role
-    argv: list[str]
-    rule: Rule = lambda _cmdline: None
-
-
-@dataclass(frozen=True)
-class Setup:
-    programs: list[Program]
-    files: dict[str, str] = field(default_factory=dict)
+from portico.measure.cpu import Role, Rule
+from portico.measure.programs import Program, Setup, Stand, portico_role, private
+from portico.measure.tutorial import tutorial
 
 
 @dataclass(frozen=True)
@@ -53,15 +29,6 @@ class Peer:
     setup: Callable[[Stand], Setup]
     app_server: str = ""  # the program that must be found below a peer that starts it itself
     app: str = "app"  # the module below apps/ that it serves
-
-
-def program_names(cmdline: list[str]) -> set[str]:
-    """The words that say what runs: `python -m gunicorn`, `/usr/bin/gunicorn` and `portico:app uWSGI worker 1`.
-
-    Of `python -m portico.link.gunicorn.arbiter` each part of the module's name.
-    """
-    names = {Path(part).name.lower().strip(";,") for word in cmdline[:3] for part in word.split()}
-    return names | {part for word in cmdline[2:3] if cmdline[1] == "-m" for part in word.split(".")}
 
 
 def _bin(name: str) -> str:
@@ -123,7 +90,7 @@ def _nginx_gthread(stand: Stand) -> Setup:
 
 
 def _tutorial(stand: Stand) -> Setup:
-    conf = nginx.tutorial(stand.directory, stand.port, stand.inner_port)
+    conf = tutorial(stand.directory, stand.port, stand.inner_port)
     return Setup([_gunicorn(f"127.0.0.1:{stand.inner_port}"), _nginx(stand)], {"nginx.conf": conf})
 
 
@@ -191,19 +158,10 @@ def _caddy_gunicorn(stand: Stand) -> Setup:
 def _portico(stand: Stand, toml: str = "", app: str = "app:app") -> Setup:
     """As a user would: the command of the project's own environment, its defaults, one flag."""
     # Only its directories are moved, so that the private one takes everything along when it goes.
-    private = [f"PORTICO_RUNTIME_DIR={stand.directory}/run", f"PORTICO_STATE_DIR={stand.directory}/state"]
+    own = [f"{name}={value}" for name, value in private(stand.directory).items()]
     argv = [sys.executable, "-m", "portico", "run", app, "--listen", f"127.0.0.1:{stand.port}"]
-    program = Program("control", ["env", *private, *argv], _portico_role)
+    program = Program("control", ["env", *own, *argv], portico_role)
     return Setup([program], {"portico.toml": toml} if toml else {})
-
-
-def _portico_role(cmdline: list[str]) -> Role | None:
-    """nginx or httpd is the gateway, Gunicorn or uWSGI is the app, the rest is Portico itself."""
-    if not cmdline:
-        return None
-    if Path(cmdline[0]).name.startswith(("nginx", "apache2")):
-        return "gateway"
-    return "app" if {"gunicorn", "uwsgi", "pyuwsgi"} & program_names(cmdline) else None
 
 
 def _portico_uwsgi(stand: Stand) -> Setup:

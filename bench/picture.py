@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from bench.cpu import Role
 from bench.results import Entry, Results, Sample, read
+from portico.measure.cpu import Role
 
 _WORKLOAD = "text"
 _WIDTH = 960

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.cpu import ROLES, Role
 from bench.results import Entry, Results, Sample, Spread
 from bench.targets import Verdict, verdicts
 from bench.workloads import WORKLOADS, Workload
+from portico.measure.cpu import ROLES, Role
 
 _CPU = ("gateway µs", "app µs", "control µs", "whole µs")
 _NUMBERS = (*_CPU, "requests/s", "p50 ms", "p99 ms", "memory MB", "failed")

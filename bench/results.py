@@ -8,7 +8,7 @@ from statistics import median
 
 import msgspec
 
-from bench.cpu import Role
+from portico.measure.cpu import Role
 
 
 class Sample(msgspec.Struct, frozen=True):

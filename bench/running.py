@@ -2,90 +2,27 @@
 
 from __future__ import annotations
 
-import ctypes
 import http.client
 import shutil
-import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
-from bench.cpu import Member, members
 from bench.floor import APPS
-from bench.peers import Peer, Program, Setup, Stand, program_names
+from bench.peers import Peer
 from bench.workloads import READY, Workload
+from portico.measure.programs import Programs, Setup, end_all, program_names, stand
 
 _READY_SECONDS = 30
-_LEAVE_SECONDS = 5
-_KILL_ROUNDS = 3  # a process may have forked while its parent was being killed
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 class PeerError(Exception):
     """The peer did not start, or answers something else than the app does."""
 
 
-class Running:
+class Running(Programs):
     """A peer's programs while they run."""
-
-    def __init__(self, stand: Stand) -> None:
-        self.port = stand.port
-        self.launched_at = time.monotonic()
-        self.directory = stand.directory
-        self._programs: list[tuple[Program, psutil.Popen]] = []
-
-    def launch(self, program: Program) -> None:
-        """In a session of its own; told to end when the bench is killed and can no longer say so itself."""
-        argv = ["setpriv", "--pdeathsig", "TERM", "--", *program.argv]
-        with (self.directory / f"program{len(self._programs)}.log").open("wb") as log:
-            process = psutil.Popen(
-                argv,
-                cwd=self.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._programs.append((program, process))
-
-    def tree(self) -> list[Member]:
-        return [
-            member
-            for program, process in self._programs
-            for member in members(psutil.Process(process.pid), program.role, program.rule)
-        ]
-
-    def dead(self) -> str:
-        """The first program that has ended, in words; empty while all run."""
-        for program, process in self._programs:
-            if process.poll() is not None:
-                return f"{Path(_program_name(program)).name} ended with {process.returncode}"
-        return ""
-
-    def last_words(self) -> str:
-        """The end of what the programs wrote, for the reason that is reported."""
-        logs = sorted(self.directory.glob("program*.log"))
-        text = "\n".join(log.read_text(errors="replace") for log in logs)
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return lines[-1][:200] if lines else "it said nothing"
-
-    def end(self) -> None:
-        """The gateway first, politely; then, by force, whatever is still below the bench."""
-        programs = [process for _, process in reversed(self._programs)]
-        for process in programs:
-            if process.poll() is None:
-                process.terminate()
-        psutil.wait_procs(programs, timeout=_LEAVE_SECONDS)
-        for _ in range(_KILL_ROUNDS):
-            left = psutil.Process().children(recursive=True)
-            for descendant in left:
-                _kill(descendant)
-            psutil.wait_procs(left, timeout=_LEAVE_SECONDS)
 
     def require(self, app_server: str) -> None:
         """A peer that starts its own app server must really run the one it is named after. Raises PeerError."""
@@ -115,29 +52,17 @@ def running(peer: Peer) -> Iterator[Running]:
 @contextmanager
 def launched(peer: Peer) -> Iterator[Running]:
     """The peer's programs, started and not waited for. Whatever happens, nothing of them is left afterwards."""
-    _adopt_orphans()
-    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as directory:
-        Path(directory).chmod(0o755)  # servers that give up root must still reach their socket
-        stand = Stand(Path(directory), _free_port(), _free_port())
-        setup = peer.setup(stand)
-        _furnish(stand.directory, setup)
-        house = Running(stand)
+    with stand() as own:
+        setup = peer.setup(own)
+        _furnish(own.directory, setup)
+        house = Running(own)
         try:
             for program in setup.programs:
                 house.launch(program)
             yield house
         finally:
             house.end()
-
-
-def _adopt_orphans() -> None:
-    """Descendants whose parent dies become children of the bench, so that none can escape `_end`."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+            end_all()
 
 
 def _furnish(directory: Path, setup: Setup) -> None:
@@ -171,14 +96,3 @@ def _request(port: int, workload: Workload) -> tuple[int, bytes]:
         return answer.status, answer.read()
     finally:
         connection.close()
-
-
-def _kill(process: psutil.Process) -> None:
-    try:
-        process.kill()
-    except psutil.NoSuchProcess:
-        pass
-
-
-def _program_name(program: Program) -> str:
-    return next((word for word in program.argv if word.startswith("/")), program.argv[0])

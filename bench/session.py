@@ -11,15 +11,16 @@ from pathlib import Path
 
 import psutil
 
-from bench.cpu import Member, Role, cpu_seconds, memory_bytes, worker_bytes
 from bench.floor import floor
 from bench.install import python
-from bench.load import CONNECTIONS, LoadError, load
+from bench.load import load
 from bench.peers import Peer
 from bench.results import Entry, FloorSample, Machine, Problem, Results, Sample
 from bench.running import PeerError, Running, running
 from bench.versions import versions
 from bench.workloads import Workload
+from portico.measure.cpu import Member, Role, cpu_seconds, memory_bytes, worker_bytes
+from portico.measure.wrk import CONNECTIONS, LoadError
 
 
 @dataclass(frozen=True)

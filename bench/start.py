@@ -17,8 +17,9 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.install import HERE
-from bench.peers import Peer, Program, Setup, Stand
+from bench.peers import Peer
 from bench.running import launched
+from portico.measure.programs import Program, Setup, Stand
 
 _HELLO = HERE.parent / "examples" / "hello.py"
 _LATER_SECONDS = 0.4

@@ -20,12 +20,13 @@ from rich.progress import track
 from rich.table import Table
 
 from bench import nginx
-from bench.cpu import cpu_seconds
 from bench.load import load
 from bench.memory import own_memory
-from bench.peers import Peer, Program, Setup, Stand, _portico_role
+from bench.peers import Peer
 from bench.running import Running, launched
 from bench.workloads import Workload
+from portico.measure.cpu import cpu_seconds
+from portico.measure.programs import Program, Setup, Stand, portico_role
 from portico.place.gateway.nginx import find_nginx
 from portico.plan.precompress import is_candidate, kept
 from portico.run.precompress.codings import ENCODE
@@ -54,7 +55,7 @@ def _bare(stand: Stand) -> Setup:
 def _portico(stand: Stand) -> Setup:
     private = [f"PORTICO_RUNTIME_DIR={stand.directory}/run", f"PORTICO_STATE_DIR={stand.directory}/state"]
     argv = [sys.executable, "-m", "portico", "run", "files.py", "--listen", f"127.0.0.1:{stand.port}"]
-    program = Program("control", ["env", *private, *argv], _portico_role)
+    program = Program("control", ["env", *private, *argv], portico_role)
     return Setup([program], {"files.py": _APP, **_FILES})
 
 

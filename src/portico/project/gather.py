@@ -14,6 +14,7 @@ from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.place.owner import environment, groups
 from portico.project import asked
+from portico.project.alone import alone as measured
 from portico.project.declared import Declared, declared
 from portico.project.folders import fenced, is_served, real_folders
 from portico.project.gathered import Gathered
@@ -41,6 +42,7 @@ def gather(
     *,
     serves: bool = True,
     looks: bool = False,
+    alone: int = 0,
     begun: Begin = lambda _: asked.nothing_begun,
     known: Site | None = None,
     waits: Callable[[float], None] = lambda _: None,
@@ -52,10 +54,13 @@ def gather(
     static folders of the plan that this one will replace. `gateway` is the runtime directory of a shared gateway
     that serves the site. `nginx` is the binary that runs the site now, which stays if Portico may choose: a reload
     of the app does not change it. Without `serves` it is no error that the site's user may not read it here; with
-    `looks` nor that the caller may not start it. `begun` is called with the plan as far as it is known before the
+    `looks` nor that the caller may not start it. `alone` is the port of a second copy, which is measured: see
+    `project.alone`. `begun` is called with the plan as far as it is known before the
     app has answered, `waits` repeatedly with the seconds elapsed. `known` is the running site.
     """
     given = declared_by(app, config, flags, release, gateway, serves=serves, looks=looks)
+    if alone:
+        given = replace(given, options=measured(given.options, alone))
     given = asked.with_versions(given)
     discovery = asked.start(given)
     try:

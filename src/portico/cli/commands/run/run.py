@@ -31,6 +31,7 @@ from portico.log.follow import MOST, PIECE, Follower, decoded, paced
 from portico.log.reader import request_reader
 from portico.plan.model import Plan
 from portico.plan.paths import live_path, socket_aliases, without_rules
+from portico.project.alone import NO_COPY, Copy
 from portico.project.expected import keep
 from portico.project.gather import gather
 from portico.project.gathered import Gathered
@@ -61,7 +62,11 @@ _MOST_LINES = 10
 @click.argument("apps", metavar="[APP]...", nargs=-1)
 @site_flags
 @click.option("--shared-gateway", "shared", default="", hidden=True)
-def command(apps: tuple[str, ...], config: str | None, shared: str, **flags: Any) -> None:
+@click.option("--measured-at", "alone", type=int, default=0, hidden=True)
+@click.option("--measured-code", "code", default="", hidden=True)
+def command(
+    apps: tuple[str, ...], config: str | None, shared: str, alone: int, code: str, **flags: Any
+) -> None:
     """Serve APP behind a web server (nginx, or Apache httpd), in the foreground.
 
     APP is module:attribute, module:factory(), module, a .py file, a directory or a portico.toml; Portico
@@ -75,19 +80,26 @@ def command(apps: tuple[str, ...], config: str | None, shared: str, **flags: Any
 
         end(serve_sites(apps, given(flags)))
     else:
-        serve(apps[0] if apps else None, config, given(flags), shared)
+        serve(apps[0] if apps else None, config, given(flags), shared, Copy(alone, code))
 
 
-def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: str = "") -> None:
+def serve(
+    app: str | None,
+    config: str | None,
+    flags: dict[str, Any],
+    gateway: str = "",
+    copy: Copy = NO_COPY,
+) -> None:
     """Plan and run until a signal ends the site; ends in the same way as the run. Raises PorticoError.
 
-    `gateway` is the runtime directory of a gateway that serves this site and others.
+    `gateway` is the runtime directory of a gateway that serves this site and others; `copy` is said for one that is
+    measured.
     """
     hold()
     screen = Screen()
     try:
         with end_at_once(), ExitStack() as stack:
-            code = _serve(stack, screen, app, config, flags, gateway)
+            code = _serve(stack, screen, app, config, flags, gateway, copy)
     except Ended as ended:
         code = ended.code
     finally:
@@ -104,7 +116,13 @@ def _start_of(gathered: Gathered) -> str:
 
 
 def _serve(
-    stack: ExitStack, screen: Screen, app: str | None, config: str | None, flags: dict[str, Any], gateway: str
+    stack: ExitStack,
+    screen: Screen,
+    app: str | None,
+    config: str | None,
+    flags: dict[str, Any],
+    gateway: str,
+    copy: Copy,
 ) -> int:
     """Inspect the app, plan and run; returns the exit code. The stack ends what was started before the run."""
     claim: list[Claim] = []
@@ -117,7 +135,10 @@ def _serve(
         claim.append(stack.enter_context(claimed(draft, waiting.what)))
         return claim[0].begin(draft)
 
-    gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway, begun=begin, waits=waiting)
+    gathered = gather(
+        app, config, flags, meanwhile=_import_run, release=copy.code, gateway=gateway, alone=copy.port, begun=begin,
+        waits=waiting,
+    )  # fmt: skip
     waiting.what = _start_of(gathered)
     latest = [gathered.site]
 
@@ -130,7 +151,7 @@ def _serve(
     def replan(path: str, old: Plan, begun: Begin) -> Plan:
         new = gather(
             app, config, flags, release=path, before=old.statics, gateway=gateway, binary=old.binary,
-            begun=begun, known=latest[0],
+            alone=copy.port, begun=begun, known=latest[0],
         )  # fmt: skip
         latest[0] = new.site
         return patient(new)

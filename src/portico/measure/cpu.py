@@ -42,8 +42,16 @@ def memory_bytes(tree: Iterable[Member]) -> dict[Role, float]:
 
 def worker_bytes(tree: Iterable[Member]) -> int:
     """The largest process of the app that has no children of its own: one worker."""
-    leaves = [process for process, role in tree if role == "app" and not _children(process)]
-    return max(map(_pss, leaves), default=0)
+    return max(map(_pss, _leaves(tree)), default=0)
+
+
+def worker_count(tree: Iterable[Member]) -> int:
+    """How many processes of the app have no children of their own."""
+    return len(_leaves(tree))
+
+
+def _leaves(tree: Iterable[Member]) -> list[psutil.Process]:
+    return [process for process, role in tree if role == "app" and not _children(process)]
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

@@ -1,0 +1,241 @@
+"""`portico bench`: measures an app under load, each way of serving it beside the others."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from portico.cli import output
+from portico.cli.bench_table import lines
+from portico.cli.completion import files
+from portico.cli.flags import given, site_arguments
+from portico.errors import FAILED, Problem, UsageError
+from portico.log.reader import last_lines, request_reader
+from portico.measure import routes
+from portico.measure.code import code_of
+from portico.measure.contenders import KEYS, Way, Words, portico, ways
+from portico.measure.model import Results, Route
+from portico.measure.session import Order, Session
+from portico.measure.url import measured_url
+from portico.measure.verdict import changes
+from portico.measure.wrk import CONNECTIONS, refuse_without_wrk
+from portico.project.gather import gather
+from portico.project.gathered import Gathered
+from portico.project.running import runtime_of, state_beside_of
+from portico.run.disk import lock
+
+_ROUNDS, _ROUNDS_AGAINST = 3, 6
+_LOG_BYTES = 8 << 20
+"""Of the end of the access log: some 20 000 requests."""
+_SOME_PORT = 8080
+"""Of the plan that is only looked at; each contender gets a free one."""
+_START_EXTRA = 3
+
+
+@click.command("bench")
+@site_arguments
+@click.option("--route", "paths", multiple=True, metavar="PATH", help="A path to ask for; may be repeated.")
+@click.option(
+    "--against", metavar="COMMIT|DIR", help="Compare with the code of a commit or of another directory.",
+    shell_complete=files,
+)  # fmt: skip
+@click.option("--peers", default="", metavar="NAMES", help=f"Comma-separated, of: {', '.join(KEYS)}.")
+@click.option("--rounds", type=click.IntRange(2, 50), help="Default 3, with --against 6.")
+@click.option("--seconds", type=click.IntRange(1, 30), default=1, help="Length of one measurement.")
+@click.option("--connections", type=click.IntRange(1, 512), default=CONNECTIONS, help="Requests at once.")
+@click.option("--yes", is_flag=True, help="Do not ask before a load on a running site or another host.")
+@click.option("--json", "is_json", is_flag=True, help="Everything measured, as JSON.")
+def command(
+    app: str | None,
+    config: str | None,
+    paths: tuple[str, ...],
+    against: str | None,
+    peers: str,
+    rounds: int | None,
+    seconds: int,
+    connections: int,
+    yes: bool,
+    is_json: bool,
+    **flags: Any,
+) -> None:
+    """Measure the app under load: its framework's own server, Gunicorn alone, nginx + Gunicorn, and Portico.
+
+    Each way is started in turn on a free port of this machine, in several rounds, and asked by wrk for routes of the
+    app: those of --route, else the most frequent ones of the access log, else the app's. With --against, the code
+    here is compared with that of a commit or directory, both under Portico; exit code 1 if it became slower.
+
+    APP may be a URL of a server that runs; then only that is measured. Only GET requests are sent, but the app's
+    database is the real one.
+    """
+    refuse_without_wrk()
+    if app and app.startswith(("http://", "https://")):
+        _refuse_beside_url(config, against, peers, paths, given(flags))
+        _agree_to_url(app, is_agreed=yes)
+        with _told() as say:
+            results = measured_url(app, rounds or _ROUNDS, seconds, connections, say)
+        _show(results, "", "", is_json=is_json)
+        return
+    words = Words(app, config, given(flags))
+    found = gather(app, config, words.flags, alone=_SOME_PORT)
+    _refuse_without_app(found)
+    _agree_beside_running(words, is_agreed=yes)
+    with ExitStack() as stack:
+        before, base = "", "portico"
+        if against:
+            if peers:
+                raise UsageError(
+                    Problem("--peers", "--against compares Portico with Portico", "leave one out")
+                )
+            chosen = _before_and_after(stack, found, words, against)
+            before, base = "before", "after"
+        else:
+            chosen = ways(found, words, _keys(peers))
+        order = Order(
+            app=found.plan.app,
+            ways=chosen,
+            candidates=_candidates(found, words, paths),
+            is_named=bool(paths),
+            host=(found.site.options.canonical or next(iter(found.site.options.domains), "")).lstrip("*."),
+            rounds=rounds or (_ROUNDS_AGAINST if against else _ROUNDS),
+            seconds=seconds,
+            connections=connections,
+            start_seconds=2 * float(found.site.options.start_timeout) + _START_EXTRA * found.import_seconds,
+            run_together=bool(against),
+        )
+        with _told() as say:
+            results = Session(order, base, say).run()
+    _show(results, before, base, is_json=is_json)
+
+
+def _show(results: Results, before: str, base: str, *, is_json: bool) -> None:
+    found = changes(results, before, base) if before else []
+    if is_json:
+        output.result(output.as_json({"results": results, "changes": found}))
+    else:
+        output.results(list(lines(results, base, found)))
+    if any(one.ratio.is_sure and one.ratio.ratio > 1 for one in found):
+        sys.exit(FAILED)
+
+
+def _before_and_after(stack: ExitStack, found: Gathered, words: Words, against: str) -> list[Way]:
+    private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portico-code-")))
+    private.chmod(0o755)
+    home = Path(found.site.directory)
+    code = stack.enter_context(code_of(against, home, found.place.app_user, private))
+    there = gather(words.app, words.config, words.flags, release=str(code), alone=_SOME_PORT)
+    imported = Path(there.site.facts.directory)
+    if not imported.is_relative_to(code) and code != home:
+        what = (
+            f"the app of that code is imported from {imported}, not from {code}: both sides would be the same"
+        )
+        raise UsageError(
+            Problem("--against", what, "is the app installed as a package? start it from its directory")
+        )
+    return [
+        portico(there, words, code, "before", f"before ({against})"),
+        portico(found, words, None, "after", "after (the code here)"),
+    ]
+
+
+def _keys(peers: str) -> tuple[str, ...]:
+    found = tuple(word.strip() for word in peers.split(",") if word.strip()) or KEYS
+    unknown = [word for word in found if word not in KEYS]
+    if unknown:
+        raise UsageError(
+            Problem("--peers", f'"{unknown[0]}" is not known', f"expected some of {', '.join(KEYS)}")
+        )
+    return found
+
+
+def _candidates(found: Gathered, words: Words, paths: tuple[str, ...]) -> list[Route]:
+    if paths:
+        return routes.named(paths)
+    log = (
+        Path(state_beside_of(runtime_of(words.app, words.config, words.flags.get("name", "")))) / "access.log"
+    )
+    of_log = routes.of_log(request_reader().read(last_lines(log, _LOG_BYTES)))
+    return of_log or routes.of_app(found.site.facts, found.site.options.mount)
+
+
+def _refuse_without_app(found: Gathered) -> None:
+    if not found.plan.has_app:
+        what = "the site has no app here: every server is elsewhere"
+        raise UsageError(Problem("", what, "measure its address: portico bench http://127.0.0.1:8080/"))
+
+
+def _refuse_beside_url(
+    config: str | None, against: str | None, peers: str, paths: tuple[str, ...], flags: dict[str, Any]
+) -> None:
+    named = {"--config": config, "--against": against, "--peers": peers, "--route": paths}
+    beside = [name for name, value in named.items() if value] + [f"--{name}" for name in flags]
+    if beside:
+        what = f"a URL is measured as it is, so {', '.join(beside)} has no meaning"
+        raise UsageError(
+            Problem("bench", what, "portico bench URL, without an app and without options of a site")
+        )
+
+
+def _agree_beside_running(words: Words, *, is_agreed: bool) -> None:
+    running = lock.running(runtime_of(words.app, words.config, words.flags.get("name", "")))
+    if running is not None:
+        what = f"{running.app} runs here: its clients wait longer meanwhile, and it shares its database with the copies"
+        _agree(what, "bench", is_agreed=is_agreed)
+
+
+def _agree_to_url(url: str, *, is_agreed: bool) -> None:
+    host = urlsplit(url).hostname or ""
+    try:
+        address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]
+        is_near = ipaddress.ip_address(str(address).partition("%")[0]).is_loopback
+    except (OSError, ValueError):
+        raise UsageError(
+            Problem(url, "its host is not known", "expected http://127.0.0.1:8080/items")
+        ) from None
+    where = "this machine" if is_near else f"{host} ({address})"
+    _agree(
+        f"the load goes to a server that runs, on {where}: its clients wait longer meanwhile",
+        url,
+        is_agreed=is_agreed,
+    )
+
+
+def _agree(what: str, where: str, *, is_agreed: bool) -> None:
+    """A load on something that others may use is never made without a yes. Raises UsageError."""
+    if is_agreed:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(Problem(where, what, "if that is meant: add --yes"))
+    if not click.confirm(f"{what}. Go on?", err=True):
+        raise UsageError(
+            Problem(where, "nothing was measured", "measure on another machine, or at a quiet time")
+        )
+
+
+@contextmanager
+def _told() -> Iterator[Callable[[str], None]]:
+    """Prints progress: on a terminal in one line that is overwritten. SIGTERM ends the measurement as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    is_terminal = sys.stderr.isatty()
+
+    def say(text: str) -> None:
+        if is_terminal:
+            click.echo(f"\r\x1b[K{output.tamed(output.safe(text))[:100]}", nl=False, err=True)
+        else:
+            output.say(output.safe(text))
+
+    try:
+        yield say
+    finally:
+        if is_terminal:
+            click.echo("\r\x1b[K", nl=False, err=True)
+        signal.signal(signal.SIGTERM, before)

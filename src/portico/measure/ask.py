@@ -1,0 +1,73 @@
+"""Single requests to programs that are measured: are they there, what do they answer, what do slow clients do."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from contextlib import ExitStack
+
+from msgspec import Struct
+
+from portico.measure.model import SLOW_CLIENTS
+from portico.measure.programs import Programs
+
+_ANSWER_SECONDS = 10.0
+_SLOW_SECONDS = 2.0
+_PAUSE_SECONDS = 0.05
+_NOT_YET = (502, 503, 504)
+
+
+class PeerError(Exception):
+    """A contender did not start, or answers something else than the others do."""
+
+
+class Answer(Struct, frozen=True):
+    status: int
+    size: int
+    seconds: float
+
+
+def ask(port: int, path: str, host: str, timeout: float = _ANSWER_SECONDS) -> Answer:
+    """One GET. Raises OSError and HTTPException."""
+    begun = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}"})
+        answer = connection.getresponse()
+        return Answer(answer.status, len(answer.read()), time.monotonic() - begun)
+    finally:
+        connection.close()
+
+
+def wait_until_ready(programs: Programs, path: str, host: str, seconds: float) -> None:
+    """Raises PeerError."""
+    end = time.monotonic() + seconds
+    problem = "no answer"
+    while time.monotonic() < end:
+        if dead := programs.dead():
+            raise PeerError(f"{dead}: {programs.last_words()}")
+        try:
+            status = ask(programs.port, path, host).status
+        except (OSError, http.client.HTTPException) as error:
+            problem = str(error)
+        else:
+            if status not in _NOT_YET:
+                return
+            problem = f"GET {path} gave {status}"
+        time.sleep(_PAUSE_SECONDS)
+    raise PeerError(f"not ready after {seconds:.0f} s ({problem}): {programs.last_words()}")
+
+
+def stands_slow_clients(port: int, path: str, host: str) -> bool:
+    """Whether a request is answered within two seconds while others have sent half of theirs."""
+    with ExitStack() as stack:
+        try:
+            for _ in range(SLOW_CLIENTS):
+                slow = stack.enter_context(socket.create_connection(("127.0.0.1", port), _SLOW_SECONDS))
+                slow.sendall(f"GET {path} HTTP/1.1\r\nHost: ".encode())
+            time.sleep(_PAUSE_SECONDS)
+            ask(port, path, host, _SLOW_SECONDS)
+        except (OSError, http.client.HTTPException):
+            return False
+    return True

@@ -1,0 +1,71 @@
+"""Which routes are asked: those that were named, the most frequent ones of the log, or those of the app. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from portico.errors import Problem, UsageError
+from portico.log.request import Request
+from portico.measure.model import Route
+from portico.site.facts import AppFacts
+
+MOST = 3
+"""Of routes that Portico chooses itself."""
+_CANDIDATES = 12
+"""Routes of the app that are tried until enough of them answer."""
+_CHANGES = re.compile(
+    r"log[-_]?(out|off)|sign[-_]?out|delete|remove|reset|purge|unsubscribe|confirm|cancel", re.I
+)
+"""A GET of such a name may do what it says."""
+_OK = range(200, 300)
+
+
+def named(words: Iterable[str]) -> list[Route]:
+    """Raises UsageError for a word that is no path."""
+    found = list[Route]()
+    for word in words:
+        if not word.startswith("/") or any(char.isspace() for char in word):
+            hint = "expected a path, such as /items?page=2"
+            raise UsageError(Problem("--route", f'"{word}" is not a path', hint))
+        found.append(Route(word, "--route"))
+    return found
+
+
+def of_log(requests: Iterable[Request]) -> list[Route]:
+    """The paths that were asked for most and reached the app, with their shares of all such requests. A path is asked
+    as it was last, with its query.
+    """
+    counts, last = Counter[str](), dict[str, str]()
+    for one in requests:
+        if one.method == "GET" and one.status in _OK and not one.is_by_gateway and is_harmless(one.uri):
+            counts[one.path] += 1
+            last[one.path] = one.uri
+    whole = counts.total()
+    return [Route(last[path], "the log", count / whole) for path, count in counts.most_common(MOST)]
+
+
+def of_app(facts: AppFacts, mount: str = "") -> list[Route]:
+    """Candidates: the app's GET routes without arguments, the shortest first."""
+    prefix = mount.rstrip("/")
+    static = tuple(folder.url for folder in facts.static)
+    rules = {
+        one.rule
+        for one in facts.routes
+        if (not one.methods or "GET" in one.methods)
+        and not one.websocket
+        and one.rule.startswith("/")
+        and not re.search(r"[<>{}*:()\\^$?]", one.rule)
+        and not (static and f"{one.rule}/".startswith(static))
+        and is_harmless(one.rule)
+    }
+    if not facts.routes:
+        rules = {"/"}
+    ordered = sorted(rules, key=lambda rule: (rule.count("/"), len(rule), rule))
+    return [Route(prefix + rule, "the app's routes") for rule in ordered[:_CANDIDATES]]
+
+
+def is_harmless(path: str) -> bool:
+    return not _CHANGES.search(urlsplit(path).path)
