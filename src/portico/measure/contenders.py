@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from portico.app_servers.start import starts
 from portico.measure.model import Contender
@@ -23,8 +24,7 @@ _NOT_INHERITED = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
 _WAITS_SECONDS = 30
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(Struct, frozen=True):
     """The command line that names the site."""
 
     app: str | None
@@ -32,8 +32,7 @@ class Words:
     flags: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(Struct, frozen=True):
     """One way to serve the app; `missing` says why it cannot be used."""
 
     key: str

@@ -23,7 +23,7 @@ class Route(Struct, frozen=True):
 
 
 class Sample(Struct, frozen=True):
-    """One contender and one route in one round. Several of a round are its passes."""
+    """One contender and one route in one round. A round may have several."""
 
     contender: str
     route: str
@@ -95,11 +95,13 @@ class Results(Struct, frozen=True):
 
 
 def by_round(samples: list[Sample], figure: Callable[[Sample], float]) -> list[float]:
-    """One figure a round: the mean of its passes, each counted by its requests."""
+    """One figure a round: the mean of its samples by their requests, so that a moment in which the machine was busy
+    with something else counts little.
+    """
     rounds: dict[int, list[Sample]] = {}
     for one in samples:
         rounds.setdefault(one.round, []).append(one)
     return [
-        sum(figure(one) * one.requests for one in passes) / max(1, sum(one.requests for one in passes))
-        for _, passes in sorted(rounds.items())
+        sum(figure(one) * one.requests for one in samples) / sum(one.requests for one in samples)
+        for _, samples in sorted(rounds.items())
     ]

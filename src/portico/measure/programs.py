@@ -10,11 +10,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
+from msgspec import Struct
 
 from portico.measure.cpu import Member, Role, Rule, members
 
@@ -25,8 +25,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _QUOTED = 200
 
 
-@dataclass(frozen=True)
-class Stand:
+class Stand(Struct, frozen=True):
     """Where programs run: a private directory, and the ports they may use."""
 
     directory: Path
@@ -38,23 +37,21 @@ class Stand:
         return self.directory / "app.sock"
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(Struct, frozen=True):
     """`cwd` is the private directory if it is not said; `how` are more arguments of Popen: user, environment."""
 
     role: Role
     argv: list[str]
     rule: Rule = lambda _cmdline: None
     cwd: Path | None = None
-    how: Mapping[str, Any] = field(default_factory=dict)
+    how: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """The programs, and the files that they need in the private directory."""
 
     programs: list[Program]
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = {}
 
 
 class Programs:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from portico.errors import Problem, UsageError
 from portico.log.request import Request
 from portico.measure.model import Route
 from portico.site.facts import AppFacts
 
-MOST = 3
+MOST = 2
 """Of routes that Portico chooses itself."""
 _CANDIDATES = 12
 """Routes of the app that are tried until enough of them answer."""
@@ -68,4 +67,4 @@ def of_app(facts: AppFacts, mount: str = "") -> list[Route]:
 
 
 def is_harmless(path: str) -> bool:
-    return not _CHANGES.search(urlsplit(path).path)
+    return not _CHANGES.search(path.partition("?")[0])

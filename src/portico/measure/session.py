@@ -6,13 +6,14 @@ import datetime
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
+from msgspec import Struct
 from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem
@@ -22,9 +23,11 @@ from portico.measure.cpu import cpu_seconds, memory_bytes, worker_count
 from portico.measure.model import Results, Route, Sample
 from portico.measure.programs import Programs, end_all, stand
 from portico.measure.routes import MOST
-from portico.measure.wrk import LoadError, children_seconds, wrk
+from portico.measure.wrk import Figures, LoadError, children_seconds, wrk
 
 _WARM_UP_SECONDS = 1
+_FEWEST = 3
+"""Rounds that are made however long they take."""
 _WARM_UP_REQUESTS = 20
 _START_SECONDS, _END_SECONDS = 2.0, 1.0
 """About what a start and an end take of a small app, for the estimate."""
@@ -34,10 +37,10 @@ Say = Callable[[str], None]
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Order:
-    """What is measured. Contenders that `run_together` are all there at the same time, in each round; the load goes to
-    one of them at a time, there and back. Else one contender runs at a time.
+class Order(Struct, frozen=True):
+    """What is measured. Contenders that `run_together` are under load at the same time: whatever else the machine does
+    then meets them alike. Else one contender runs at a time. In a round each is started once and each route is
+    measured in `slices`. After `limit_seconds` no round begins, if there were enough to compare.
     """
 
     app: str
@@ -46,19 +49,22 @@ class Order:
     is_named: bool
     host: str
     rounds: int
+    slices: int
     seconds: int
     connections: int
     start_seconds: float
+    limit_seconds: float
     run_together: bool = False
 
     @property
-    def passes(self) -> int:
-        return 2 if self.run_together else 1
+    def connections_each(self) -> int:
+        return max(1, self.connections // 2) if self.run_together else self.connections
 
     def about_seconds(self, routes: int) -> float:
-        each = _START_SECONDS + _END_SECONDS + _WARM_UP_SECONDS + self.passes * routes * (self.seconds + 0.2)
         there = sum(not way.missing for way in self.ways)
-        return (each * self.rounds * there) + _START_SECONDS + _END_SECONDS
+        start, loads = _START_SECONDS + _END_SECONDS, _WARM_UP_SECONDS + self.slices * routes * self.seconds
+        each = there * (start if self.run_together else start + loads) + self.run_together * loads
+        return start + self.rounds * each
 
 
 class Session:
@@ -70,6 +76,7 @@ class Session:
         self._missing: dict[str, str] = {way.key: way.missing for way in order.ways if way.missing}
         self._stands: dict[str, bool] = {}
         self._routes: list[Route] = []
+        self._rounds = 0
         self._samples: list[Sample] = []
         self._problems: dict[str, None] = {}
 
@@ -80,7 +87,12 @@ class Session:
             about = self._order.about_seconds(len(self._routes))
             paths = ", ".join(route.path for route in self._routes)
             self._say(f"about {about:.0f} s: GET {paths}, {self._order.connections} at once")
+            begun = time.monotonic()
             for number in range(self._order.rounds):
+                if number >= _FEWEST and time.monotonic() - begun > self._order.limit_seconds:
+                    self._say(f"{self._order.limit_seconds:.0f} s are over: {number} rounds")
+                    break
+                self._rounds = number + 1
                 for group in _turned(self._groups(), number):
                     self._measure_group(group, number)
         finally:
@@ -91,7 +103,8 @@ class Session:
         """The candidates that the app answers, with their statuses."""
         self._say(f"looking for routes: {self._base.name} starts")
         try:
-            with self._running(self._base) as programs:
+            with self._launched(self._base) as programs:
+                self._wait(programs)
                 return self._answering(programs.port)
         except (PeerError, OSError) as error:
             raise PorticoError(Problem(self._base.name, str(error), "try it alone: portico run")) from None
@@ -127,25 +140,31 @@ class Session:
             running = list[tuple[Way, Programs]]()
             for way in _turned(group, number):
                 self._say(f"round {number + 1} of {self._order.rounds}: {way.name} starts")
-                try:
-                    programs = stack.enter_context(self._running(way))
-                    self._warm_up(programs)
-                except (PeerError, LoadError, OSError) as error:
-                    self._missing.setdefault(way.key, str(error))
-                    continue
-                running.append((way, programs))
-            for turn in range(self._order.passes):
-                for way, programs in _turned(running, turn):
-                    self._measure(way, programs, number)
+                running.append((way, stack.enter_context(self._launched(way))))
+            running = [(way, programs) for way, programs in running if self._is_ready(way, programs)]
+            self._warm_up(running)
+            for route in self._routes * self._order.slices:
+                self._measure(running, route, number)
             for way, programs in running:
                 if way.key not in self._stands:
                     self._stands[way.key] = stands_slow_clients(
                         programs.port, self._routes[0].path, self._order.host
                     )
 
+    def _is_ready(self, way: Way, programs: Programs) -> bool:
+        try:
+            self._wait(programs)
+        except (PeerError, OSError) as error:
+            self._missing.setdefault(way.key, str(error))
+        return way.key not in self._missing
+
+    def _wait(self, programs: Programs) -> None:
+        path = self._routes[0].path if self._routes else "/"
+        wait_until_ready(programs, path, self._order.host, self._order.start_seconds)
+
     @contextmanager
-    def _running(self, way: Way) -> Iterator[Programs]:
-        """The contender, answering. Raises PeerError if it does not start."""
+    def _launched(self, way: Way) -> Iterator[Programs]:
+        """The contender's programs, started and not waited for."""
         with stand() as own:
             setup = way.setup(own)
             for name, text in setup.files.items():
@@ -154,66 +173,89 @@ class Session:
             try:
                 for program in setup.programs:
                     programs.launch(program)
-                path = self._routes[0].path if self._routes else "/"
-                wait_until_ready(programs, path, self._order.host, self._order.start_seconds)
                 yield programs
             finally:
                 programs.end()
 
-    def _warm_up(self, programs: Programs) -> None:
-        self._load(programs, self._routes[0], _WARM_UP_SECONDS)
+    def _warm_up(self, running: Sequence[tuple[Way, Programs]]) -> None:
+        with ThreadPoolExecutor(max(1, len(running))) as pool:
+            for _, programs in running:
+                pool.submit(self._load, programs, self._routes[0], _WARM_UP_SECONDS)
+        for _, programs in running:
+            self._ask_others(programs)
+
+    def _ask_others(self, programs: Programs) -> None:
         for route in self._routes[1:]:
-            for _ in range(_WARM_UP_REQUESTS):
-                ask(programs.port, route.path, self._order.host)
+            with suppress(OSError, HTTPException):  # the measurement says what is wrong
+                for _ in range(_WARM_UP_REQUESTS):
+                    ask(programs.port, route.path, self._order.host)
 
-    def _measure(self, way: Way, programs: Programs, number: int) -> None:
-        """A contender that fails one route is still asked for the others."""
-        for route in self._routes:
-            self._say(f"round {number + 1} of {self._order.rounds}: {way.name}, GET {route.path}")
-            try:
-                status = ask(programs.port, route.path, self._order.host).status
-                if status != route.status:
-                    raise PeerError(f"answers {status}, {self._base.name} answers {route.status}")
-                self._samples.append(self._sample(way, programs, route, number))
-                # What still waits in its queue must not be measured with the next route.
-                ask(programs.port, route.path, self._order.host)
-            except (PeerError, LoadError, OSError, HTTPException) as error:
-                self._problems[f"{way.name}, GET {route.path}: {error}"] = None
+    def _measure(self, running: Sequence[tuple[Way, Programs]], route: Route, number: int) -> None:
+        """One route. A contender that fails it is still asked for the others."""
+        ready = [(way, programs) for way, programs in running if self._answers(way, programs, route)]
+        if not ready:
+            return
+        names = " and ".join(way.name for way, _ in ready)
+        self._say(f"round {number + 1} of {self._order.rounds}: {names}, GET {route.path}")
+        try:
+            self._samples += self._sampled(ready, route, number)
+        except (PeerError, LoadError, OSError) as error:
+            self._problems[f"{names}, GET {route.path}: {error}"] = None
+        for way, programs in ready:  # what still waits in its queue must not be measured with the next route
+            self._answers(way, programs, route)
 
-    def _load(self, programs: Programs, route: Route, seconds: int) -> tuple[int, float, float, float, int]:
+    def _answers(self, way: Way, programs: Programs, route: Route) -> bool:
+        """Whether one request gets the status that it should have."""
+        try:
+            status = ask(programs.port, route.path, self._order.host).status
+            problem = f"answers {status}, {self._base.name} answers {route.status}"
+        except (OSError, HTTPException) as error:
+            status, problem = 0, str(error)
+        if status != route.status:
+            self._problems[f"{way.name}, GET {route.path}: {problem}"] = None
+        return status == route.status
+
+    def _load(self, programs: Programs, route: Route, seconds: int) -> Figures:
         headers = (f"Host: {self._order.host}",) if self._order.host else ()
         url = f"http://127.0.0.1:{programs.port}{route.path}"
-        seen = wrk(url, seconds, self._order.connections, headers=headers)
-        return seen.requests, seen.seconds, seen.p50_ms, seen.p99_ms, seen.above_399 + seen.socket_errors
+        return wrk(url, seconds, self._order.connections_each, headers=headers)
 
-    def _sample(self, way: Way, programs: Programs, route: Route, number: int) -> Sample:
-        before, machine = cpu_seconds(programs.tree()), _machine_seconds()
+    def _sampled(self, ready: Sequence[tuple[Way, Programs]], route: Route, number: int) -> Iterator[Sample]:
+        """One sample of each, all under load at the same time. Raises PeerError and LoadError."""
+        before, machine = [cpu_seconds(programs.tree()) for _, programs in ready], _machine_seconds()
         ours, begun = children_seconds(), time.monotonic()
-        requests, seconds, p50, p99, failed = self._load(programs, route, self._order.seconds)
-        tree = programs.tree()
-        after, elapsed = cpu_seconds(tree), time.monotonic() - begun
+        with ThreadPoolExecutor(len(ready)) as pool:
+            loads = [pool.submit(self._load, programs, route, self._order.seconds) for _, programs in ready]
+        trees = [programs.tree() for _, programs in ready]
+        used = [
+            {role: now - then[role] for role, now in cpu_seconds(tree).items()}
+            for tree, then in zip(trees, before, strict=True)
+        ]
         ours, machine = children_seconds() - ours, _machine_seconds() - machine
-        if dead := programs.dead():
-            raise PeerError(dead)
-        if not requests:
-            raise PeerError(f"no request was answered in {self._order.seconds} s: name more --seconds")
-        used = sum(after[role] - before[role] for role in after)
+        elapsed = time.monotonic() - begun
         cores = psutil.cpu_count() or 1
-        return Sample(
-            contender=way.key,
-            route=route.path,
-            round=number,
-            requests=requests,
-            seconds=seconds,
-            p50_ms=p50,
-            p99_ms=p99,
-            failed=failed,
-            cpu_us={role: (after[role] - before[role]) / requests * 1e6 for role in after},
-            memory_mb={role: size / 1e6 for role, size in memory_bytes(tree).items()},
-            workers=worker_count(tree),
-            cores=cores,
-            others=max(0.0, (machine - used - ours) / (elapsed * cores)),
-        )
+        others = max(0.0, machine - ours - sum(sum(each.values()) for each in used)) / (elapsed * cores)
+        for (way, programs), load, tree, cpu in zip(ready, loads, trees, used, strict=True):
+            seen = load.result()
+            if dead := programs.dead():
+                raise PeerError(dead)
+            if not seen.requests:
+                raise PeerError(f"no request was answered in {self._order.seconds} s: name more --seconds")
+            yield Sample(
+                contender=way.key,
+                route=route.path,
+                round=number,
+                requests=seen.requests,
+                seconds=seen.seconds,
+                p50_ms=seen.p50_ms,
+                p99_ms=seen.p99_ms,
+                failed=seen.above_399 + seen.socket_errors,
+                cpu_us={role: seconds / seen.requests * 1e6 for role, seconds in cpu.items()},
+                memory_mb={role: size / 1e6 for role, size in memory_bytes(tree).items()},
+                workers=worker_count(tree),
+                cores=cores,
+                others=others,
+            )
 
     def _results(self) -> Results:
         contenders = [
@@ -226,7 +268,7 @@ class Session:
             date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             app=self._order.app,
             machine=machine(),
-            rounds=self._order.rounds,
+            rounds=self._rounds,
             seconds=self._order.seconds,
             connections=self._order.connections,
             routes=self._routes,

@@ -6,8 +6,9 @@ import getpass
 import grp
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from portico.plan.gateway.nginx import syntax
 
@@ -16,8 +17,7 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 Words = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     words: Words
     inside: Sequence[Directive]
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
+import math
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from portico.cli import output
-from portico.cli.bench_table import lines
+from portico.cli.bench.agree import agree_beside_running, agree_to_url, refuse_beside_url
+from portico.cli.bench.table import lines
 from portico.cli.completion import files
 from portico.cli.flags import given, site_arguments
 from portico.errors import FAILED, Problem, UsageError
@@ -32,9 +31,13 @@ from portico.measure.wrk import CONNECTIONS, refuse_without_wrk
 from portico.project.gather import gather
 from portico.project.gathered import Gathered
 from portico.project.running import runtime_of, state_beside_of
-from portico.run.disk import lock
 
 _ROUNDS, _ROUNDS_AGAINST = 3, 6
+_SLICES_AGAINST = 4
+_LIMIT_SECONDS = 100.0
+"""How long it takes at most by default, but for the last round."""
+_CONNECTIONS_AGAINST = 8
+"""Those that are cut off at the end of a slice have cost CPU time and are not counted: fewer are more exact."""
 _LOG_BYTES = 8 << 20
 """Of the end of the access log: some 20 000 requests."""
 _SOME_PORT = 8080
@@ -52,7 +55,9 @@ _START_EXTRA = 3
 @click.option("--peers", default="", metavar="NAMES", help=f"Comma-separated, of: {', '.join(KEYS)}.")
 @click.option("--rounds", type=click.IntRange(2, 50), help="Default 3, with --against 6.")
 @click.option("--seconds", type=click.IntRange(1, 30), default=1, help="Length of one measurement.")
-@click.option("--connections", type=click.IntRange(1, 512), default=CONNECTIONS, help="Requests at once.")
+@click.option(
+    "--connections", type=click.IntRange(1, 512), help="Requests at once. Default 64, with --against 8."
+)
 @click.option("--yes", is_flag=True, help="Do not ask before a load on a running site or another host.")
 @click.option("--json", "is_json", is_flag=True, help="Everything measured, as JSON.")
 def command(
@@ -63,7 +68,7 @@ def command(
     peers: str,
     rounds: int | None,
     seconds: int,
-    connections: int,
+    connections: int | None,
     yes: bool,
     is_json: bool,
     **flags: Any,
@@ -79,16 +84,16 @@ def command(
     """
     refuse_without_wrk()
     if app and app.startswith(("http://", "https://")):
-        _refuse_beside_url(config, against, peers, paths, given(flags))
-        _agree_to_url(app, is_agreed=yes)
+        refuse_beside_url(config, against, peers, paths, given(flags))
+        agree_to_url(app, is_agreed=yes)
         with _told() as say:
-            results = measured_url(app, rounds or _ROUNDS, seconds, connections, say)
+            results = measured_url(app, rounds or _ROUNDS, seconds, connections or CONNECTIONS, say)
         _show(results, "", "", is_json=is_json)
         return
     words = Words(app, config, given(flags))
     found = gather(app, config, words.flags, alone=_SOME_PORT)
     _refuse_without_app(found)
-    _agree_beside_running(words, is_agreed=yes)
+    agree_beside_running(words, is_agreed=yes)
     with ExitStack() as stack:
         before, base = "", "portico"
         if against:
@@ -108,7 +113,9 @@ def command(
             host=(found.site.options.canonical or next(iter(found.site.options.domains), "")).lstrip("*."),
             rounds=rounds or (_ROUNDS_AGAINST if against else _ROUNDS),
             seconds=seconds,
-            connections=connections,
+            slices=_SLICES_AGAINST if against else 1,
+            connections=connections or (_CONNECTIONS_AGAINST if against else CONNECTIONS),
+            limit_seconds=_LIMIT_SECONDS if rounds is None else math.inf,
             start_seconds=2 * float(found.site.options.start_timeout) + _START_EXTRA * found.import_seconds,
             run_together=bool(against),
         )
@@ -122,7 +129,7 @@ def _show(results: Results, before: str, base: str, *, is_json: bool) -> None:
     if is_json:
         output.result(output.as_json({"results": results, "changes": found}))
     else:
-        output.results(list(lines(results, base, found)))
+        output.results(list(lines(results, "" if before else base, found)))
     if any(one.ratio.is_sure and one.ratio.ratio > 1 for one in found):
         sys.exit(FAILED)
 
@@ -173,58 +180,11 @@ def _refuse_without_app(found: Gathered) -> None:
         raise UsageError(Problem("", what, "measure its address: portico bench http://127.0.0.1:8080/"))
 
 
-def _refuse_beside_url(
-    config: str | None, against: str | None, peers: str, paths: tuple[str, ...], flags: dict[str, Any]
-) -> None:
-    named = {"--config": config, "--against": against, "--peers": peers, "--route": paths}
-    beside = [name for name, value in named.items() if value] + [f"--{name}" for name in flags]
-    if beside:
-        what = f"a URL is measured as it is, so {', '.join(beside)} has no meaning"
-        raise UsageError(
-            Problem("bench", what, "portico bench URL, without an app and without options of a site")
-        )
-
-
-def _agree_beside_running(words: Words, *, is_agreed: bool) -> None:
-    running = lock.running(runtime_of(words.app, words.config, words.flags.get("name", "")))
-    if running is not None:
-        what = f"{running.app} runs here: its clients wait longer meanwhile, and it shares its database with the copies"
-        _agree(what, "bench", is_agreed=is_agreed)
-
-
-def _agree_to_url(url: str, *, is_agreed: bool) -> None:
-    host = urlsplit(url).hostname or ""
-    try:
-        address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]
-        is_near = ipaddress.ip_address(str(address).partition("%")[0]).is_loopback
-    except (OSError, ValueError):
-        raise UsageError(
-            Problem(url, "its host is not known", "expected http://127.0.0.1:8080/items")
-        ) from None
-    where = "this machine" if is_near else f"{host} ({address})"
-    _agree(
-        f"the load goes to a server that runs, on {where}: its clients wait longer meanwhile",
-        url,
-        is_agreed=is_agreed,
-    )
-
-
-def _agree(what: str, where: str, *, is_agreed: bool) -> None:
-    """A load on something that others may use is never made without a yes. Raises UsageError."""
-    if is_agreed:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(Problem(where, what, "if that is meant: add --yes"))
-    if not click.confirm(f"{what}. Go on?", err=True):
-        raise UsageError(
-            Problem(where, "nothing was measured", "measure on another machine, or at a quiet time")
-        )
-
-
 @contextmanager
 def _told() -> Iterator[Callable[[str], None]]:
-    """Prints progress: on a terminal in one line that is overwritten. SIGTERM ends the measurement as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    """Prints progress: on a terminal in one line that is overwritten. SIGTERM and Ctrl-C end the measurement."""
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(one, lambda number, _: sys.exit(128 + number)) for one in signals]
     is_terminal = sys.stderr.isatty()
 
     def say(text: str) -> None:
@@ -238,4 +198,5 @@ def _told() -> Iterator[Callable[[str], None]]:
     finally:
         if is_terminal:
             click.echo("\r\x1b[K", nl=False, err=True)
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)

@@ -20,7 +20,9 @@ _LONGEST = 46
 
 
 def lines(results: Results, base: str, changes: Sequence[Change]) -> Iterator[str]:
-    """Everything: a table for each route, what limits each contender, what is missing, and how sure it is."""
+    """Everything: a table for each route, what limits each contender, what is missing, and how sure it is. Without a
+    base the contenders are before and after.
+    """
     for route in results.routes:
         yield from _of_route(results, base, route)
     if changes:
@@ -37,7 +39,7 @@ def _of_route(results: Results, base: str, route: Route) -> Iterator[str]:
     there = [one for one in results.contenders if results.of(one.key, route.path)]
     rows = [_row(results, one, base, route.path) for one in there]
     yield from table([_HEADS, _UNITS], rows, bold=[one.key == base for one in there])
-    for one in there:
+    for one in there if base else []:  # before and after share the machine
         yield f"  {one.name}: {bottleneck(results.of(one.key, route.path), results.connections)}"
     yield ""
 

@@ -1,0 +1,1 @@
+"""`portico bench`: its questions and its tables."""

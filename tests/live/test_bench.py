@@ -1,0 +1,135 @@
+"""`portico bench`: a short real run, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from portico.measure.contenders import Words
+from portico.measure.contenders import portico as as_portico
+from portico.measure.model import Route
+from portico.measure.session import Order, Session
+from portico.measure.verdict import changes
+from portico.project.gather import gather
+from tests.support import AS_ROOT, environment, free_port, portico, private_directory, served, write_files
+from tests.support.commands import start
+from tests.support.until import until
+
+pytestmark = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt install wrk")
+APP = """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(sum(range(WORK))).encode()]
+WORK = 1000
+"""
+TOML = 'app = "app:app"\nrelease = "touch released"\n[processes]\nworker = "touch worked"\n[workers]\ncount = 1\n'
+SHORT = ("--rounds", "2", "--connections", "4")
+
+
+@pytest.fixture
+def home() -> Any:
+    with private_directory() as made:
+        write_files(made, {"app.py": APP, "portico.toml": TOML})
+        yield made
+
+
+def test_servers_are_compared_and_nothing_of_the_site_is_done_twice(home: Path) -> None:
+    done = portico("bench", "--peers", "own,gunicorn,portico", *SHORT, "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert [one["path"] for one in results["routes"]] == ["/"]
+    missing = {one["key"]: one["missing"] for one in results["contenders"]}
+    assert missing == {
+        "own": "neither Flask, Django with manage.py, nor ASGI",
+        "gunicorn": "",
+        "portico": "",
+    }
+    samples = results["samples"]
+    assert [(one["contender"], one["round"]) for one in samples] == [
+        ("gunicorn", 0), ("portico", 0), ("portico", 1), ("gunicorn", 1),
+    ]  # fmt: skip
+    assert all(one["requests"] and sum(one["cpu_us"].values()) and not one["failed"] for one in samples)
+    assert {role for one in samples if one["contender"] == "portico" for role in one["cpu_us"]} == {
+        "app", "control", "gateway",
+    }  # fmt: skip
+    stands = {one["key"]: one["slow_clients"] for one in results["contenders"]}
+    assert stands == {"own": None, "gunicorn": False, "portico": True}
+    assert {path.name for path in home.iterdir()} - {"__pycache__"} == {"app.py", "portico.toml"}
+    assert "about " in done.stderr
+
+
+def test_code_of_another_directory_is_measured_at_the_same_time(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = home / "other"
+    write_files(other, {"app.py": APP.replace("1000", "40_000"), "portico.toml": TOML})
+    for name, value in AS_ROOT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(home)
+    words = Words(None, None, {})
+    before, after = (gather(None, None, {}, release=code, alone=free_port()) for code in (str(other), ""))
+    pair = [as_portico(before, words, other, "before"), as_portico(after, words, None, "after")]
+    order = Order(
+        app="app:app", ways=pair, candidates=[Route("/", "--route")], is_named=True, host="", rounds=2, slices=1,
+        seconds=1, connections=4, start_seconds=120, limit_seconds=math.inf, run_together=True,
+    )  # fmt: skip
+    results = Session(order, "after", lambda _: None).run()
+    assert not results.problems
+    cpu = next(one for one in changes(results, "before", "after") if one.figure.startswith("CPU"))
+    assert cpu.ratio.ratio < 1, "the old code does forty times as much"
+
+
+def test_an_interrupt_ends_everything(home: Path) -> None:
+    out, err = home / "out", home / "err"
+    process = start(["bench", "--peers", "gunicorn", *SHORT], home, environment(home), out, err)
+    until(lambda: "round 1 of 2: Gunicorn alone, GET /" in err.read_text(), err.read_text)
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert any("gunicorn" in " ".join(one.cmdline()) for one in below if one.is_running())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert not [one for one in below if one.is_running()]
+
+
+def test_a_running_site_is_not_loaded_without_a_word() -> None:
+    with served({"app.py": APP}) as run:
+        done = portico("bench", cwd=run.directory)
+        assert done.returncode == 2
+        assert done.stderr.startswith("bench: app:app runs here: its clients wait longer meanwhile")
+        assert "add --yes" in done.stderr
+        assert portico("bench", run.url, cwd=run.directory).returncode == 2
+        done = portico("bench", f"{run.url}/x?y=1", "--yes", *SHORT, "--json", cwd=run.directory)
+        assert done.returncode == 0, done.stderr
+        assert [one["failed"] for one in json.loads(done.stdout)["results"]["samples"]] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--route", "items"), '--route: "items" is not a path'),
+        (("--peers", "apache"), '--peers: "apache" is not known'),
+        (("--against", "no-such-commit"), '--against: "no-such-commit" is neither a directory nor a commit'),
+        (
+            ("http://127.0.0.1:1/", "--route", "/"),
+            "bench: a URL is measured as it is, so --route has no meaning",
+        ),
+    ],
+)
+def test_a_wrong_word_is_one_error(home: Path, words: tuple[str, ...], said: str) -> None:
+    done = portico("bench", *words, cwd=home)
+    assert done.returncode == 2
+    assert done.stderr.startswith(said)
+
+
+def test_without_wrk_the_error_says_how_to_get_it(home: Path) -> None:
+    done = portico("bench", cwd=home, env={"PATH": os.fspath(home)})
+    assert done.returncode == 2
+    assert "wrk is not installed" in done.stderr
+    assert "apt install wrk" in done.stderr
