@@ -34,7 +34,7 @@ _OWN = {"server", "date", "connection", "transfer-encoding", "x-request-id", "ac
 
 
 def moments(evidence: Evidence) -> list[Moment]:
-    told = (_failures, _refusals, _retries, _source, _answer, _headers, _way_there, _times)
+    told = (_failures, _refusals, _retries, _source, _answer, _headers, _way_there, _times, _page)
     found = [moment for tell in told for moment in tell(evidence)]
     return list(dict.fromkeys(found))
 
@@ -241,6 +241,15 @@ def _times(evidence: Evidence) -> Iterator[Moment]:
                 f"The app used {line.seconds * 100 / most:.0f} % of the time it has.",
                 _explain(evidence, timeout),
             )
+
+
+def _page(evidence: Evidence) -> Iterator[Moment]:
+    sent = evidence.sent
+    if sent.method == "GET" and sent.status == 200 and sent.header("content-type").startswith("text/html"):
+        yield Moment(
+            "A browser fetches more for this page, and shows it later: --browser measures both.",
+            f"portico trace --browser {shlex.quote(evidence.target)}",
+        )
 
 
 def _hides(evidence: Evidence, name: str) -> str:

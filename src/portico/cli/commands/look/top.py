@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import click
 
 from portico.cli import output
+from portico.cli.look.top_screen import HELP, Shown, lines
 from portico.cli.running import one_site, running_site
-from portico.cli.top_screen import HELP, Shown, lines
 from portico.errors import PorticoError, Problem
 from portico.protocol.commands import LIVE, FollowLive
 from portico.protocol.feed import Error, Item, Mark

@@ -14,6 +14,7 @@ import click
 from msgspec.structs import replace
 
 from portico.cli import output
+from portico.cli.look import page as page_text
 from portico.cli.running import named_site, runtime_of
 from portico.cli.words import cut
 from portico.errors import Problem, UsageError
@@ -23,6 +24,7 @@ from portico.protocol.status import Status
 from portico.protocol.trace import Answered, Bar, Moment, Row, Trace, Tracked
 from portico.run.control import client
 from portico.values import Address
+from portico.watch.browser.visit import Visit, visited
 from portico.watch.lines import visible
 from portico.watch.trace import moments, table, tracker
 from portico.watch.trace.client import SECONDS, Wish
@@ -64,9 +66,17 @@ _COLOURS: dict[str, Colour] = {
     metavar="N",
     help="Send it N times; the last is shown.",
 )
+@click.option(
+    "--browser",
+    "in_browser",
+    is_flag=True,
+    help="Open the page in a headless Chromium: when a person sees it, and all that it fetches.",
+)
 @click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
 @named_site
-def command(url: str, config: str | None, name: str, repeat: int, is_json: bool, **words: Any) -> None:
+def command(
+    url: str, config: str | None, name: str, repeat: int, in_browser: bool, is_json: bool, **words: Any
+) -> None:
     """Send one real request to the running site and show what became of it, step by step.
 
     URL is one of the site's, or a path: then Portico connects to the site's own address, without DNS.
@@ -75,14 +85,46 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
     (status,) = client.ask(runtime, STATUS)
     wish = wished(url, status, words)
     site = TracedSite.of(runtime, status)
+    if in_browser:
+        page = visited(site, _visit(wish, status, words, repeat))
+        output.results([output.as_json(page)] if is_json else page_text.lines(page, _width()))
+        return
     found = [follow(site, wish) for _ in range(repeat)]
     result = [shown(evidence) for evidence in found]
     keep(site, found[-1].request_id, result[-1])
     if is_json:
         output.result(output.as_json(result[0] if repeat == 1 else result))
     else:
-        width = shutil.get_terminal_size().columns if output.is_terminal() else _PIPED
-        output.results([*lines(found[-1], width), *(_repeated(found) if repeat > 1 else [])])
+        output.results([*lines(found[-1], _width()), *(_repeated(found) if repeat > 1 else [])])
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if output.is_terminal() else _PIPED
+
+
+def _visit(wish: Wish, status: Status, words: dict[str, Any], repeat: int) -> Visit:
+    """What a browser opens. Raises UsageError for a request that no page is opened with."""
+    given = {"-X": words["method"], "-d": words["data"] is not None, "--repeat": repeat > 1}
+    for option, is_given in given.items():
+        if is_given:
+            raise UsageError(
+                Problem(option, "a browser opens a page with one GET", "leave it out, or --browser")
+            )
+    if not wish.url.startswith(("http://", "https://")):
+        raise UsageError(
+            Problem(wish.url, "a browser opens no such URL", "expected http://host/path, or /path")
+        )
+    if wish.connect and any(str(one) == wish.connect for one in wish.proxied):
+        hint = "name an address without the PROXY protocol: --connect HOST:PORT"
+        raise UsageError(
+            Problem("--browser", f"{wish.connect} expects the PROXY protocol, which no browser speaks", hint)
+        )
+    own = (
+        [str(Address.parse(text).near) for text in status.listen]
+        if wish.connect and not words["connect"]
+        else []
+    )
+    return Visit(wish.url, wish.connect, tuple(own), wish.headers, wish.seconds)
 
 
 def wished(url: str, status: Status, words: dict[str, Any]) -> Wish:

@@ -1,0 +1,1 @@
+"""The texts of the commands that look at a running site."""

@@ -1,0 +1,211 @@
+"""A headless Chromium of our own, and its DevTools protocol.
+
+The page is not trusted: an app that was broken into may have written it. So the browser keeps its sandbox, has a new
+profile in a private directory, reaches no address but the site's, and as root runs under a user ID that nobody else
+has. It is driven over a pipe: at a port every user of this machine could drive it.
+https://chromedevtools.github.io/devtools-protocol/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import secrets
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psutil
+from msgspec import Struct
+
+from portico.errors import PorticoError, Problem
+
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+_FLAGS = (
+    "--headless", "--remote-debugging-pipe", "--no-first-run", "--no-default-browser-check", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-extensions",
+    "--disable-breakpad", "--disable-dev-shm-usage", "--disable-gpu", "--mute-audio", "--password-store=basic",
+    # Names are looked up by the rules below alone: by no proxy, and not around them.
+    "--no-proxy-server", "--disable-quic", "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--window-size=1350,940",
+)  # fmt: skip
+_AS_PIPES = 'exec 3<&0 4>&1 </dev/null >/dev/null; exec "$@"'
+"""The browser reads its commands from descriptor 3, and writes to 4."""
+_UNUSED = range(61_184, 65_520)
+"""User IDs that systemd gives to services for a while, too: no package has one of them."""
+_START_SECONDS, _END_SECONDS = 60.0, 5.0
+_SHARED = "/tmp"  # noqa: S108  mkdtemp makes a new directory there, closed to others
+_PIECE = 1 << 16
+_MOST_MESSAGE = 64 << 20
+_SAID_LINES = 3
+Params = dict[str, Any]
+
+
+class Event(Struct, frozen=True):
+    """An event of the page."""
+
+    method: str
+    params: Params
+
+
+class Chromium:
+    """A running browser. Every call raises PorticoError if it has ended, or says nothing for too long."""
+
+    def __init__(self, commands: int, answers: int, said: BinaryIO) -> None:
+        self._commands, self._answers, self._said = commands, answers, said
+        self._buffer = bytearray()
+        self._last = 0
+        self._session = ""
+        self.events: list[Event] = []
+
+    def call(self, method: str, ends: float, **params: Any) -> Params:
+        """The result of a command. Raises ValueError for one that the browser refuses."""
+        self._last += 1
+        message: Params = {"id": self._last, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        try:
+            os.write(self._commands, json.dumps(message).encode() + b"\0")
+        except BrokenPipeError:
+            raise self._ended() from None
+        while True:
+            answer = self._next(ends)
+            if answer is None:
+                raise PorticoError(Problem("--browser", f"the browser did not answer in time ({method})"))
+            if answer.get("id") == self._last:
+                if "error" in answer:
+                    raise ValueError(str(answer["error"].get("message", "")))
+                result: Params = answer.get("result", {})
+                return result
+
+    def attach(self, ends: float) -> None:
+        """To a new page: calls are about it from now on."""
+        target = self.call("Target.createTarget", ends, url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", ends, targetId=target, flatten=True)["sessionId"]
+
+    def wait(self, matches: Callable[[Event], bool], ends: float) -> bool:
+        """Collects events until there is such a one; False if the time is over before."""
+        seen = 0
+        while not any(map(matches, self.events[seen:])):
+            seen = len(self.events)
+            if self._next(ends) is None:
+                return False
+        return True
+
+    def _next(self, ends: float) -> Params | None:
+        """The next message, whose event is kept; None when the time is over."""
+        while (end := self._buffer.find(0)) < 0:
+            if not select.select([self._answers], [], [], max(0.0, ends - time.monotonic()))[0]:
+                return None
+            piece = os.read(self._answers, _PIECE)
+            if not piece or len(self._buffer) > _MOST_MESSAGE:
+                raise self._ended()
+            self._buffer += piece
+        message: Params = json.loads(self._buffer[:end])
+        del self._buffer[: end + 1]
+        if "method" in message:
+            self.events.append(Event(message["method"], message.get("params", {})))
+        return message
+
+    def _ended(self) -> PorticoError:
+        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - _PIECE))
+        words = [line for line in self._said.read().decode(errors="replace").splitlines() if line.strip()]
+        quote = "\n".join(words[-_SAID_LINES:])
+        hint = ""
+        if "sandbox" in quote.lower():
+            hint = (
+                "it runs only with its sandbox, which needs user namespaces (sysctl user.max_user_namespaces, "
+                "kernel.apparmor_restrict_unprivileged_userns) or the package chromium-sandbox"
+            )
+        return PorticoError(Problem("--browser", "the browser ended", hint, quote=quote))
+
+
+@contextmanager
+def running(reached: list[str]) -> Iterator[Chromium]:
+    """A browser that reaches these addresses alone, each `HOST:PORT` or `HOST:PORT ADDRESS:PORT`."""
+    program = _program()
+    whose = _nobody() if os.geteuid() == 0 else None
+    # Root's own temporary directory may be closed to others.
+    home = Path(tempfile.mkdtemp(prefix="portico-browser-", dir=None if whose is None else _SHARED))
+    # Its messages go to a file without a name: the browser cannot put another in its place.
+    with tempfile.TemporaryFile() as said:
+        pipes = [*os.pipe(), *os.pipe()]
+        read, commands, answers, write = pipes
+        process = None
+        try:
+            if whose is not None:
+                os.chown(home, whose, whose)
+            process = subprocess.Popen(
+                _argv(program, home, reached), stdin=read, stdout=write, stderr=said, cwd=home, start_new_session=True,
+                env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "TMPDIR": str(home)},
+                user=whose, group=whose, extra_groups=None if whose is None else [],
+            )  # fmt: skip
+            for number in (read, write):
+                pipes.remove(number)
+                os.close(number)
+            yield Chromium(commands, answers, said)
+        finally:
+            for number in pipes:
+                os.close(number)
+            if process is not None:
+                _end(process, whose)
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _argv(program: str, home: Path, reached: list[str]) -> list[str]:
+    rules = [f"MAP {one}" if " " in one else f"MAP {one} {one}" for one in reached]
+    return [
+        *("/bin/sh", "-c", _AS_PIPES, "sh", program, *_FLAGS, f"--user-data-dir={home / 'profile'}"),
+        f"--host-resolver-rules={', '.join([*rules, 'MAP * ~NOTFOUND'])}",
+        "about:blank",
+    ]
+
+
+def start_seconds() -> float:
+    """When a browser must have started: the moment of time.monotonic."""
+    return time.monotonic() + _START_SECONDS
+
+
+def _program() -> str:
+    found = next((path for name in _PROGRAMS if (path := shutil.which(name))), None)
+    if found is None:
+        hint = "install one: apt install chromium, dnf install chromium, apk add chromium"
+        raise PorticoError(Problem("--browser", "no Chromium or Chrome is installed", hint))
+    return found
+
+
+def _nobody() -> int:
+    """A user ID without a name, and without a process."""
+    used = set[int]()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            used.add(process.uids().real)
+    while True:
+        number = secrets.choice(_UNUSED)
+        if number in used:
+            continue
+        try:
+            pwd.getpwuid(number)
+        except KeyError:
+            return number
+
+
+def _end(process: subprocess.Popen[bytes], whose: int | None) -> None:
+    """Its pipes are closed, so it ends by itself; whoever is left of its session, or of its user, is killed."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_END_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for other in psutil.process_iter() if whose is not None else ():
+        with suppress(psutil.Error):
+            if other.uids().real == whose:
+                other.kill()
