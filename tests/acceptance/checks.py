@@ -10,11 +10,14 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import gettempdir
 from urllib.parse import urlsplit
 
 import httpx
 
 from tests.acceptance.app import MAX_UPLOAD
+from tests.support.until import until
 
 PATIENCE_SECONDS = 60.0
 SPOOFED = {
@@ -107,11 +110,31 @@ def errors(site: httpx.Client) -> None:
     assert _raw(site, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").split()[1] == b"400"
 
 
+def drain(site: httpx.Client, stop: Callable[[], object]) -> None:
+    """A request that is in progress when a site on this machine is told to stop gets its whole answer.
+
+    Other places have a test of their own: it knows how they are stopped.
+    """
+    key = secrets.token_hex(8)
+    with site.stream("GET", f"/stream/{key}") as answer:
+        lines = answer.iter_lines()
+        assert _event(lines) == "data: one"
+        stop()
+        until(lambda: _is_refused(site))
+        (Path(gettempdir()) / f"go-{key}").touch()
+        assert [line for line in lines if line] == ["data: two"]
+
+
 CHECKS: tuple[Check, ...] = (headers, trust, limits, statics, streams, uploads, timeouts, health, errors)
 
 
 def _event(lines: Iterator[str]) -> str:
     return next(line for line in lines if line)
+
+
+def _is_refused(site: httpx.Client) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((site.base_url.host, site.base_url.port or 80)) != 0
 
 
 def _raw(site: httpx.Client, request: str) -> bytes:

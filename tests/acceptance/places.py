@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from tests.acceptance.checks import CHECKS, Check
+from tests.acceptance.checks import CHECKS, Check, client
+from tests.support.clients import Clients, Profile
 
 RUNS = Path(__file__).parent / "runs"
 PAGE = Path(__file__).parents[2] / "docs" / "many.md"
@@ -30,18 +34,44 @@ PLACES = {
     "ejected-apache": "ejected Apache httpd, uWSGI",
 }
 """Each with its words in the table."""
+DRAIN = "drain"
+"""No request is lost when the place, or parts of it, are stopped or replaced. Each place has its own test of that."""
+COLUMNS = (*(check.__name__ for check in CHECKS), DRAIN)
 _BEGIN, _END = "<!-- made by `make docs` from tests/acceptance/runs -->\n", "<!-- until here -->\n"
 
 
 def holds(place: str, check: Check, site: httpx.Client) -> None:
     """Asks the check of a site at that place, and writes down whether it holds. Raises as the check does."""
+    with noted(place, check.__name__):
+        check(site)
+
+
+@contextmanager
+def noted(place: str, check: str) -> Iterator[None]:
+    """The block holds what that place must keep; whether it does is written down."""
     said = "failed"
     try:
-        check(site)
+        yield
         said = "ok"
     finally:
         if os.environ.get("ACCEPTANCE") == "record":
-            record(place, check.__name__, said)
+            record(place, check, said)
+
+
+@contextmanager
+def loses_nothing(place: str, port: int, profile: Profile, **changed: Any) -> Iterator[Clients]:
+    """Parts of the place are stopped and replaced in the block, and no request of clients that never retry fails."""
+    with noted(place, DRAIN):
+        with Clients(port, profile, **changed) as clients:
+            yield clients
+        assert clients.failed == [], clients.failed[:5]
+
+
+def accept(place: str, url: str) -> None:
+    """All that is asked of a URL."""
+    with client(url) as site:
+        for check in CHECKS:
+            holds(place, check, site)
 
 
 def said_of(place: str, printed: str) -> dict[str, str]:
@@ -65,12 +95,11 @@ def record(place: str, check: str, said: str) -> None:
 
 def table() -> str:
     """Markdown: a row for each place, with the day of its oldest answer."""
-    names = [check.__name__ for check in CHECKS]
-    lines = [f"| | {' | '.join(names)} | on |", "|---" * (len(names) + 2) + "|"]
+    lines = [f"| | {' | '.join(COLUMNS)} | on |", "|---" * (len(COLUMNS) + 2) + "|"]
     for place, words in PLACES.items():
         found = json.loads((RUNS / f"{place}.json").read_text())
-        day = min(found[name]["on"] for name in names)
-        lines.append(f"| {words} | {' | '.join(found[name]['said'] for name in names)} | {day} |")
+        day = min(found[name]["on"] for name in COLUMNS)
+        lines.append(f"| {words} | {' | '.join(found[name]['said'] for name in COLUMNS)} | {day} |")
     return "\n".join(lines) + "\n"
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.acceptance.app import FILES
-from tests.acceptance.checks import CHECKS, Check, client
-from tests.acceptance.places import holds
+from tests.acceptance.checks import client, drain
+from tests.acceptance.places import accept, noted
 from tests.support import AS_ROOT, free_port, private_directory, write_files
 from tests.support.process import running
 from tests.support.until import until
@@ -24,10 +24,8 @@ UNBUFFERED = 'mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 """What an app tells nginx when no Portico does."""
 
 
-@pytest.fixture(scope="module", params=["ejected-nginx", "ejected-apache"])
-def ejected(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
-    """The place and its URL."""
-    place = str(request.param)
+@pytest.mark.parametrize("place", PROGRAMS)
+def test_an_ejected_site_keeps_its_promises(place: str) -> None:
     if shutil.which(PROGRAMS[place], path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
         pytest.skip(f"needs an installed {PROGRAMS[place]}")
     with private_directory() as directory:
@@ -48,7 +46,9 @@ def ejected(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
             url = f"http://127.0.0.1:{port}"
             until(lambda: _answers(url) or run.poll() is not None)
             assert run.poll() is None, (directory / "output").read_text()
-            yield place, url
+            accept(place, url)
+            with noted(place, "drain"), client(url) as site:
+                drain(site, lambda: run.send_signal(signal.SIGTERM))
 
 
 def _answers(url: str) -> bool:
@@ -56,10 +56,3 @@ def _answers(url: str) -> bool:
         return httpx.get(f"{url}/seen", timeout=60).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_an_ejected_site_keeps_its_promises(ejected: tuple[str, str], check: Check) -> None:
-    place, url = ejected
-    with client(url) as site:
-        holds(place, check, site)
