@@ -19,7 +19,7 @@ html_show_sphinx = False
 html_copy_source = False
 
 NAVIGATION = {
-    "Start": ("install", "server", "questions", "why", "apps", "compare"),
+    "Start": ("install", "server", "questions", "why", "apps", "development", "compare"),
     "Guides": (
         "django", "fastapi", "streams", "downloads", "static", "https", "environment", "deploying", "releases",
         "systemd", "containers", "kubernetes", "sites", "upstream", "fleet", "many", "routing", "routes", "processes",

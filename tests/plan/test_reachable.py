@@ -8,7 +8,7 @@ from portico.plan.build import plan
 from portico.plan.notes.reachable import on_all
 from portico.site.model import Site
 from portico.site.options import Options
-from portico.site.platform import CAUSE
+from portico.site.variants.platform import CAUSE
 from portico.values import Address
 from tests.plan.test_golden import FACTS, PLACE
 

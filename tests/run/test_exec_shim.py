@@ -112,7 +112,7 @@ def test_a_start_that_fails_leaves_no_descriptor_and_no_child(tmp_path: Path) ->
 
 def test_a_child_whose_parent_is_gone_does_not_become_the_program() -> None:
     failed, report = os.pipe()
-    argv = exec_shim.command(ended().pid, signal.SIGTERM, report, exec_shim.NO_LISTENER, ("echo", "ran"))
+    argv = exec_shim.command(ended().pid, signal.SIGTERM, report, exec_shim.NO_LISTENER, 0, ("echo", "ran"))
     done = subprocess.run(argv, pass_fds=(report,), capture_output=True, check=False, timeout=60)
     os.close(report)
     assert (done.returncode, done.stdout, os.read(failed, 9)) == (1, b"", b"")

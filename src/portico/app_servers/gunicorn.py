@@ -23,7 +23,7 @@ GUNICORN = AppServer(
     features=_EVERY_GUNICORN | {
         Feature.WSGI, Feature.DOWNLOADS, Feature.UPLOADS, Feature.LEFT, Feature.QUEUE,
         Feature.TRACE_VIEW, Feature.TRACEPARENT,
-        Feature.SLOW, Feature.PAUSE,
+        Feature.SLOW, Feature.PAUSE, Feature.DEVELOPMENT,
     },
     worker="portico.link.gunicorn.worker.Worker",
     cannot_load=frozenset({3, 4}),
@@ -35,6 +35,7 @@ GUNICORN_ASGI = replace(
     features=_EVERY_GUNICORN
     | {
         Feature.ASGI,
+        Feature.DEVELOPMENT,
         Feature.DOWNLOADS,
         Feature.LEFT,
         Feature.PAUSE,

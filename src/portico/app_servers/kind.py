@@ -32,6 +32,7 @@ class Feature(StrEnum):
     PAUSE = "`portico pause`"
     SCALE = "`portico scale`"
     IN_TURN = "a replaced worker exits once its successor has loaded the app"
+    DEVELOPMENT = "`portico run --dev`: reload, debugger and pdb"
     AHEAD = "imports the app while Portico still inspects it"
 
 

@@ -12,6 +12,7 @@ from portico.errors import Problem, UsageError
 from portico.project.sites import one_of
 from portico.site.keys import Key, flag_keys
 from portico.site.load import RENAMED
+from portico.site.variants.development import FLAG
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -34,6 +35,12 @@ def _only_one(context: click.Context, _: click.Parameter, words: tuple[str, ...]
 def site_arguments_but(*flags: str) -> Callable[[_Command], _Command]:
     """The same without these flags, for a command with its own flags of these names."""
     return lambda function: _one_app(site_flags(function, flags))
+
+
+def development_flag(function: _Command) -> _Command:
+    """`--dev`, for the commands that plan a site for this machine."""
+    words = "For development: reload at each change, the debugger, pdb; on this machine alone."
+    return click.option(f"--{FLAG}", FLAG, is_flag=True, default=None, help=words)(function)
 
 
 def site_flags(function: _Command, but: tuple[str, ...] = ()) -> _Command:

@@ -89,6 +89,11 @@ def behind_proxy(by: str, addresses: Sequence[str]) -> str:
 # Notices of more than one line -----------------------------------------------------------------------------
 
 
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return ", ".join(names[:_NAMES]) + more
+
+
 def _app_fails(item: notices.AppFails) -> str:
     return bad(f"the app runs, but fails: {item.answer}") + (
         "\n  visitors get the app's own error page; portico status checks it again"
@@ -292,6 +297,7 @@ ROWS: Mapping[type[Notice], Row] = {
         lambda _: faint("reloading ..."),
         answer=lambda _: faint("reading the app and the configuration ..."),
     ),
+    notices.Changed: Row(lambda it: faint(f"{_some(it.files)} changed: the app is loaded again")),
     notices.Booting: Row(
         lambda it: faint(f"release {it.number} is starting beside the live one"),
         answer=lambda it: faint(f"release {it.number} starts beside the running one ..."),

@@ -14,6 +14,7 @@ from portico.plan.app_servers.build import server_process
 from portico.plan.app_servers.commands import after_release, background, before_release
 from portico.plan.app_servers.workers import capacity
 from portico.plan.decide import decided
+from portico.plan.development import development, ladder, standby_seconds, urls
 from portico.plan.directories import directories
 from portico.plan.gateway.build import gateway_files, gateway_process
 from portico.plan.gateway.kinds import gateway_of
@@ -22,7 +23,7 @@ from portico.plan.model import NO_GUARDS, Plan
 from portico.plan.notes.build import notes
 from portico.plan.paths import Paths, live_path
 from portico.plan.problems import problems
-from portico.plan.subjects import Guards, Ladder, Logs
+from portico.plan.subjects import Guards, Logs
 from portico.plan.tls import tls
 from portico.plan.web.files.statics import served
 from portico.plan.web.model import Web
@@ -49,7 +50,7 @@ def _plan(web: Web) -> Plan:
     return Plan(
         name=site.name,
         app=site.facts.app,
-        urls=web.hosts.urls,
+        urls=urls(web),
         listen=web.listeners.tcp,
         server=server,
         gateway=gateway_process(site, place),
@@ -68,11 +69,12 @@ def _plan(web: Web) -> Plan:
         workers=size.workers,
         threads=size.threads,
         max_upload=site.max_upload,
-        ladder=Ladder.of(site.longest_timeout),
+        ladder=ladder(site),
         health=health(web),
         versions=_versions(web),
         statics={folder.url: folder.folder for folder in served(site, place)},
         precompressed=web.statics.copies,
+        standby_seconds=standby_seconds(site),
         before=before_release(site, place),
         after=after_release(site, place),
         background=background(site, place),
@@ -94,6 +96,7 @@ def _plan(web: Web) -> Plan:
         tracing=tracing.planned(site),
         metrics=web.observers.metrics,
         dashboard=web.observers.dashboard,
+        development=development(web),
         mode=web.app_server.mode,
     )
 

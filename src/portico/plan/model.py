@@ -17,6 +17,7 @@ from portico.plan.subjects import (
     Logs,
     ObserverEndpoint,
     OldWorkers,
+    PlannedDevelopment,
     Precompressed,
     Tls,
     Tracing,
@@ -26,6 +27,7 @@ from portico.values import Address
 
 _FEW = OldWorkers(32, 256 << 20)
 NO_GUARDS = Guards()
+STANDBY_SECONDS = 300.0
 
 
 class Plan(Struct, frozen=True):
@@ -64,7 +66,7 @@ class Plan(Struct, frozen=True):
     """The folders that the gateway serves, by URL."""
     precompressed: tuple[Precompressed, ...] = ()
     """Those whose files are compressed ahead of time."""
-    standby_seconds: float = 300.0
+    standby_seconds: float = STANDBY_SECONDS
     """How long a replaced release stays on standby, so that a rollback is immediate."""
     before: Process | None = None
     """The command that runs before a release is started."""
@@ -107,6 +109,8 @@ class Plan(Struct, frozen=True):
     """The sockets at which other sites of the gateway reach this one, which then has no address."""
     knows_proxies: bool = False
     """Whether `behind` or `node` declares proxies."""
+    development: PlannedDevelopment | None = None
+    """With `--dev`; None in production."""
     mode: str = ""
     """The mode of the app server in `server`, where its program has several."""
 

@@ -8,6 +8,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import tracing
 from portico.plan.app_servers.build import impossible as no_server
+from portico.plan.development import impossible as no_development
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes import app_risks
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, release_socket, routed_socket, socket_aliases
@@ -45,6 +46,7 @@ def problems(web: Web) -> list[Problem]:
         *app_risks.impossible(site),
         *tracing.impossible(site, place),
         *no_server(site, place),
+        *no_development(web),
         *_too_long(web),
         *_unwritable(place),
     ]

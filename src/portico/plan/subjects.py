@@ -40,6 +40,17 @@ class Ladder(Struct, frozen=True):
         )
 
 
+class PlannedDevelopment(Struct, frozen=True):
+    """What is watched with `--dev`, and begins another release or other workers when it changes."""
+
+    directories: tuple[str, ...]
+    """Of the code and its templates."""
+    without: tuple[str, ...]
+    """Directories in them whose files the gateway sends: it sees a change itself."""
+    settings: tuple[str, ...]
+    """Files that a plan is made of."""
+
+
 class PlannedLimit(Struct, frozen=True):
     """A limit for each client. `zone` is the gateway's name of the counter."""
 

@@ -116,12 +116,12 @@ def answers(
     )
     alone = begun(draft) if draft else nothing_begun
     with _says_of_environment(given):
-        return _answers(
-            discovery,
-            waits,
-            alone,
-            lambda: start(given),
-        )
+        try:
+            return _answers(discovery, waits, alone, lambda: start(given))
+        except ImportFailedError:
+            if given.development is None or likely is None:
+                raise
+            return likely, discovery  # its worker shows the traceback, until the next save
 
 
 def _draft(

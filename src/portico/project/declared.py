@@ -9,12 +9,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from portico.errors import Problem, UsageError
 from portico.place.interpreter import Interpreter, Versions, interpreter
 from portico.place.owner import Owner
 from portico.project.rights import rights
 from portico.reading import Reader, as_user
 from portico.site.load import load
+from portico.site.model import Development
 from portico.site.options import Options
+from portico.site.variants.development import CAUSE, FLAG, developed
 from portico.values import AppRef
 
 
@@ -37,6 +40,7 @@ class Declared(Struct, frozen=True):
     """The app's."""
     versions: Versions = Versions()
     """What it says of itself, once it was asked; empty for Portico's own."""
+    development: Development | None = None
 
 
 def declared(
@@ -53,12 +57,32 @@ def declared(
 
     `ref` is the app from the command line; for `serves`, `looks` and `gateway` see `project.gather`.
     """
-    options, causes = load(file, flags)
+    options, causes = load(file, {name: value for name, value in flags.items() if name != FLAG})
     if ref is not None:
         options, causes = msgspec.structs.replace(options, app=ref), causes | {"app": "the command line"}
+    development = None
+    if flags.get(FLAG):
+        options, causes, development, problems = developed(options, causes)
+        problems += _shared(gateway)
+        if problems:
+            raise UsageError(*problems)
     runner, reader = rights(options, causes, file, directory, serves=serves, looks=looks, gateway=gateway)
     where = causes.get("python", "python")
     python = as_user(reader.user, lambda: interpreter(options.python, directory, where))
+    if development and runner.name:
+        what = f"root would run {CAUSE} for {runner.name}, who could then read the terminal of root"
+        raise UsageError(
+            Problem(CAUSE, what, f"run it as {runner.name}: sudo -u {runner.name} portico run {CAUSE}")
+        )
     return Declared(
-        options, causes, runner, reader, directory, directory, options.name, str(directory), python
-    )
+        options, causes, runner, reader, directory, directory, options.name, str(directory), python,
+        development=development,
+    )  # fmt: skip
+
+
+def _shared(gateway: str) -> list[Problem]:
+    if not gateway:
+        return []
+    return [
+        Problem(CAUSE, "is for one site with a gateway of its own", "name one site: portico run --dev DIR")
+    ]

@@ -25,6 +25,7 @@ from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.own.tables import table_of
 from portico.site.resolve import own_directory, resolve, site_name
+from portico.site.variants.development import facts_for, without_deadlines
 
 if TYPE_CHECKING:
     from portico.run.supervisor.ahead import Begin
@@ -157,12 +158,16 @@ def _planned(given: Declared, place: Place, before: Mapping[str, str], facts: Ap
     from portico.plan.gateway.kinds import gateway_of
     from portico.plan.web.ability import Ability
 
+    facts = facts_for(facts) if given.development else facts
     site = replace(
         resolve(given.options, facts, given.directory, given.causes, given.reader),
         name=given.name,
         before=before,
         origin=given.origin,
+        development=given.development,
     )
+    if given.development:
+        site = replace(site, routed=without_deadlines(site.routed))
     has_fences = Ability.FENCES in gateway_of(place).abilities(place)
     fences = fenced(place, site, has_fences=has_fences)
     refuse_unreadable(site, fences)

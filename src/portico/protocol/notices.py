@@ -70,6 +70,12 @@ class Reloading(Notice, frozen=True):
     number: int
 
 
+class Changed(Notice, frozen=True):
+    """With `--dev`: these files have changed, and the app is loaded again."""
+
+    files: tuple[str, ...]
+
+
 class Booting(Notice, frozen=True):
     """A new release has its plan and starts beside the old one."""
 

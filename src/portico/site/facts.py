@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+DJANGO_STATIC_ROOT = "Django's STATIC_ROOT"
+"""The origin of that folder."""
+
 
 class StaticFolder(msgspec.Struct, frozen=True):
     """A folder of files under a URL. `url` begins and ends with a slash, `folder` is absolute."""

@@ -23,7 +23,7 @@ from portico.site.options.access import Access
 from portico.site.options.edge import Edge
 from portico.site.options.route import Route
 from portico.site.own.tables import TABLES
-from portico.site.platform import with_port, without_gateway
+from portico.site.variants.platform import with_port, without_gateway
 
 FILE = "portico.toml"
 _TABLES: dict[str, type[Edge | Access | Route]] = {"routes": Edge, "access": Access, LIST: Route}

@@ -36,6 +36,13 @@ class Routed(Struct, frozen=True):
     causes: Mapping[str, str] = field(default_factory=dict)
 
 
+class Development(Struct, frozen=True):
+    """How a site differs from itself in production (`site.variants.development`)."""
+
+    set_aside: tuple[str, ...] = ()
+    """The keys that the user has set and that do not hold, with their places."""
+
+
 class Root(Struct, frozen=True):
     """A folder whose files the app may have nginx send: its real path, links resolved."""
 
@@ -100,6 +107,8 @@ class Site(Struct, frozen=True):
     """The app's variables, from [env] and files."""
     origin: str = ""
     """The site's name for people on a gateway of several sites: its file, else its directory."""
+    development: Development | None = None
+    """With `--dev`; None in production."""
     reader: Reader = OURS
     """As whom the files are read that the options name."""
 

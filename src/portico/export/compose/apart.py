@@ -26,7 +26,7 @@ from portico.plan.files import File, Line
 from portico.plan.model import Plan
 from portico.site.model import Site
 from portico.site.options.node import Node
-from portico.site.platform import without_gateway
+from portico.site.variants.platform import without_gateway
 from portico.values import Address
 
 GATEWAY, FACTS = "compose-gateway.toml", "compose-gateway.json"

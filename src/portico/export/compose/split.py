@@ -1,6 +1,7 @@
 """What the gateway has to know of a site whose app is in another container, as files. Pure.
 
-No variable and no secret of the app is in them. What the app needs, it keeps of portico.toml itself (`site.platform`).
+No variable and no secret of the app is in them. What the app needs, it keeps of portico.toml itself
+(`site.variants.platform`).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from portico.plan.app_servers.chosen import app_server
 from portico.plan.files import File, Line
 from portico.plan.model import Plan
 from portico.site.model import Site
-from portico.site.platform import VARIABLE
+from portico.site.variants.platform import VARIABLE
 from portico.values import Address
 
 USER = 10001

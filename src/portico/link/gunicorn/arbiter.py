@@ -144,8 +144,9 @@ class Application(wsgiapp.WSGIApplication):  # type: ignore[misc]
         return runpy.run_path(filename, run_name="__config__")
 
 
-def main() -> None:
-    base.Arbiter = Arbiter
+def main(kind: type[Arbiter] = Arbiter) -> None:
+    """Runs until it is told to end."""
+    base.Arbiter = kind
     sys.argv[0] = "gunicorn"
     Application("%(prog)s [OPTIONS] [APP_MODULE]").run()
 

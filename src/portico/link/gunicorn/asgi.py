@@ -24,6 +24,7 @@ from portico.link.asgi.lifespan import Lifespan, StartupFailedError
 from portico.link.asgi.response import Response, TimedResponse
 from portico.link.asgi.scope import Packets
 from portico.link.asgi.server import Server
+from portico.link.asgi.trace import App
 from portico.link.context import Contexts
 from portico.link.fence import Fence
 from portico.link.gunicorn.event_loop import EventLoopWorker
@@ -90,8 +91,8 @@ class Worker(EventLoopWorker):
             if not await self._start(lifespan):
                 return
         except StartupFailedError as error:
-            self.log.error("ASGI lifespan startup failed: %s", error)
-            raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from None
+            lifespan = Lifespan(self.instead(error), self.log)
+            await lifespan.startup()
         queue = Queue(limits_from(os.environ)[0])
         server = self._server(lifespan.state, queue)
         gc.freeze()  # imported objects stay: the garbage collector need not scan them again
@@ -102,6 +103,11 @@ class Worker(EventLoopWorker):
         await self._wait_for(lifespan.shutdown(), server)
         self.beat.stop()
         _end_soon()
+
+    def instead(self, error: StartupFailedError) -> App:
+        """What is served instead of an app that cannot start; raises SystemExit if there is nothing."""
+        self.log.error("ASGI lifespan startup failed: %s", error)
+        raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from None
 
     async def _start(self, lifespan: Lifespan) -> bool:
         """Whether the app is ready; False if the worker was told to end before."""

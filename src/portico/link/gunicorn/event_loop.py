@@ -43,8 +43,12 @@ class EventLoopWorker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes n
         """Loads the app as Gunicorn does."""
         app_output.keep(request_id.get, self.log)
         with boot_guard.beside_others(self), boot_guard.own_signals(self):
-            super().load_wsgi()
+            self.load()
         threading.Thread(target=_push, daemon=True, name="portico beat").start()
+
+    def load(self) -> None:
+        """Imports the app."""
+        super().load_wsgi()
 
     def init_signals(self) -> None:
         """Plain handlers until the loop runs: uvloop loses what comes before."""

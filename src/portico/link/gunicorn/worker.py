@@ -90,8 +90,12 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         """Loads the app as Gunicorn does; see `boot_guard.beside_others`."""
         app_output.keep(self._request_id, self.log)
         with boot_guard.beside_others(self), boot_guard.own_signals(self):
-            super().load_wsgi()
+            self.load()
         boot_guard.done(self)
+
+    def load(self) -> None:
+        """Imports the app."""
+        super().load_wsgi()
 
     def run(self) -> None:
         """The worker's life after the app was loaded; returns after a graceful end."""

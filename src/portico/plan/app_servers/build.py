@@ -41,6 +41,8 @@ def impossible(site: Site, place: Place) -> list[Problem]:
     if site.is_asgi and Feature.ASGI not in kind.features:
         able = next(other.name for other in KINDS if Feature.ASGI in other.features)
         return [Problem(where, f"{kind.title} cannot run an ASGI app", f'use server = "{able}"')]
+    if site.development and Feature.DEVELOPMENT not in kind.features:
+        return [_undeveloped(kind, where)]
     if kind.name not in place.app_servers:
         return [_missing(kind, place, where)]
     if kind is UWSGI and not is_writable(site.facts.app):
@@ -49,6 +51,13 @@ def impossible(site: Site, place: Place) -> list[Problem]:
     if site.options.workers.queue and Feature.QUEUE not in kind.features:
         return [_unbounded(site, kind)]
     return _old_websockets(site, place)
+
+
+def _undeveloped(kind: AppServer, where: str) -> Problem:
+    able = next(other.name for other in KINDS if Feature.DEVELOPMENT in other.features)
+    how = " over HTTP" if kind.protocol == "http" else ""
+    hint = f'expected server = "{able}" behind nginx, without servers elsewhere that speak HTTP'
+    return Problem(where, f"{kind.title}{how} cannot run an app for --dev", hint)
 
 
 def _missing(kind: AppServer, place: Place, where: str) -> Problem:

@@ -13,6 +13,7 @@ from portico.plan import downloads as names
 from portico.plan.app_servers.chosen import app_server
 from portico.plan.app_servers.settings import Setting, as_python
 from portico.plan.app_servers.workers import Capacity, jitter
+from portico.plan.development import VARIABLES, ladder
 from portico.plan.files import CONF, File, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
 from portico.plan.subjects import Ladder
@@ -25,6 +26,8 @@ SOCKET_FD = 3
 """The descriptor of the socket that Portico bound for the server."""
 FRAMEWORK = {"FLASK_RUN_FROM_CLI": "true"}
 """Makes Flask ignore an app.run() outside `if __name__ == "__main__"`, as the flask command does."""
+_DEVELOPMENT = "portico.link.gunicorn.development"
+"""Starts Gunicorn, and has the workers. No variable turns it on: an app's environment has no say in it."""
 _BOOT = 4
 """Factor of start_timeout for a worker to load the app. At a start, Portico itself gives up earlier."""
 _QUEUE_SHARE = 6
@@ -39,7 +42,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, handed: Seque
     return Process(
         name="gunicorn",
         argv=(
-            *_starts(place),
+            *_starts(site, place),
             "--config",
             f"{CONF}/gunicorn.conf.py",
             site.facts.app,
@@ -64,6 +67,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, handed: Seque
             **_downloads(place, handed),
             **tracing.told_to_worker(site),
             **server_timing.told_to_worker(site),
+            **(VARIABLES if site.development else {}),
         },
         user=place.app_user,
         secrets=site.environment.values,
@@ -72,8 +76,8 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, handed: Seque
     )
 
 
-def _starts(place: Place) -> tuple[str, ...]:
-    module = "portico.link.gunicorn.arbiter"
+def _starts(site: Site, place: Place) -> tuple[str, ...]:
+    module = _DEVELOPMENT if site.development else "portico.link.gunicorn.arbiter"
     if not place.app_python:
         return place.python, "-m", module
     return starts(place.app_python, place.package_path, module)
@@ -125,7 +129,7 @@ def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:
 
 
 def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
-    ladder = Ladder.of(site.longest_timeout)
+    times = ladder(site)
     timeout, gateway = site.cause("request_timeout"), place.gateway.program
     made = [
         Setting("bind", f"fd://{SOCKET_FD}", "Portico binds the socket and hands it over, so that requests "
@@ -138,9 +142,9 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
                 f"{gateway} can hold and the "
                 "memory allows", "",
                 _DOCS + "worker-connections"),
-        Setting("timeout", int(ladder.heartbeat_seconds), "a worker whose main thread is silent so long is replaced; "
+        Setting("timeout", int(times.heartbeat_seconds), "a worker whose main thread is silent so long is replaced; "
                 "a heartbeat, not a limit for requests", timeout, _DOCS + "timeout"),
-        Setting("graceful_timeout", int(ladder.drain_seconds), "a stopping worker finishes its requests",
+        Setting("graceful_timeout", int(times.drain_seconds), "a stopping worker finishes its requests",
                 timeout, _DOCS + "graceful-timeout"),
         Setting("control_socket_disable", True, "Gunicorn's own control socket has one path a user: two sites would "
                 "clash", "", _DOCS + "control-socket-disable"),
@@ -169,7 +173,7 @@ def _worker(site: Site, gateway: str) -> list[Setting]:
     kind = app_server(site)
     if kind.protocol == "uwsgi":
         why = f"reads exactly what {gateway} sends: no HTTP is parsed a second time"
-        made = [Setting("worker_class", kind.worker, why, decisions.WORKER, _DOCS + "worker-class")]
+        made = [Setting("worker_class", _worker_class(site), why, decisions.WORKER, _DOCS + "worker-class")]
         return [*made, *_root_path(site)] if Feature.ASGI in kind.features else made
     made = [
         Setting("worker_class", kind.worker, f"Gunicorn's own asgi worker, told by {gateway} who the client is",
@@ -181,6 +185,13 @@ def _worker(site: Site, gateway: str) -> list[Setting]:
         for name, value in (("limit_request_line", 0), ("limit_request_fields", 2000), ("limit_request_field_size", 0))
     ]  # fmt: skip
     return [*made, *_root_path(site)]
+
+
+def _worker_class(site: Site) -> str:
+    kind = app_server(site)
+    if site.development is None:
+        return kind.worker
+    return f"{_DEVELOPMENT}.{'AsgiWorker' if Feature.ASGI in kind.features else 'Worker'}"
 
 
 def _root_path(site: Site) -> list[Setting]:

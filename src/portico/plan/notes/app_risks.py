@@ -21,6 +21,8 @@ def impossible(site: Site) -> list[Problem]:
 
 def app_risks(web: Web) -> list[str]:
     """Risks that are severe enough for a warning at each start."""
+    if web.site.development:
+        return []
     return [f"{one.what}; {one.hint}" for one in web.site.facts.risks if one.kind in ("debugger", "debug")]
 
 

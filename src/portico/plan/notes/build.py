@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from portico.plan.development import notes as development_notes
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes.allow_list import shown, unbanned, unlisted
 from portico.plan.notes.app_risks import app_risks, processes
@@ -36,6 +37,7 @@ from portico.plan.web.routing.build import notes as routing_notes
 from portico.plan.web.waf import notes as waf_notes
 
 NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
+    development_notes,
     app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
     unused_pages, left_out, variables_left_out, short_lived, unreached, unanswered, unlisted, unbanned,
     robots_elsewhere, shown, other_python,

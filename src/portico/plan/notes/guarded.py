@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from portico.plan.web.files.statics import Folder
+from portico.plan.web.files.statics import UNKEPT, Folder
 from portico.plan.web.model import Web
 from portico.site.facts import LeftFolder
 
@@ -25,7 +25,7 @@ def left_hint(folder: LeftFolder) -> str:
 
 def header_names(folder: Folder) -> list[str]:
     """The names of the app's own headers that are sent with the folder's files."""
-    control = ["Cache-Control"] if folder.sent.cache_control else []
+    control = ["Cache-Control"] if folder.sent.cache_control not in ("", UNKEPT) else []
     return list(dict.fromkeys([*control, *(name for name, _ in folder.sent.headers)]))
 
 

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from portico.site.platform import CAUSE
+from portico.site.variants.platform import CAUSE
 from portico.values import Address
 
 if TYPE_CHECKING:  # `portico status` uses `on_all` and makes no plan
@@ -53,7 +53,7 @@ def is_reachable(site: Site) -> bool:
     A private network counts: it has users of its own, and a proxy or a forwarded port makes it public.
     """
     addresses = (site.listen, *((site.https_listen,) if site.has_https else ()))
-    return bool(site.options.domains) or not all(map(_is_loopback, addresses))
+    return (bool(site.options.domains) and not site.development) or not all(map(_is_loopback, addresses))
 
 
 def _is_loopback(address: Address) -> bool:

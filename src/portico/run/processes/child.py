@@ -32,12 +32,23 @@ class Signals(Struct, frozen=True):
 
     drain: signal.Signals
     hurry: signal.Signals
+    ignored: int = 0
+    """Without a meaning until the program has a handler for it; by default it would end the program. 0: none."""
     orphan: Callable[[int], None] | None = None
     """Asks a member of the group, by its pid, to finish and exit when the leader is dead; None: `drain` does."""
 
 
 APP_SERVER = Signals(drain=signal.SIGTERM, hurry=signal.SIGQUIT)
 """Gunicorn's signals; uWSGI with die-on-term understands both, too."""
+
+
+RENEWED_BY_HUP = Signals(drain=signal.SIGTERM, hurry=signal.SIGQUIT, ignored=signal.SIGHUP)
+"""Of an app server that starts other workers at SIGHUP: before it has a handler, none of them has read the code."""
+
+
+def app_server(is_renewed: bool) -> Signals:
+    """Its signals; with `is_renewed` those for development."""
+    return RENEWED_BY_HUP if is_renewed else APP_SERVER
 
 
 class Child(Struct):
@@ -128,6 +139,7 @@ def start(
     user: str = "",
     reads_stderr: bool = False,
     reads_output: bool = False,
+    reads_terminal: bool = False,
     stdout: int = 2,
 ) -> Child:
     """Start a program; must be called from the main thread. Raises OSError if it cannot be started.
@@ -136,7 +148,8 @@ def start(
     program whose output is a result, too. `secrets` are variables that win over `env`. `user` is its user, empty for
     ours. PWD is `cwd`: otherwise Gunicorn would use our PWD for its own directory if both are the same place, and
     through a link in it load the code of another release later. `reads_stderr` gives us a pipe, and `reads_output`
-    one for both. `keeps` are descriptors that it inherits under their own numbers.
+    one for both. With `reads_terminal` it has our standard input: it gives up its terminal, and so no key is a signal
+    for it, and no signal stops it. `keeps` are descriptors that it inherits under their own numbers.
     """
     _keep_listener_fd_taken()
     socket_fd = exec_shim.NO_LISTENER if listener is None else listener.fileno()
@@ -145,10 +158,10 @@ def start(
     try:
         process = subprocess.Popen(
             # It ends with the thread that starts it, hence the main thread.
-            exec_shim.command(os.getpid(), signals.drain, report, socket_fd, argv),
+            exec_shim.command(os.getpid(), signals.drain, report, socket_fd, signals.ignored, argv),
             cwd=cwd,
             **{"env": environ, **as_user(user, environ, secrets)},
-            stdin=subprocess.DEVNULL,
+            stdin=None if reads_terminal else subprocess.DEVNULL,
             stdout=subprocess.PIPE if reads_output else stdout,
             stderr=subprocess.STDOUT if reads_output else subprocess.PIPE if reads_stderr else None,
             process_group=0,

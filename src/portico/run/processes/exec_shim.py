@@ -1,11 +1,12 @@
 """Runs in a child between fork and exec: it ties the child's life to its parent's, and installs its socket.
 
-python -I -S exec_shim.py PARENT SIGNAL REPORT LISTENER PROGRAM ARGUMENT ...
+python -I -S exec_shim.py PARENT SIGNAL REPORT LISTENER IGNORED PROGRAM ARGUMENT ...
 
 `subprocess` offers `preexec_fn` for that, and calls it unsafe in a process with threads: a forked child has none of
 the threads, but every lock that one of them held. A new Python process has no such locks; it costs 10 ms, and is
 replaced by the program. REPORT is a descriptor: it is closed when the program runs, and gets the error number if
-the program cannot be started. LISTENER is the descriptor of the socket.
+the program cannot be started. LISTENER is the descriptor of the socket, IGNORED a signal
+that the program ignores until it has a handler for it, or 0.
 """
 
 from __future__ import annotations
@@ -19,20 +20,24 @@ import termios
 LISTENER_FD = 3
 """The number of the inherited socket for a server (Gunicorn: bind = "fd://3"), as systemd would pass it."""
 NO_LISTENER = -1
+_SIG_IGN = 1
+"""signal.h."""
 _IGNORED_BY_PYTHON = (13, 25)
 """SIGPIPE and SIGXFSZ: the program would inherit that they are ignored. (The `signal` module takes 2 ms to import.)
 """
 
 
-def command(parent: int, number: int, report: int, listener: int, argv: tuple[str, ...]) -> list[str]:
+def command(
+    parent: int, number: int, report: int, listener: int, ignored: int, argv: tuple[str, ...]
+) -> list[str]:
     """The arguments that start a program through the shim. `number` is its signal when its parent exits."""
-    words = map(str, (parent, int(number), report, listener))
+    words = map(str, (parent, int(number), report, listener, int(ignored)))
     return [sys.executable, "-I", "-S", __file__, *words, *argv]
 
 
 def main(words: list[str]) -> None:
     """Become that program."""
-    (parent, number, report, listener), argv = map(int, words[:4]), words[4:]
+    (parent, number, report, listener, ignored), argv = map(int, words[:5]), words[5:]
     os.set_inheritable(report, False)
     sys.path.append(__file__.rpartition("/portico/")[0])  # -I leaves it out
     from portico.run.processes import prctl
@@ -44,8 +49,10 @@ def main(words: list[str]) -> None:
         os.dup2(listener, LISTENER_FD)
         if listener != LISTENER_FD:
             os.close(listener)
-    for ignored in _IGNORED_BY_PYTHON:
-        ctypes.CDLL(None).signal(ignored, None)
+    for restored in _IGNORED_BY_PYTHON:
+        ctypes.CDLL(None).signal(restored, None)
+    if ignored:
+        ctypes.CDLL(None).signal(ignored, ctypes.c_void_p(_SIG_IGN))
     try:
         os.execvp(argv[0], argv)  # noqa: S606  it is an exec, no shell
     except OSError as error:

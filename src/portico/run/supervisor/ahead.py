@@ -95,10 +95,11 @@ class Aheads:
                     cwd=draft.server.cwd,
                     env={**draft.server.env, VARIABLE: str(flag)},
                     secrets=draft.server.secrets,
-                    signals=children.APP_SERVER,
+                    signals=children.app_server(draft.development is not None),
                     listener=listener,
                     user=draft.server.user,
                     reads_stderr=banner.is_read(draft),
+                    reads_terminal=draft.development is not None,
                 )
             except OSError:
                 listener.close()

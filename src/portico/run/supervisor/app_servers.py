@@ -46,10 +46,11 @@ class AppServers:
             cwd=plan.server.cwd,
             env=plan.server.env,
             secrets=plan.server.secrets,
-            signals=children.APP_SERVER,
+            signals=children.app_server(plan.development is not None),
             listener=self._listener(plan, number),
             user=plan.server.user,
             reads_stderr=banner.is_read(plan),
+            reads_terminal=plan.development is not None,
         )
         self._banners.follow(number, plan, self._servers[number])
 

@@ -6,11 +6,14 @@ The outcome of an action is a later event; this file makes no decisions.
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
@@ -356,6 +359,16 @@ class Effects:
 
         self._in_background(action, make)
 
+    def is_outdated(self) -> bool:
+        """Whether a new plan would differ from the active one, for another thread. Raises PorticoError.
+
+        The time to become healthy follows from how long the import has taken: it is another one each time.
+        """
+        old = self.in_force
+        new = self._replan(self._paths.get(self._number_in_force, ""), old, lambda _: lambda: False)
+        same = replace(new.health, start_seconds=old.health.start_seconds)
+        return replace(new, health=same) != old
+
     def _in_background(self, action: Action, work: Callable[[], Event]) -> asyncio.Task[None]:
         """Tell the event that results from blocking work."""
 
@@ -374,6 +387,12 @@ class Effects:
     def gateway_workers(self) -> frozenset[int]:
         """The pids of the gateway's workers, including those that are leaving."""
         return self.gateway.workers()
+
+    def renew_workers(self) -> None:
+        """Let the app servers start workers with the code as it is now; only some understand that."""
+        for number in self.plans:
+            if server := self._servers.get(number):
+                server.send(signal.SIGHUP)
 
     def pids(self) -> dict[int, int]:
         """The first process of each release, and the gateway under 0."""

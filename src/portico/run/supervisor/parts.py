@@ -31,6 +31,7 @@ from portico.run.processes.table import Processes
 from portico.run.running import SayNews
 from portico.run.sockets.listening import Listening
 from portico.run.supervisor import signals
+from portico.run.supervisor.changes import Changes
 from portico.run.supervisor.claim import Claim
 from portico.run.supervisor.effects import Effects
 from portico.run.supervisor.observer import HostHooks, Observer
@@ -142,7 +143,10 @@ class Parts:
         yield Watcher("the compressed copies", self._copies.watch)
         yield Watcher("the static file", self._copies.look)
         yield Watcher("the cache", commands.purge.watch)
-        yield Watcher("the code of the workers", commands.workers.watch)
+        if plan.development is None:
+            yield Watcher("the code of the workers", commands.workers.watch)
+        else:
+            yield Watcher("the changes", Changes(effects, self.driver.tell, say).watch)
         yield Watcher("the bans", commands.bans.watch)
         yield Watcher("the names of crawlers", commands.crawlers.watch)
         yield Watcher("wrong passwords", commands.guesses.watch)

@@ -21,11 +21,12 @@ from portico.cli import output
 from portico.cli.adopt.first import adopted_first
 from portico.cli.banner import banner
 from portico.cli.commands.look.logs import coloured
-from portico.cli.flags import given, site_flags
+from portico.cli.flags import development_flag, given, site_flags
 from portico.cli.journal import Priority
 from portico.cli.notices import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.waiting import Waiting
+from portico.errors import Problem, UsageError
 from portico.log.errors.kinds import error_log_of
 from portico.log.follow import MOST, PIECE, Follower, decoded, paced
 from portico.log.reader import request_reader
@@ -38,6 +39,7 @@ from portico.project.gathered import Gathered
 from portico.project.sites import is_several, refuse_config
 from portico.protocol import notices
 from portico.run.supervisor.early_signals import Ended, end_at_once, hold
+from portico.site.variants.development import CAUSE, FLAG
 from portico.ticks import WELL, Rounds
 from portico.watch.lines import visible
 from portico.watch.writer import FLUSH_SECONDS
@@ -61,6 +63,7 @@ _MOST_LINES = 10
 @click.command("run")
 @click.argument("apps", metavar="[APP]...", nargs=-1)
 @site_flags
+@development_flag
 @click.option("--shared-gateway", "shared", default="", hidden=True)
 @click.option("--measured-at", "alone", type=int, default=0, hidden=True)
 @click.option("--measured-code", "code", default="", hidden=True)
@@ -74,13 +77,27 @@ def command(
     sites on one web server. From a hand-written nginx.conf, a portico.toml is made first (portico adopt).
     """
     apps = adopted_first(apps, config)
+    _refuse_service(flags)
     if is_several(apps):
         refuse_config(config)
+        _refuse_several(flags)
         from portico.cli.gateway import serve_sites
 
         end(serve_sites(apps, given(flags)))
     else:
         serve(apps[0] if apps else None, config, given(flags), shared, Copy(alone, code))
+
+
+def _refuse_service(flags: dict[str, Any]) -> None:
+    """Raises UsageError: a service is for others, and has no terminal."""
+    if flags.get(FLAG) and os.environ.get("NOTIFY_SOCKET"):
+        hint = "leave it out of the unit"
+        raise UsageError(Problem(CAUSE, "is for a terminal, and this is a service of systemd", hint))
+
+
+def _refuse_several(flags: dict[str, Any]) -> None:
+    if flags.get(FLAG):
+        raise UsageError(Problem(CAUSE, "is for one site", "name one of them: portico run --dev DIRECTORY"))
 
 
 def serve(

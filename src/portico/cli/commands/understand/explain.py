@@ -14,7 +14,7 @@ from msgspec import Struct
 from portico.cli import output
 from portico.cli.difference import say_if_other_runs
 from portico.cli.explain_file import untouched
-from portico.cli.flags import given, site_flags
+from portico.cli.flags import development_flag, given, site_flags
 from portico.errors import Problem, UsageError
 from portico.explain.language import Language
 from portico.explain.languages import language_of, language_of_file
@@ -49,6 +49,7 @@ class Explained(Struct, frozen=True):
 @click.argument("what", required=False)
 @click.option("--app", "app", metavar="APP", help="The app, as for portico run.")
 @site_flags
+@development_flag
 @click.option(
     "--why", "request", metavar="REQUEST", help='Who would answer: "GET https://shop.example/a.css".'
 )

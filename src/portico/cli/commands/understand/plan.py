@@ -10,7 +10,7 @@ import click
 from portico.cli import output
 from portico.cli.completion import folders
 from portico.cli.difference import against_running, lines, say_if_other_runs
-from portico.cli.flags import given, site_arguments
+from portico.cli.flags import development_flag, given, site_arguments
 from portico.cli.running import runtime_of
 from portico.errors import PorticoError, Problem
 from portico.plan.files import Process
@@ -22,6 +22,7 @@ from portico.run.disk.write import write_for_user
 
 @click.command("plan")
 @site_arguments
+@development_flag
 @click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
 @click.option(
     "--write",

@@ -20,6 +20,9 @@ BEFORE = "/-/before"
 """The internal URL of the previous release's folders; no client can request it."""
 PRIVATE = "private, no-cache"
 """Cache-Control of files with restricted access."""
+UNKEPT = "no-cache, no-store"
+"""Cache-Control of a file that may change at any moment (`--dev`): a browser would not see two edits within a second.
+"""
 FOREVER = "public, max-age=31536000, immutable"
 """Cache-Control of a file whose name changes with its content."""
 
@@ -96,6 +99,8 @@ class Statics(Struct, frozen=True):
     copies: tuple[Precompressed, ...]
     """Those folders whose files have compressed copies."""
     left: tuple[str, ...]
+    may_change: bool
+    """Any file may change at any moment, and a client must see it at once (`--dev`)."""
     possible: int
     """All folders that could be served, with those that the gateway cannot read now: table sizes follow from it,
     and so do not change with a folder's rights.
@@ -116,8 +121,9 @@ def statics(site: Site, place: Place) -> Statics:
         folders=folders,
         files=tuple(_file(site, place, file) for file in site.root_files if _is_ours(site, file)),
         lives=_lives(site),
-        copies=_copies(place, folders),
+        copies=() if site.development else _copies(place, folders),
         left=tuple(site.prefix + url for url in left),
+        may_change=site.development is not None,
         possible=len(site.static),
     )
 
@@ -175,7 +181,8 @@ def _file(site: Site, place: Place, file: RootFile) -> File:
 
 
 def _sent(site: Site, file: StaticFolder | RootFile) -> Sent:
-    return Sent(file.cache_control, own_headers(site, file), file.is_asked, file.origin)
+    said = UNKEPT if site.development else file.cache_control
+    return Sent(said, own_headers(site, file), file.is_asked, file.origin)
 
 
 def _lives(site: Site) -> Lives:

@@ -12,7 +12,7 @@ _MOST, _LEAST = 4096, 16
 def open_files(web: Web) -> list[Directive]:
     """In a location: open files stay open, and missing ones are remembered, for a second."""
     most = min(_MOST, web.processes.spare_files // max(1, _locations(web)))
-    if most < _LEAST:
+    if most < _LEAST or web.statics.may_change:
         return []
     return [
         directive(

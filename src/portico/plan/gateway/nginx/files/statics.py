@@ -369,7 +369,8 @@ def _file_headers(web: Web, sent: Sent) -> list[Directive]:
         *of_nginx(web, sent.headers),
         directive(
             "add_header", "Cache-Control", _life(web, sent.cache_control) or variable(web, "life"), source=_LIFE,
-            why="what the app itself says with these files" if sent.cache_control
+            why="a browser would not see two edits of it within a second" if web.statics.may_change
+            else "what the app itself says with these files" if sent.cache_control
             else "how long browsers may cache the file without asking",
             cause=sent.cause if sent.cache_control else "",
         ),
