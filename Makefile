@@ -11,12 +11,13 @@ TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 4)
 # Where it is set every process would compile, and pytest rewrite, every file anew: 4 s each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test site collect as-user debian13 test-debian13 check golden docs bench faults attack smuggling certificates cache-tests adopt-corpus screenshots soak clean
+.PHONY: help setup run test test-httpd site collect as-user debian13 test-debian13 check golden docs bench faults attack smuggling certificates cache-tests adopt-corpus screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
 	@echo "make test    check, then every test; as root first what differs by user or by version (in a Debian 13)"
 	@echo "make test-debian13  what depends on the versions of nginx and Python, in a Debian 13 made for it (as root; minutes)"
+	@echo "make test-httpd  the live tests over Apache httpd in the place of nginx (an hour)"
 	@echo "make check   ruff and mypy --strict"
 	@echo "make golden  write the golden files anew; read the difference before you commit it"
 	@echo "make docs    write docs/reference.md, docs/commands.md, docs/portico.1 and docs/portico.schema.json anew"
@@ -51,6 +52,9 @@ test:
 # Once, before many processes do the same at the same time in a fresh clone.
 collect:
 	@$(BIN)/python -m pytest --collect-only -qqq >/dev/null || true # the run itself says why
+
+test-httpd: setup
+	@TESTS_GATEWAY=apache $(BIN)/python -m pytest -n $(TEST_PROCESSES) tests/live $(PYTEST_ARGS)
 
 as-user:
 	@[ "$$(id -u)" -ne 0 ] || scripts/as-user

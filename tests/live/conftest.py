@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import Served, served
+from tests.support import GATEWAY, Served, served
 
 MIRROR = """
 import gzip, os, pathlib, time
@@ -98,6 +100,7 @@ STATICS = {
     ),
     "SECRET = 1",
 )
+_OF_SYSTEM = re.compile(r"[\[-]system[\]-]")
 
 
 @pytest.fixture(scope="session")
@@ -106,16 +109,31 @@ def _needs_nginx() -> None:
         pytest.fail("Debian's nginx is missing: run the tests with `make test`, which installs it")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In a run over another gateway: without the tests of what nginx alone does, and each for one build of nginx."""
+    if not os.environ.get(GATEWAY):
+        return
+    items[:] = [
+        item
+        for item in items
+        if not item.get_closest_marker("of_nginx") and not _OF_SYSTEM.search(item.nodeid)
+    ]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every gateway is asked, but where a test is about what nginx alone does (`of_nginx`)."""
     others = [] if metafunc.definition.get_closest_marker("of_nginx") else ["apache"]
     names = ["embedded", "system", *others]
+    if os.environ.get(GATEWAY):
+        names = others
     if "mirror" in metafunc.fixturenames:
         metafunc.parametrize("mirror", names, indirect=True, scope="module")
     if "front" in metafunc.fixturenames:
         metafunc.parametrize("front", names, indirect=True, scope="module")
     if "kind" in metafunc.fixturenames and "kind" not in _own_parameters(metafunc):
-        metafunc.parametrize("kind", [names[0], *others], indirect=True, scope="module")
+        metafunc.parametrize(
+            "kind", list(dict.fromkeys([*names[:1], *others])), indirect=True, scope="module"
+        )
 
 
 def _own_parameters(metafunc: pytest.Metafunc) -> set[str]:

@@ -17,6 +17,8 @@ import time
 from flask import Flask, abort, jsonify, redirect, request
 from portico import edge
 
+pytestmark = pytest.mark.of_nginx  # httpd asks nobody who may come
+
 app = Flask(__name__)
 NAMES = ("HTTP_REMOTE_USER", "HTTP_X_AUTH_REQUEST_EMAIL", "HTTP_X_ORIGINAL_URI", "PORTICO_DEADLINE", "REQUEST_METHOD")
 

@@ -23,6 +23,8 @@ from flask import Flask, Response, abort, request, send_file
 import portico
 from portico import edge
 
+pytestmark = pytest.mark.of_nginx  # httpd keeps no answers
+
 app = Flask(__name__)
 
 def count(name):

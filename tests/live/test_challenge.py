@@ -24,6 +24,8 @@ import pathlib, time
 from flask import Flask, request
 from portico import edge
 
+pytestmark = pytest.mark.of_nginx  # httpd has no challenge
+
 app = Flask(__name__)
 here = pathlib.Path(__file__).parent
 

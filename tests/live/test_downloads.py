@@ -16,6 +16,8 @@ import io, os, tempfile
 from flask import Flask, Response, after_this_request, request, send_file, send_from_directory, session
 from portico import edge
 
+pytestmark = pytest.mark.of_nginx  # httpd sends no files for the app
+
 app = Flask(__name__)
 app.secret_key = "the same"
 
@@ -318,3 +320,37 @@ def test_a_root_that_is_not_there_is_an_error(run: Served) -> None:
     said = portico("plan", "--config", "wrong.toml", cwd=run.directory)
     assert said.returncode == 2
     assert "wrong.toml:2: downloads.roots" in said.stderr
+
+
+@pytest.mark.parametrize("kind", ["apache"], indirect=True)
+def test_where_the_gateway_sends_no_files_the_worker_sends_those_that_the_app_names(
+    kind: tuple[str, str],
+) -> None:
+    with private_directory() as home:
+        (home / "reports").mkdir()
+        for name in ("reports/big.bin", "elsewhere.bin"):
+            (home / name).write_bytes(BIG)
+        (home / "reports/out.bin").symlink_to("../elsewhere.bin")
+        files = {"app.py": APP, "portico.toml": '[downloads]\nroots = ["reports"]\n'}
+        with served(files, *kind, directory=home) as run:
+            named = {"path": str(home / "reports/big.bin")}
+            whole = run.get("/sendfile", params=named)
+            assert (whole.content, whole.headers["Content-Type"]) == (BIG, "application/x-named")
+            assert "X-Sendfile" not in whole.headers
+            for asked, first, stop in (
+                ("5-99999", 5, 100_000),
+                ("-7", SIZE - 7, SIZE),
+                ("70000-", 70_000, SIZE),
+            ):
+                part = run.get("/sendfile", params=named, headers={"Range": f"bytes={asked}"})
+                assert (part.status_code, part.content) == (206, BIG[first:stop])
+                assert part.headers["Content-Range"] == f"bytes {first}-{stop - 1}/{SIZE}"
+            for asked in ("5-4", f"{SIZE}-", "0-1,5-6", "-", "9" * 5000 + "-"):
+                assert run.get("/sendfile", params=named, headers={"Range": f"bytes={asked}"}).content == BIG
+            head = run.client.head(run.url + "/sendfile", params=named)
+            assert head.headers["Content-Length"] == str(SIZE)
+            for path in ("elsewhere.bin", "reports/out.bin", "reports/../elsewhere.bin", "reports", "app.py"):
+                answer = run.get("/sendfile", params={"path": str(home / path)})
+                assert answer.status_code == 500, path
+                assert BIG[:100] not in answer.content
+            assert "files below downloads.roots are sent by the worker" in run.stderr()

@@ -36,17 +36,17 @@ def secured(*words: str, **how: Any) -> Iterator[tuple[Served, int]]:
         yield run, port
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
-def local(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[tuple[Served, int]]:
-    with secured("--https", "local", "--https-http2", "on", "--nginx", request.param) as found:
+@pytest.fixture(scope="module")
+def local(front: tuple[str, str]) -> Iterator[tuple[Served, int]]:
+    with secured("--https", "local", "--https-http2", "on", *front) as found:
         yield found
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
-def named(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[tuple[Served, int]]:
+@pytest.fixture(scope="module")
+def named(front: tuple[str, str]) -> Iterator[tuple[Served, int]]:
     """A site with names, the first of them canonical."""
     words = ["--domain", "shop.example", "--domain", "www.shop.example", "--canonical", "shop.example"]
-    with secured("--https", "local", "--nginx", request.param, *words) as found:
+    with secured("--https", "local", *front, *words) as found:
         yield found
 
 
@@ -75,7 +75,7 @@ def test_plain_http_leads_to_https_and_a_post_stays_one(local: tuple[Served, int
     answer = run.client.post(f"{run.url}/a%2Fb?x=1", headers={"Host": f"localhost:{run.port}"})
     assert answer.status_code == 308
     assert answer.headers["Location"] == f"https://localhost:{port}/a%2Fb?x=1"
-    assert run.get("/-/health").text == "ok"
+    assert run.get("/-/health").text.strip() == "ok"
 
 
 def test_the_handshake(local: tuple[Served, int]) -> None:
@@ -106,6 +106,7 @@ def test_who_comes_back_resumes_the_session(named: tuple[Served, int], version: 
     assert resumed == [False, True, True, True]
 
 
+@pytest.mark.of_nginx  # httpd shows the site's certificate, then answers 421
 def test_a_strange_name_is_refused_and_shown_nothing(named: tuple[Served, int]) -> None:
     _, port = named
     for name in ("evil.example", "localhost.example", None):
@@ -113,6 +114,7 @@ def test_a_strange_name_is_refused_and_shown_nothing(named: tuple[Served, int]) 
             handshake(port, name)
 
 
+@pytest.mark.of_nginx  # httpd answers 421
 def test_a_handshake_for_one_name_and_a_request_for_another_is_closed(named: tuple[Served, int]) -> None:
     _, port = named
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -146,7 +148,7 @@ def test_a_proxy_that_ended_the_tls_is_not_sent_round_in_circles() -> None:
         told = run.get(headers={"X-Forwarded-Proto": "https"}).json()
         assert (told["scheme"], told["https"]) == ("https", "on")
         assert run.get(headers={"X-Forwarded-Proto": "http"}).status_code == 308
-        assert run.get("/-/health").text == "ok"
+        assert run.get("/-/health").text.strip() == "ok"
 
 
 def test_uwsgi_is_told_too() -> None:
@@ -260,14 +262,15 @@ def test_no_handshake_and_no_request_is_lost_in_a_swap() -> None:
     with private_directory() as home:
         put(home, *pair(["shop.example"]))
         with (
-            secured(*FILES, directory=home) as (_, port),
+            secured(*FILES, directory=home) as (run, port),
             Clients(port, count=4, host="shop.example", tls=anyone("http/1.1")) as clients,
         ):
             for _ in range(3):
                 before = handshake(port).fingerprint
                 put(home, *pair(["shop.example"]))
                 until(lambda before=before: handshake(port).fingerprint != before, "a swap")  # type: ignore[misc]
-        assert clients.failed == []
+        # httpd closes connections that are kept and idle while it reads the new certificate.
+        assert [one for one in clients.failed if not (run.is_apache and one.is_kept)] == []
         assert sum(one.is_first for one in clients.good) > 4
 
 
@@ -390,7 +393,11 @@ def test_clients_show_certificates() -> None:
         (home / "ca.pem").write_bytes(authority)
         with secured("--https", "local", "--https-client-ca", "ca.pem", directory=home) as (run, port):
             context = trusting(run)
-            assert httpx.get(f"https://localhost:{port}/", verify=context, timeout=60).status_code == 400
+            if run.is_apache:  # it refuses the handshake
+                with pytest.raises(httpx.TransportError):
+                    httpx.get(f"https://localhost:{port}/", verify=context, timeout=60)
+            else:
+                assert httpx.get(f"https://localhost:{port}/", verify=context, timeout=60).status_code == 400
             context.load_cert_chain(home / "client.pem")
             told = httpx.get(f"https://localhost:{port}/", verify=context, timeout=60).json()["client"]
             assert (told["SSL_CLIENT_VERIFY"], told["SSL_CLIENT_S_DN"]) == ("SUCCESS", "CN=Ada")
@@ -429,6 +436,7 @@ def _client() -> tuple[bytes, bytes, bytes]:
     return authority.public_bytes(parts.PEM), made.public_bytes(parts.PEM), parts.pem(key)
 
 
+@pytest.mark.of_nginx  # httpd answers 500 above 64 KiB
 def test_a_head_that_is_too_large_for_the_link_is_431_by_http_2_too(local: tuple[Served, int]) -> None:
     """Compressed on the way, it is the size of its text that counts."""
     _, port = local

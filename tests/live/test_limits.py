@@ -67,6 +67,8 @@ def hook():
 PLAIN = """
 from flask import Flask
 
+pytestmark = pytest.mark.of_nginx  # httpd counts no requests
+
 app = Flask(__name__)
 app.add_url_rule("/", view_func=lambda: "home")
 """

@@ -18,6 +18,8 @@ APP = """
 import os
 from flask import Flask, request
 from portico import edge
+
+pytestmark = pytest.mark.of_nginx  # httpd copies no requests
 app = Flask(__name__)
 
 @app.post("/file")

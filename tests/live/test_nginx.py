@@ -25,7 +25,7 @@ from tests.support import (
     write_files,
 )
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.of_nginx]  # its builds
 AUTO = {"PORTICO_NGINX": "auto"}
 PUBLIC = ("--https", "local", "--domain", "shop.example")
 """A site of which severe faults are said loudly: others than the users of this machine reach it."""

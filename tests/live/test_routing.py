@@ -21,6 +21,8 @@ HOST = "shop.example"
 APP = """
 from flask import Flask, jsonify, make_response, redirect, request
 
+pytestmark = pytest.mark.of_nginx  # httpd leads to no other site
+
 app = Flask(__name__)
 
 @app.route("/", methods=["GET", "POST"])

@@ -24,6 +24,8 @@ APP = """
 from flask import Flask
 from flask_sock import Sock
 
+pytestmark = pytest.mark.of_nginx  # its old workers
+
 app = Flask(__name__)
 sock = Sock(app)
 

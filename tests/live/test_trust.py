@@ -106,6 +106,7 @@ def test_a_proxy_that_was_not_declared_may_not() -> None:
         assert (seen["remote_addr"], seen["scheme"]) == ("127.0.0.1", "http")
 
 
+@pytest.mark.of_nginx  # httpd answers 421
 def test_a_strange_host_is_closed_without_an_answer(shop: Served) -> None:
     for host in ("evil.example", "127.0.0.1", "shop.example.evil.example", "xshop.example"):
         assert shop.raw(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()) == b""
@@ -129,7 +130,7 @@ def test_the_health_path_answers_by_address_and_with_one_word(shop: Served) -> N
     for method in ("GET", "POST"):
         headers = {"Host": "10.9.8.7", "Cookie": "a=b", "Authorization": "Bearer x"}
         answer = shop.client.request(method, shop.url + "/-/health?x=1", headers=headers, content=b"body" * 9)
-        assert (answer.status_code, answer.text) == (200, "ok")
+        assert (answer.status_code, answer.text.strip()) == (200, "ok")
     asked = shop.raw(b"GET /-/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert asked.endswith(b"\r\n\r\nok")
     assert shop.get("/-/health/app", headers={"Host": "shop.example"}).text == ""
@@ -188,7 +189,7 @@ def test_health_asks_the_app_in_portico_s_own_words(
     with served({"app.py": code}, "--health", "/env?x=1", "--nginx", nginx, *words, *more) as run:
         (run.directory / "asked.txt").unlink()
         answer = run.client.post(run.url + "/-/health?y=evil", content=b"evil", headers=own)
-        assert (answer.status_code, answer.text) == (200, "ok")
+        assert (answer.status_code, answer.text.strip()) == (200, "ok")
         until_there(run.directory / "asked.txt")
         asked = json.loads((run.directory / "asked.txt").read_text())
         assert "evil" not in str(asked), asked

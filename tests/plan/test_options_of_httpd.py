@@ -118,8 +118,9 @@ MORE = dict.fromkeys(("access.anybody", "routes.anybody"), '[access."/"]\nusers 
 SAID_ALWAYS = {
     "health": "says whether a release is live",
     "workers.count": "does not share the app fairly",
+    "downloads.roots": "files below downloads.roots are sent by the worker",
 }
-"""A note of every site says what httpd does not do."""
+"""A note of a site says what httpd does not do."""
 OF_NO_GATEWAY = frozenset(
     [
         "app",

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,8 @@ PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 KEEP_NONE = httpx.Limits(max_keepalive_connections=0)
 """Of a client whose gateway may reload while it asks. Debian's nginx 1.22 and httpd close idle connections then, and a
 request that is on its way on one is lost; `tests/faults` counts those."""
+GATEWAY = "TESTS_GATEWAY"
+"""The variable with the gateway that takes nginx's place in a run of the live tests."""
 _NOT_A_USER_S = ("PORTICO", "FLASK", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 _CHANCE = random.SystemRandom()
 """pytest-randomly gives each process the same beginning for the ordinary one."""
@@ -250,12 +252,24 @@ def start(
 ) -> Served:
     port = port or free_port()
     out, err = home / "stdout.txt", home / "stderr.txt"
-    asked, known = ["run", *words, "--listen", f"{host}:{port}"], environment(home) | dict(env or {})
+    asked = ["run", *over(words), "--listen", f"{host}:{port}"]
+    known = environment(home) | dict(env or {})
     if python == sys.executable:
         process = commands.start(asked, home, known, out, err)
     else:
         process = launch([python, "-m", "portico", *asked], cwd=home, env=known, stdout=out, stderr=err)
     return Served(process, home, port, stderr_path=err, stdout_path=out)
+
+
+def over(words: Sequence[str]) -> list[str]:
+    """The words of a site, over the gateway that this run is about (`make test-httpd`) in the place of nginx."""
+    chosen, made = os.environ.get(GATEWAY, ""), [*words]
+    if not chosen or "--gateway" in made:
+        return made
+    if "--nginx" in made:
+        at = made.index("--nginx")
+        del made[at : at + 2]
+    return [*made, "--gateway", chosen]
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -46,7 +46,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
 def _plan(web: Web) -> Plan:
     site, place = web.site, web.place
     kind, paths, size = gateway_of(place), Paths.of(place), capacity(site, place)
-    server, server_files = server_process(site, place, size, [root.folder for root in web.downloads])
+    server, server_files = server_process(site, place, size, web.downloads)
     return Plan(
         name=site.name,
         app=site.facts.app,

@@ -8,6 +8,9 @@ ROOTS: Final = "PORTICO_DOWNLOADS"
 """The worker's variable with the folders that nginx may send from: a JSON list in the order of their numbers."""
 READER: Final = "PORTICO_NGINX_USER"
 """The variable that names nginx's user, if it is not the app's."""
+SENDER: Final = "PORTICO_DOWNLOADS_BY"
+"""The variable that is WORKER where the gateway sends no files for the app."""
+WORKER: Final = "worker"
 PREFIX: Final = "/-/download/"
 
 KEPT: Final = frozenset(("content-type", "content-disposition", "cache-control", "expires", "set-cookie"))

@@ -19,14 +19,14 @@ from urllib.parse import quote
 
 from portico.link.head import field, split
 from portico.place.access import Reader
-from portico.plan.downloads import CARRIED, KEPT, READER, ROOTS, part, whole
+from portico.plan.downloads import CARRIED, KEPT, READER, ROOTS, SENDER, WORKER, part, whole
 
 WORTH_BYTES: Final = 1 << 16
 """Smaller files fit nginx's buffers: the worker finishes them at once, too."""
 _CARRIED: Final = frozenset(map(str.lower, CARRIED))
 _OWN: Final = frozenset(("content-length", "content-range", "x-accel-buffering", "date"))
 """Headers that nginx sets itself for a file."""
-_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,16 @@ class FileRange:
 
 
 class Downloads:
-    """The folders that nginx sends from; `reader` is nginx's user if it is another."""
+    """The folders that nginx sends from; `reader` is nginx's user if it is another. With `by_worker` the gateway sends
+    nothing for the app: X-Sendfile may name the files, and the worker sends them.
+    """
 
-    def __init__(self, roots: Iterable[str], reader: Reader | None = None) -> None:
+    def __init__(
+        self, roots: Iterable[str], reader: Reader | None = None, *, by_worker: bool = False
+    ) -> None:
         self._roots = [root.rstrip("/") + "/" for root in roots]
         self._reader = reader
+        self._by_worker = by_worker
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Downloads | None:
@@ -57,13 +62,14 @@ class Downloads:
             return None
         try:
             user = environment.get(READER)
-            return cls(json.loads(text), Reader.named(user) if user else None)
+            by_worker = environment.get(SENDER) == WORKER
+            return cls(json.loads(text), Reader.named(user) if user else None, by_worker=by_worker)
         except (ValueError, TypeError, KeyError) as error:
             raise RuntimeError(f"{ROOTS} and {READER} cannot be used: {error}") from None
 
     def url(self, descriptor: int, *, is_part: bool) -> str | None:
         """The URL of an open file for nginx, None if nginx would not find exactly this file."""
-        if (found := self._found(descriptor)) is None:
+        if self._by_worker or (found := self._found(descriptor)) is None:
             return None
         number, root, path = found
         if self._reader and not _readable(root, path, self._reader):
@@ -108,6 +114,15 @@ def agrees(part: FileRange, environ: dict[str, Any]) -> str | None:
     return kept(part.head, is_private="PORTICO_PRIVATE" in environ)
 
 
+def range_of(environ: Mapping[str, Any], head: str, size: int) -> tuple[int, int] | None:
+    """The bytes of a named file that a GET asks for, `stop` excluded; None for the whole file: also of several ranges,
+    and of one that is not there, which a server may leave aside (RFC 9110 14.2).
+    """
+    if environ["REQUEST_METHOD"] != "GET":
+        return None
+    return _wanted(environ, dict(map(field, split(head))), size)
+
+
 def kept(head: str, *, is_private: bool) -> str | None:
     """The lines that survive X-Accel-Redirect; None if the app sets one that would not."""
     lines, seen = [], set[str]()
@@ -135,17 +150,20 @@ def _same_range(part: FileRange, environ: dict[str, Any]) -> bool:
     said = dict(map(field, split(part.head)))
     if said.get("content-range") != f"bytes {part.start}-{part.stop - 1}/{part.size}":
         return False
+    return _wanted(environ, said, part.size) == (part.start, part.stop)
+
+
+def _wanted(environ: Mapping[str, Any], said: Mapping[str, str], size: int) -> tuple[int, int] | None:
     condition = environ.get("HTTP_IF_RANGE")
     if condition is not None and condition not in (said.get("etag"), said.get("last-modified")):
-        return False
+        return None
     found = _RANGE.fullmatch(environ.get("HTTP_RANGE", ""))
     if found is None or not any(found.groups()):
-        return False
+        return None
     first, last = found.groups()
-    if not first:
-        return (part.start, part.stop) == (max(0, part.size - int(last)), part.size)
-    stop = min(int(last) + 1, part.size) if last else part.size
-    return (part.start, part.stop) == (int(first), stop)
+    start = int(first) if first else max(0, size - int(last))
+    stop = min(int(last) + 1, size) if first and last else size
+    return (start, stop) if start < stop else None
 
 
 def _readable(root: str, path: str, reader: Reader) -> bool:

@@ -26,7 +26,7 @@ from portico.link.head import (
     split,
     streamed,
 )
-from portico.link.wsgi.download import WORTH_BYTES, Downloads, FileRange, agrees, kept
+from portico.link.wsgi.download import WORTH_BYTES, Downloads, FileRange, agrees, kept, range_of
 from portico.link.wsgi.request import Body, ClientGoneError, Connection, Environ, take
 from portico.link.wsgi.stream import Stream
 
@@ -311,12 +311,21 @@ class Response:
                 return
             if self._status[:3] == "206":
                 raise BrokenAppError(f"X-Sendfile names {path!r}, of which nginx cannot send a part")
-            size = os.fstat(descriptor).st_size
-            self._head, self._length = _without_length(self._head), None
-            self._promise(size)
-            self._copy(descriptor, 0, size)
+            self._copy_named(descriptor)
         finally:
             os.close(descriptor)
+
+    def _copy_named(self, descriptor: int) -> None:
+        """Sends a named file, or the range that was asked for."""
+        size = os.fstat(descriptor).st_size
+        part = range_of(self._environ, self._head, size) if self._status[:3] == "200" else None
+        start, stop = part or (0, size)
+        self._length = stop - start
+        self._head = f"{_without_length(self._head)}Content-Length: {self._length}\r\n"
+        if part:
+            self._status = "206 Partial Content"
+            self._head += f"Content-Range: bytes {start}-{stop - 1}/{size}\r\n"
+        self._copy(descriptor, start, stop)
 
     def _redirect(self, head: str, url: str) -> None:
         """The head that makes nginx send the file of that URL; nginx does the rest."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 
 from msgspec import structs
 
@@ -18,19 +17,20 @@ from portico.plan.app_servers.kinds import WRITERS
 from portico.plan.app_servers.uwsgi import is_writable
 from portico.plan.app_servers.workers import Capacity
 from portico.plan.files import File, Process
+from portico.plan.web.app.downloads import Downloads
 from portico.site.model import Site
 
 
 def server_process(
-    site: Site, place: Place, size: Capacity, handed: Sequence[str] = ()
+    site: Site, place: Place, size: Capacity, downloads: Downloads
 ) -> tuple[Process, tuple[File, ...]]:
-    """The process and the files that it reads. `handed` are the folders whose files the gateway sends for the app."""
+    """The process and the files that it reads."""
     if not site.has_app:
         return Process(
             "app", (), place.runtime, why="no app runs here: servers elsewhere or rules answer"
         ), ()
     process, file = WRITERS[app_server(site).name]
-    return process(site, place, size, handed), (file(site, place, size),)
+    return process(site, place, size, downloads), (file(site, place, size),)
 
 
 def impossible(site: Site, place: Place) -> list[Problem]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 from portico.app_servers.kind import Feature
 from portico.app_servers.start import starts
@@ -18,6 +17,7 @@ from portico.plan.files import CONF, File, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
 from portico.plan.subjects import Ladder
 from portico.plan.web.app import server_timing
+from portico.plan.web.app.downloads import Downloads
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import lasting
 from portico.site.model import Site
@@ -37,7 +37,7 @@ link.wsgi.backlog.
 _DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
 
 
-def gunicorn_process(site: Site, place: Place, capacity: Capacity, handed: Sequence[str]) -> Process:
+def gunicorn_process(site: Site, place: Place, capacity: Capacity, downloads: Downloads) -> Process:
     """The command that runs a release of the app."""
     return Process(
         name="gunicorn",
@@ -64,7 +64,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, handed: Seque
             **_pause(site, place),
             **_queue(site, place),
             **own_variables(place),
-            **_downloads(place, handed),
+            **_downloads(place, downloads),
             **tracing.told_to_worker(site),
             **server_timing.told_to_worker(site),
             **(VARIABLES if site.development else {}),
@@ -115,12 +115,15 @@ def _queue(site: Site, place: Place) -> dict[str, str]:
     return {"PORTICO_QUEUE": f"{seconds:g} {backlog(place)}"}
 
 
-def _downloads(place: Place, roots: Sequence[str]) -> dict[str, str]:
-    """What the worker must know to hand files to nginx."""
-    if not roots:
+def _downloads(place: Place, downloads: Downloads) -> dict[str, str]:
+    """What the worker must know to hand files to nginx, or to send those that the app names."""
+    if not downloads.roots:
         return {}
+    folders = json.dumps([root.folder for root in downloads.roots], ensure_ascii=False)
+    if not downloads.by_gateway:
+        return {names.ROOTS: folders, names.SENDER: names.WORKER}
     reader = {names.READER: place.gateway_user} if place.gateway_user else {}
-    return {names.ROOTS: json.dumps(list(roots), ensure_ascii=False), **reader}
+    return {names.ROOTS: folders, **reader}
 
 
 def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:

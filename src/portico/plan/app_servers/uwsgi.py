@@ -5,7 +5,6 @@ alternative.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from portico.app_servers.start import starts
 from portico.app_servers.uwsgi import UWSGI
@@ -16,6 +15,7 @@ from portico.plan.app_servers.settings import Setting
 from portico.plan.app_servers.workers import Capacity, jitter
 from portico.plan.files import CONF, File, Line, Process
 from portico.plan.subjects import Ladder
+from portico.plan.web.app.downloads import Downloads
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.literal import is_literal
 from portico.site.model import Site
@@ -27,7 +27,7 @@ _REPLACED = re.compile(r"[$@]\(")
 """An environment variable, and what a file or a URL contains."""
 
 
-def uwsgi_process(site: Site, place: Place, _capacity: Capacity, _handed: Sequence[str]) -> Process:
+def uwsgi_process(site: Site, place: Place, _capacity: Capacity, _downloads: Downloads) -> Process:
     """The command that runs a release of the app."""
     return Process(
         name=UWSGI.name,

@@ -15,7 +15,7 @@ from portico.plan.web.access import Access
 from portico.plan.web.allow_list import AllowList
 from portico.plan.web.app.cache import Cache
 from portico.plan.web.app.challenge import Challenge
-from portico.plan.web.app.downloads import DownloadRoot
+from portico.plan.web.app.downloads import Downloads
 from portico.plan.web.app.link import Link
 from portico.plan.web.app.server_timing import ServerTiming
 from portico.plan.web.app.tracing import Tracing
@@ -107,7 +107,7 @@ class Web(Struct, frozen=True):
     host: Host
     upstream: Upstream
     link: Link
-    downloads: tuple[DownloadRoot, ...]
+    downloads: Downloads
     """Folders whose files the gateway sends for the app."""
     tracing: Tracing | None
     server_timing: ServerTiming | None

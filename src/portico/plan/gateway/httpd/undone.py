@@ -13,7 +13,6 @@ OF_SITES = {
     "upstream.resolver": "the name servers of this machine are asked",
     "limits.held": "requests in progress are not counted",
     "cache.size": "no answer is cached",
-    "downloads.roots": "the app sends its files itself",
 }
 """Options that httpd has not, and what it does instead."""
 OF_ROUTES = {
@@ -44,7 +43,6 @@ def _missing(web: Web) -> Iterator[tuple[str, str]]:
         "upstream.resolver": bool(options.upstream.resolver),
         "limits.held": "limits.held" in causes,
         "cache.size": "cache.size" in causes and bool(options.cache.size),
-        "downloads.roots": bool(options.downloads.roots),
     }
     yield from ((option, what) for option, what in OF_SITES.items() if wanted[option])
     server = web.app_server

@@ -1,4 +1,6 @@
-"""Files that the app opens and the gateway sends: only Portico's worker may answer, because its answers name files."""
+"""Files that the app opens or names, and the gateway or the worker sends: only Portico's worker may answer, because
+its answers name files.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from portico.site.model import Site
 
 
 class DownloadRoot(Struct, frozen=True):
-    """A folder whose files the gateway sends if the worker names them."""
+    """A folder whose files are sent if the app names them."""
 
     folder: str
     """Its real path."""
@@ -23,14 +25,27 @@ class DownloadRoot(Struct, frozen=True):
     cause: str
 
 
-def downloads(site: Site, place: Place, abilities: frozenset[Ability]) -> tuple[DownloadRoot, ...]:
-    """The folders in the order of their numbers: those that the gateway can read and name."""
-    if Feature.DOWNLOADS not in common_features(site) or Ability.DOWNLOADS not in abilities:
-        return ()
-    return tuple(
-        DownloadRoot(root.folder, place.fence(root.folder), root.origin)
-        for root in site.roots
-        if root.is_declared or (place.serves(root.folder) and is_literal(root.folder))
+class Downloads(Struct, frozen=True):
+    """What the app may have sent."""
+
+    roots: tuple[DownloadRoot, ...] = ()
+    """In the order of their numbers."""
+    by_gateway: bool = False
+    """Whether the gateway sends the files; else the worker does."""
+
+
+def downloads(site: Site, place: Place, abilities: frozenset[Ability]) -> Downloads:
+    """The folders that the gateway can read and name; all of them if the worker sends the files."""
+    if Feature.DOWNLOADS not in common_features(site):
+        return Downloads()
+    by_gateway = Ability.DOWNLOADS in abilities
+    return Downloads(
+        tuple(
+            DownloadRoot(root.folder, place.fence(root.folder), root.origin)
+            for root in site.roots
+            if root.is_declared or not by_gateway or (place.serves(root.folder) and is_literal(root.folder))
+        ),
+        by_gateway,
     )
 
 

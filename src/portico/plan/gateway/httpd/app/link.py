@@ -297,6 +297,10 @@ def limits_of_link(web: Web) -> list[str]:
         made.append("httpd answers 411 to an upload without a length (chunked): it cannot limit its size")
     if not is_http(web) and web.app_server.name and Feature.WEBSOCKETS in web.features:
         made.append("WebSockets do not reach a WSGI app: mod_proxy_uwsgi carries none; those of ASGI apps do")
+    if web.site.options.downloads.roots:
+        made.append(
+            "files below downloads.roots are sent by the worker: a slow client holds its thread meanwhile"
+        )
     if RouteFact.UPLOAD in web.link.of_routes:
         made.append("upload_to_file: the worker writes the file itself, httpd has none")
     return made

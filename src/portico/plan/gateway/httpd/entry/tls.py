@@ -11,7 +11,7 @@ from portico.plan.gateway.httpd.names import PATH, SCHEME, file_of
 from portico.plan.gateway.httpd.syntax import Directive, directive, literal, render, value
 from portico.plan.paths import Paths
 from portico.plan.subjects import Tls as Files
-from portico.plan.web.entry.tls import CHALLENGE, DEFAULT_PROFILE, Clients, Http2, Tls
+from portico.plan.web.entry.tls import CHALLENGE, DEFAULT_PROFILE, Challenge, Clients, Http2, Tls
 from portico.plan.web.model import Web
 
 _MOZILLA = "https://wiki.mozilla.org/Security/Server_Side_TLS"
@@ -127,11 +127,22 @@ def challenge(web: Web) -> list[Directive]:
     folder = Paths.of(web.place).challenges
     why = "the certificate authority asks here whether the name is ours; no redirect comes between"
     path = f"{folder}%{{REQUEST_URI}}"
-    name = CHALLENGE.replace(".", r"\.") + "[A-Za-z0-9_-]+$"
-    return [
+    here = f"^{CHALLENGE}".replace(".", r"\.")
+    made = [
         directive("RewriteCond", path, "-f", why="only what the ACME client put there", cause=tls.cause),
-        directive("RewriteRule", f"^{name}", f"{folder}$0", "[T=text/plain,L]", why=why, cause=tls.cause),
+        directive(
+            "RewriteRule",
+            f"{here}[A-Za-z0-9_-]+$",
+            f"{folder}$0",
+            "[T=text/plain,L]",
+            why=why,
+            cause=tls.cause,
+        ),
     ]
+    if tls.challenge is Challenge.OURS:
+        why = "nothing else is here, and no redirect comes between"
+        made.append(directive("RewriteRule", here, "-", "[R=404,L]", why=why, cause=tls.cause))
+    return made
 
 
 def to_https(web: Web, tls: Tls, *, is_conditional: bool = False) -> list[Directive]:

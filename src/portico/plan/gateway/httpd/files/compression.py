@@ -12,6 +12,7 @@ from portico.plan.web.files.mime import COMPRESSIBLE
 _NEGOTIATION = "https://www.rfc-editor.org/rfc/rfc9110.html#name-accept-encoding"
 _Q = r"(?:;[ \t]*q=(?:0[.][0-9]*[1-9][0-9]*|1(?:[.]0*)?)[ \t]*)?"
 """A weight above 0. Any other form is refused, because it may mean 0."""
+_REFUSED = r"(?i)(?:^|,)[ \t]*[a-z*-]+[ \t]*;[ \t]*q=0(?:[.]0*)?[ \t]*(?=,|$)"
 CODINGS = ("br", "zstd", "gzip")
 
 
@@ -38,7 +39,12 @@ def compression(build: Build) -> list[Directive]:
         ]
     why = "a browser asks with the version of its form: the file and the app know the one without a suffix"
     pattern, versions = r'"(([^"]*)-(?:gzip|br))"', '"$1", "$2"'
-    return [*made, directive("RequestHeader", "edit*", "If-None-Match", pattern, versions, why=why)]
+    made.append(directive("RequestHeader", "edit*", "If-None-Match", pattern, versions, why=why))
+    why = "the compressors take a coding with the weight 0 for one that the client takes"
+    return [
+        *made,
+        directive("RequestHeader", "edit*", "Accept-Encoding", _REFUSED, "", why=why, source=_NEGOTIATION),
+    ]
 
 
 def coding_settings() -> list[Directive]:
@@ -46,6 +52,10 @@ def coding_settings() -> list[Directive]:
     why = (
         "the smallest form of a file that this client takes; q=0 and what cannot be understood count as a no"
     )
-    rows = [("gzip", "(?:x-)?gzip|[*]"), ("zstd", "zstd"), ("br", "br")]
+    rows = [("gzip", "(?:x-)?gzip"), ("zstd", "zstd"), ("br", "br")]
     takes = "req_novary('Accept-Encoding') =~ m#(?:^|,)[ \\t]*(?:{})[ \\t]*{}(?:,|$)#i"
-    return [setting(takes.format(names, _Q), f"{CODING}={coding}", why) for coding, names in rows]
+    any_but_it = f"{takes.format('[*]', _Q)} && req_novary('Accept-Encoding') !~ m#gzip#i"
+    return [
+        setting(any_but_it, f"{CODING}=gzip", why),
+        *(setting(takes.format(names, _Q), f"{CODING}={coding}", why) for coding, names in rows),
+    ]

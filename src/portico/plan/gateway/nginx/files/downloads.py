@@ -19,11 +19,11 @@ _RANGE = "a range of a compressed file would be another range"
 
 def downloads(web: Web) -> list[Directive]:
     """One location, with two inside for each root."""
-    if not web.downloads:
+    if not web.downloads.roots:
         return []
     inside = [
         made
-        for number, root in enumerate(web.downloads)
+        for number, root in enumerate(web.downloads.roots)
         for made in (
             _files(names.whole(number), root),
             _files(names.part(number), root, uncompressed(web.place, _RANGE)),
