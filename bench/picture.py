@@ -147,7 +147,11 @@ def _circumstances(results: Results) -> str:
     names = ("python", "flask", "gunicorn", "nginx", "granian", "pyuwsgi")
     versions = ", ".join(f"{name} {results.versions[name]}" for name in names if name in results.versions)
     cores = f"{results.machine.cores} cores, wrk on the same machine"
-    return f"{results.date[:10]}; {cores}; medians of {results.rounds} x {results.seconds:g} s; {versions}"
+    load = results.machine_load
+    busy = f"; machine busy, load {load.low:.0f} to {load.high:.0f}" if load else ""
+    return (
+        f"{results.date[:10]}; {cores}{busy}; medians of {results.rounds} x {results.seconds:g} s; {versions}"
+    )
 
 
 def _in_words(rows: list[_Row]) -> str:

@@ -26,6 +26,7 @@ class Sample(msgspec.Struct, frozen=True):
     cpu_us: dict[Role, float]  # a request
     memory_mb: dict[Role, float]  # PSS of the tree
     worker_mb: float  # PSS of one worker of the app
+    machine_load: float | None = None  # of the last minute, by the kernel; the bench's own is in it
 
     @property
     def rate(self) -> float:
@@ -90,6 +91,10 @@ class Results(msgspec.Struct, frozen=True):
 
     def floor_spread(self, workload: str) -> Spread | None:
         return spread([each.cpu_us for each in self.floor if each.workload == workload])
+
+    @property
+    def machine_load(self) -> Spread | None:
+        return spread([each.machine_load for each in self.samples if each.machine_load is not None])
 
     def entry(self, key: str) -> Entry | None:
         return next((each for each in self.entries if each.key == key), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -147,6 +148,7 @@ def _sample(house: Running, peer: Peer, workload: Workload, number: int, plan: P
         cpu_us={role: (after[role] - before[role]) / seen.requests * 1e6 for role in after},
         memory_mb=_memory_mb(tree),
         worker_mb=worker_bytes(tree) / 1e6,
+        machine_load=os.getloadavg()[0],
     )
 
 

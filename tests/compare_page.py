@@ -1,14 +1,15 @@
-"""`python -m tests.compare_page`: the page docs/compare.md, with the medians of bench/results.json."""
+"""`python -m tests.compare_page`: the page docs/compare.md, with the medians of bench/results.json and apache.json."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 from bench.results import Entry, Results, Sample, read
 
-_RESULTS = Path(__file__).parents[1] / "bench/results.json"
+_BENCH = Path(__file__).parents[1] / "bench"
 _HEAD = """# Portico beside others
 
 What a request costs with Portico and with what people use instead. Only measured figures are here. Each is the median
@@ -29,13 +30,29 @@ _COLUMNS = (
 )  # fmt: skip
 _TAIL = """
 Those without a gateway lack what nginx does: TLS, static files, slow clients, limits, error pages. They may be cheaper
-for that reason. mod_wsgi and Apache were measured [in a run of their own](apache.md#what-it-costs), too.
+for that reason.
 
 Passenger, Thruster, Kamal and flask-nginx were not measured, so nothing is said about them here.
 
 Moving from one of these: [nginx and Gunicorn](from-nginx-gunicorn.md), [uWSGI](from-uwsgi.md),
 [Apache and mod_wsgi](from-apache.md). Moving away again: [Leave Portico](eject.md).
 """
+_APACHE = """
+## With Apache, with and without Portico
+
+A run of its own, on {date}: medians of {rounds} rounds of {seconds:g} s in alternating order, {connections}
+connections, two cores that were busy with other work (load {low:.0f} to {high:.0f}, of which the run itself is a part).
+So only CPU is compared, and within each round: in brackets, Portico over Apache as a part of that peer (0.87: 13 %
+less CPU), the median of the rounds and their range. Figures in us are not those of the table above.
+
+| {columns} |
+|{dashes}
+"""
+_OURS = "portico-apache"
+_WORKLOADS = {
+    "text": "a line of text", "json": "10 kB of JSON", "wait": "a view that waits 10 ms", "upload": "1 MB upload",
+    "page": "a page of 30 kB", "missing": "404",
+}  # fmt: skip
 _GATEWAYS = {
     "nginx": "nginx", "portico": "nginx", "tutorial": "nginx", "caddy": "Caddy", "mod": "Apache", "pyvoy": "Envoy",
 }  # fmt: skip
@@ -43,7 +60,7 @@ _GATEWAYS = {
 
 
 def page() -> str:
-    results = read(_RESULTS)
+    results = read(_BENCH / "results.json")
     head = _HEAD.format(
         rounds=results.rounds,
         seconds=results.seconds,
@@ -53,7 +70,45 @@ def page() -> str:
         columns=" | ".join(_COLUMNS).lstrip(),
         dashes="---|" * len(_COLUMNS),
     )
-    return head + "".join(_rows(results)) + _TAIL
+    return head + "".join(_rows(results)) + _with_apache(read(_BENCH / "apache.json")) + _TAIL
+
+
+def _with_apache(results: Results) -> str:
+    load = results.machine_load
+    assert load
+    head = _APACHE.format(
+        rounds=results.rounds,
+        seconds=results.seconds,
+        connections=results.connections,
+        date=results.date[:10],
+        low=load.low,
+        high=load.high,
+        columns=" | ".join(("", *_WORKLOADS.values(), "broken connections")).lstrip(),
+        dashes="---|" * (len(_WORKLOADS) + 2),
+    )
+    return head + "".join(_row_of_apache(results, entry) for entry in results.entries)
+
+
+def _row_of_apache(results: Results, entry: Entry) -> str:
+    cells = [_beside_ours(results, entry.key, workload) for workload in _WORKLOADS]
+    broken = sum(one.socket_errors for one in results.samples if one.peer == entry.key)
+    asked = sum(one.requests for one in results.samples if one.peer == entry.key)
+    counted = f"{broken} of {asked:,} requests".replace(",", " ")
+    return f"| {entry.name} ({entry.detail}) | {' | '.join(cells)} | {counted} |\n"
+
+
+def _beside_ours(results: Results, peer: str, workload: str) -> str:
+    def by_round(key: str) -> dict[int, float]:
+        return {
+            one.round: one.whole_us for one in results.samples if (one.peer, one.workload) == (key, workload)
+        }
+
+    theirs, ours = by_round(peer), by_round(_OURS)
+    middle = f"{median(theirs.values()):,.0f} us".replace(",", " ")
+    if peer == _OURS:
+        return middle
+    ratios = [ours[number] / theirs[number] for number in theirs.keys() & ours.keys()]
+    return f"{middle} ({median(ratios):.2f}; {min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def _rows(results: Results) -> Iterator[str]:

@@ -101,6 +101,7 @@ def lines(root: Node, directory: str, modules: Mapping[str, str]) -> list[str]:
         f"DefaultRuntimeDir {directory}",
         f"ErrorLog {directory}/error.log",
         *(f"LoadModule {name}_module {modules[name]}" for name in _modules(root) if name in modules),
+        *([f"WSGISocketPrefix {directory}/wsgi"] if "wsgi" in modules and "wsgi" in _modules(root) else []),
         "TypesConfig /dev/null",
         *(f"AddType {kind} {' '.join(endings)}" for kind, *endings in TYPES),
         "User #65534",
