@@ -31,5 +31,5 @@ def load(port: int, workload: Workload, seconds: float) -> Load:
         p50_ms=figures.p50_ms,
         p99_ms=figures.p99_ms,
         unexpected=figures.requests - failed if workload.status > 399 else failed,
-        socket_errors=figures.socket_errors,
+        socket_errors=figures.socket_errors + figures.read_errors,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from portico.errors import UsageError
 from portico.log.request import Request
 from portico.measure.routes import named, of_app, of_log
-from portico.site.facts import AppFacts, StaticFolder
+from portico.site.facts import AppFacts, StaticFolder, Unrouted
 from portico.site.facts import Route as Rule
+from portico.site.facts import Rule as Known
 
 
 def _facts(*rules: Rule, kind: str = "flask") -> AppFacts:
@@ -33,6 +35,17 @@ def test_routes_of_the_app_are_those_of_a_plain_get_without_arguments() -> None:
 @pytest.mark.parametrize("rule", ["/logout", "/auth/log-out", "/sign_out", "/items/delete", "/unsubscribe"])
 def test_a_route_whose_name_says_that_it_changes_something_is_not_asked(rule: str) -> None:
     assert of_app(_facts(Rule(rule, ["GET"]))) == []
+
+
+def test_routes_of_fastapi_are_found_and_its_own_pages_are_not_asked() -> None:
+    rules = [
+        Known("/items", methods=["GET"]),
+        Known("/docs", methods=["GET"]),
+        Known("/items/{id}"),
+        Known("/new"),
+    ]
+    facts = replace(_facts(kind="asgi"), unrouted=Unrouted(rules))
+    assert [one.path for one in of_app(facts)] == ["/new", "/items"]
 
 
 def test_an_app_without_known_routes_is_asked_for_its_start_page() -> None:

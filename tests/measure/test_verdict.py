@@ -53,9 +53,10 @@ def test_the_bottleneck_is_named_with_its_evidence() -> None:
     assert busy == "the processor: 1.8 of 2 cores are used, 89% of that by the app's code and its server"
     one = bottleneck([_sample(workers=1, requests=1150)], 64)
     assert one == "Python's lock: its one process uses 0.9 cores, and 2 are there"
-    waits = bottleneck([_sample(requests=100, p50_ms=160.0)], 64)
-    assert waits.startswith(
-        "waiting: only 0.1 of 2 cores are used. A request took 160.0 ms, 0.9 ms of them on a"
+    waits = bottleneck([_sample(requests=100, alone_ms=20.0, others=0.9)], 64)
+    assert waits.startswith("waiting: a request that is sent alone takes 20.0 ms, 0.9 ms on a processor;")
+    assert bottleneck([_sample(requests=100)], 64).startswith(
+        "waiting: only 0.1 of 2 cores are used, with 64"
     )
     assert "other programs: they took 60%" in bottleneck([_sample(requests=800, others=0.6)], 64)
     assert bottleneck([], 64) == ""

@@ -24,18 +24,21 @@ class PeerError(Exception):
 
 class Answer(Struct, frozen=True):
     status: int
-    size: int
-    seconds: float
+    ms: float
+    ends_with_connection: bool
+    """It says no length: Django's own server answers so."""
 
 
 def ask(port: int, path: str, host: str, timeout: float = _ANSWER_SECONDS) -> Answer:
     """One GET. Raises OSError and HTTPException."""
-    begun = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    begun = time.monotonic()
     try:
         connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}"})
         answer = connection.getresponse()
-        return Answer(answer.status, len(answer.read()), time.monotonic() - begun)
+        ends_with_connection = answer.length is None and not answer.chunked
+        answer.read()
+        return Answer(answer.status, (time.monotonic() - begun) * 1e3, ends_with_connection)
     finally:
         connection.close()
 

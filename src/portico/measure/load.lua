@@ -11,7 +11,7 @@ end
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(
-    '\n{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "above_399": %d, "socket_errors": %d}\n',
+    '\n{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "above_399": %d, "socket_errors": %d, "read_errors": %d}\n',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+    errors.status, errors.connect + errors.write + errors.timeout, errors.read))
 end

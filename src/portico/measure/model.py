@@ -41,6 +41,8 @@ class Sample(Struct, frozen=True):
     workers: int
     """Processes that run the app."""
     cores: int
+    alone_ms: float = 0.0
+    """How long the request took that was sent alone, before the load."""
     others: float = 0.0
     """The share of the machine that neither the programs nor wrk used, but somebody else."""
 

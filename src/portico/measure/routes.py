@@ -19,6 +19,9 @@ _CHANGES = re.compile(
     r"log[-_]?(out|off)|sign[-_]?out|delete|remove|reset|purge|unsubscribe|confirm|cancel", re.I
 )
 """A GET of such a name may do what it says."""
+_HAS_ARGUMENTS = re.compile(r"[<>{}*:()\\^$?]")
+_OF_FRAMEWORKS = ("/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect")
+"""FastAPI's own."""
 _OK = range(200, 300)
 
 
@@ -50,17 +53,21 @@ def of_app(facts: AppFacts, mount: str = "") -> list[Route]:
     """Candidates: the app's GET routes without arguments, the shortest first."""
     prefix = mount.rstrip("/")
     static = tuple(folder.url for folder in facts.static)
+    known = [(one.rule, one.methods) for one in facts.routes if not one.websocket]
+    known += [(one.rule, one.methods) for one in (facts.unrouted.rules if facts.unrouted else ())]
+    sockets = {one.rule for one in facts.routes if one.websocket}
     rules = {
-        one.rule
-        for one in facts.routes
-        if (not one.methods or "GET" in one.methods)
-        and not one.websocket
-        and one.rule.startswith("/")
-        and not re.search(r"[<>{}*:()\\^$?]", one.rule)
-        and not (static and f"{one.rule}/".startswith(static))
-        and is_harmless(one.rule)
+        rule
+        for rule, methods in known
+        if (not methods or "GET" in methods)
+        and rule.startswith("/")
+        and not _HAS_ARGUMENTS.search(rule)
+        and not (static and f"{rule}/".startswith(static))
+        and rule not in sockets
+        and rule not in _OF_FRAMEWORKS
+        and is_harmless(rule)
     }
-    if not facts.routes:
+    if not known:
         rules = {"/"}
     ordered = sorted(rules, key=lambda rule: (rule.count("/"), len(rule), rule))
     return [Route(prefix + rule, "the app's routes") for rule in ordered[:_CANDIDATES]]

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem
-from portico.measure.ask import PeerError, ask, stands_slow_clients, wait_until_ready
+from portico.measure.ask import Answer, PeerError, ask, stands_slow_clients, wait_until_ready
 from portico.measure.contenders import Way
 from portico.measure.cpu import cpu_seconds, memory_bytes, worker_count
 from portico.measure.model import Results, Route, Sample
@@ -77,6 +77,7 @@ class Session:
         self._stands: dict[str, bool] = {}
         self._routes: list[Route] = []
         self._rounds = 0
+        self._alone: dict[tuple[str, str], Answer] = {}
         self._samples: list[Sample] = []
         self._problems: dict[str, None] = {}
 
@@ -207,8 +208,10 @@ class Session:
     def _answers(self, way: Way, programs: Programs, route: Route) -> bool:
         """Whether one request gets the status that it should have."""
         try:
-            status = ask(programs.port, route.path, self._order.host).status
+            answer = ask(programs.port, route.path, self._order.host)
+            status = answer.status
             problem = f"answers {status}, {self._base.name} answers {route.status}"
+            self._alone[way.key, route.path] = answer
         except (OSError, HTTPException) as error:
             status, problem = 0, str(error)
         if status != route.status:
@@ -236,7 +239,7 @@ class Session:
         cores = psutil.cpu_count() or 1
         others = max(0.0, machine - ours - sum(sum(each.values()) for each in used)) / (elapsed * cores)
         for (way, programs), load, tree, cpu in zip(ready, loads, trees, used, strict=True):
-            seen = load.result()
+            seen, alone = load.result(), self._alone[way.key, route.path]
             if dead := programs.dead():
                 raise PeerError(dead)
             if not seen.requests:
@@ -249,11 +252,14 @@ class Session:
                 seconds=seen.seconds,
                 p50_ms=seen.p50_ms,
                 p99_ms=seen.p99_ms,
-                failed=seen.above_399 + seen.socket_errors,
+                failed=seen.above_399
+                + seen.socket_errors
+                + (0 if alone.ends_with_connection else seen.read_errors),
                 cpu_us={role: seconds / seen.requests * 1e6 for role, seconds in cpu.items()},
                 memory_mb={role: size / 1e6 for role, size in memory_bytes(tree).items()},
                 workers=worker_count(tree),
                 cores=cores,
+                alone_ms=alone.ms,
                 others=others,
             )
 

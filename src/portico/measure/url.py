@@ -31,7 +31,7 @@ def measured_url(
             raise PorticoError(
                 Problem(url, f"no request was answered in {seconds} s", "does it answer at all?")
             )
-        failed = seen.above_399 + seen.socket_errors
+        failed = seen.above_399 + seen.socket_errors + seen.read_errors
         cores = psutil.cpu_count() or 1
         samples.append(
             Sample(

@@ -14,7 +14,9 @@ from portico.measure.statistics import CONFIDENCE, Ratio, ratio, shared
 USUAL_CONFIDENCE = 0.95
 """Of the table, where few rounds are usual."""
 _FULL, _IDLE = 0.8, 0.5
-"""Shares of what there is of processors: above it they are the limit, below it something else is."""
+"""Shares of what there is of processors: above the first they are the limit, below the second something else is."""
+_LONG_MS, _MANY = 5.0, 5
+"""A request alone that takes longer, and so many times its CPU time, waits for something."""
 _FEW = 0.001
 
 
@@ -101,15 +103,16 @@ def bottleneck(samples: list[Sample], connections: int) -> str:
         return f"the processor: {seen}, {most / used:.0%} of that by {who} and its server"
     if workers < cores and app > _FULL * workers:
         return f"Python's lock: its {_processes(workers)} {app:.1f} cores, and {cores} are there"
+    alone, busy = min(one.alone_ms for one in samples), median(one.whole_us for one in samples) / 1e3
+    if alone > max(_LONG_MS, _MANY * busy):
+        return (
+            f"waiting: a request that is sent alone takes {alone:.1f} ms, {busy:.1f} ms on a processor; the rest "
+            f"it waits for a database, another server or a sleep. Only {seen}, with {connections} requests at once"
+        )
     if others > 1 - _FULL:
         return f"other programs: they took {others:.0%} of the machine meanwhile"
     if used < _IDLE * cores:
-        rate, waited = median(one.rate for one in samples), median(one.p50_ms for one in samples)
-        busy = median(one.whole_us for one in samples) / 1e3
-        return (
-            f"waiting: only {seen}. A request took {waited:.1f} ms, {busy:.1f} ms of them on a processor; "
-            f"it waited for a free thread, a database or a sleep ({rate:,.0f} requests/s of {connections} at once)"
-        )
+        return f"waiting: only {seen}, with {connections} requests at once: they wait for a free thread or a lock"
     return f"nothing alone: {seen}"
 
 

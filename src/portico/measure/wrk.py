@@ -23,7 +23,9 @@ class LoadError(Exception):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What wrk saw. `above_399` are answers with such a status, `socket_errors` broken or timed-out connections."""
+    """What wrk saw. `above_399` are answers with such a status, `socket_errors` connections that timed out or could
+    not be used, `read_errors` those that ended early: so wrk counts every answer that ends with its connection, too.
+    """
 
     requests: int
     seconds: float
@@ -31,6 +33,7 @@ class Figures(msgspec.Struct, frozen=True):
     p99_ms: float
     above_399: int
     socket_errors: int
+    read_errors: int
 
 
 def refuse_without_wrk() -> None:
