@@ -1,9 +1,10 @@
 """Which way of using threads costs nothing until requests block? The experiment behind portico.link.wsgi.thread_pool.
 
-    python -m bench.threads [--busy] [--rounds N] [--seconds S] [--workload quick|wait|mix] [VARIANT ...]
+    python -m bench.threads [--busy] [--rounds N] [--seconds S] [--workload quick|wait|crowd|compute|mix] [VARIANT ...]
 
 A variant is `strategy:threads`, or `strategy:threads:NAME=VALUE,...` with other constants of
-portico.link.wsgi.thread_pool (and `switch`, Python's switch interval). Every variant is a Gunicorn with two workers of
+portico.link.wsgi.thread_pool and growth (and `most`, how many threads there may be, and `switch`, Python's switch
+interval). Every variant is a Gunicorn with two workers of
 its own; all of them wait behind one nginx for the whole time, and the rounds go through them in a new random order, in
 short slices, so that what else the machine does hits all alike. Printed are medians, and the median of
 the ratios within a round. `--busy` keeps one core busy with another process meanwhile.
@@ -38,10 +39,16 @@ import psutil
 import portico.link.gunicorn.worker
 import portico.link.wsgi.thread_pool
 from portico.link.gunicorn.worker import Worker
+from portico.link.wsgi import growth
 from portico.link.wsgi.thread_pool import Slot, ThreadPool
 
 WORKERS = 2
-WRK = {"quick": ("/", 16), "wait": ("/wait/10", 64)}
+WRK = {
+    "quick": ("/", 16),
+    "wait": ("/wait/10", 64),
+    "crowd": ("/wait/10", 256),
+    "compute": ("/compute/5", 32),
+}
 """Path and connections."""
 CLIENTS = 8
 """Of the mix: each asks nine times for the quick view and once for one of 100 ms ("alone": stays away as long instead).
@@ -81,7 +88,7 @@ class Dispatcher(ThreadPool):
                     self._queue.put(self._accept()[0])
                     break
                 except OSError as error:
-                    if not self._wait(error):
+                    if not self._wait(error, self.slots[0]):
                         return
 
     def _pool(self, slot: Slot) -> None:
@@ -107,7 +114,7 @@ class Baton(ThreadPool):
                         descriptor = self._accept()[0]
                         break
                     except OSError as error:
-                        if not self._wait(error):
+                        if not self._wait(error, slot):
                             return
             self._serve(Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor), slot)
 
@@ -121,7 +128,7 @@ class Blocking(AllAccept):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1, 0))
         super().start()
 
-    def _wait(self, error: OSError) -> bool:  # noqa: ARG002  each accept blocks for a second
+    def _wait(self, error: OSError, slot: Slot) -> bool:  # noqa: ARG002  each accept blocks for a second
         return not self._stopping
 
 
@@ -142,7 +149,9 @@ class BenchWorker(Worker):
             name, _, value = setting.partition("=")
             if name == "switch":
                 sys.setswitchinterval(float(value))
-            for module in (portico.link.wsgi.thread_pool, portico.link.gunicorn.worker):
+            if name == "most":
+                os.environ[growth.VARIABLE] = value
+            for module in (portico.link.wsgi.thread_pool, portico.link.gunicorn.worker, growth):
                 if hasattr(module, name):
                     setattr(module, name, float(value))
         self.pool_class = POOLS[os.environ["BENCH_POOL"]]
@@ -166,12 +175,20 @@ def _wait_ms(ms: int) -> str:
     return "waited\n"
 
 
+def _compute_ms(ms: int) -> str:
+    ends = time.thread_time() + ms / 1000
+    while time.thread_time() < ends:
+        pass
+    return "computed\n"
+
+
 def _flask_app() -> Any:
     from flask import Flask
 
     flask = Flask(__name__)
     flask.add_url_rule("/", "quick", lambda: "hello\n")
     flask.add_url_rule("/wait/<int:ms>", "wait", _wait_ms)
+    flask.add_url_rule("/compute/<int:ms>", "compute", _compute_ms)
     return flask
 
 
@@ -230,7 +247,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--busy", action="store_true")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=2)
-    parser.add_argument("--workload", choices=["quick", "wait", "mix", "alone"], default="quick")
+    parser.add_argument("--workload", choices=[*WRK, "mix", "alone"], default="quick")
     return parser.parse_args()
 
 

@@ -111,6 +111,14 @@ FAULTS = {
         "pool", "has 3 connections for the 8 threads", "flask",
         'import sqlalchemy\nengine = sqlalchemy.create_engine("sqlite:////srv/shop.db", pool_size=2, max_overflow=1)',
     ),
+    "a pool that is smaller than the threads may get": Fault(
+        "pool-bound", "has 15 connections, and a worker gets up to ", "flask",
+        'import sqlalchemy\nengine = sqlalchemy.create_engine("sqlite:////srv/shop.db", pool_size=5)',
+    ),
+    "a client for each thread": Fault(
+        "per-thread", "app.own (threading.local): each thread has a client", "flask",
+        "import threading\nown = threading.local()",
+    ),
     "a job in every worker": Fault(
         "jobs", "a timer was started at import", "flask",
         "import threading\nthreading.Timer(3600, lambda: 0).start()",

@@ -46,7 +46,7 @@ def room(listener: socket.socket, most: int = 200) -> int:
 def test_the_queue_holds_what_the_workers_answer_in_the_time_that_requests_may_wait(
     listener: socket.socket,
 ) -> None:
-    backlog = Backlog(listener, Bounds(0.5, 100), threads=4, workers=lambda: 2)
+    backlog = Backlog(listener, Bounds(0.5, 100), threads=lambda: 4, workers=lambda: 2)
     backlog.look(10.0, 0, 0, was_idle=True)
     assert room(listener) == 101  # a socket holds one more than listen(2) is told
     backlog.look(11.0, 30, 0, was_idle=False)
@@ -57,7 +57,7 @@ def test_the_queue_holds_what_the_workers_answer_in_the_time_that_requests_may_w
     backlog.look(14.0, 40, 0, was_idle=False)
     backlog.look(15.0, 40, 0, was_idle=False)
     assert room(listener) == 9  # nobody answers: one for each thread
-    alone = Backlog(listener, Bounds(0.5, 100), threads=1, workers=lambda: 1)
+    alone = Backlog(listener, Bounds(0.5, 100), threads=lambda: 1, workers=lambda: 1)
     alone.look(10.0, 0, 0, was_idle=False)
     alone.look(11.0, 0, 0, was_idle=False)
     assert room(listener) == 9  # what one browser asks for at once
@@ -68,7 +68,7 @@ def test_the_queue_holds_what_the_workers_answer_in_the_time_that_requests_may_w
 def test_requests_wait_for_less_while_clients_leave_and_for_longer_again_when_they_stay(
     listener: socket.socket,
 ) -> None:
-    backlog = Backlog(listener, Bounds(5, 150), threads=1, workers=lambda: 1)
+    backlog = Backlog(listener, Bounds(5, 150), threads=lambda: 1, workers=lambda: 1)
     backlog.look(0.0, 0, 0, was_idle=False)
     backlog.look(1.0, 20, 1, was_idle=False)
     assert room(listener) == 101  # 20 a second for 5 s: few left
@@ -90,7 +90,7 @@ def test_requests_wait_for_less_while_clients_leave_and_for_longer_again_when_th
 
 
 def test_the_queue_never_holds_more_than_a_burst(listener: socket.socket) -> None:
-    backlog = Backlog(listener, Bounds(2, 50), threads=1, workers=lambda: 1)
+    backlog = Backlog(listener, Bounds(2, 50), threads=lambda: 1, workers=lambda: 1)
     backlog.look(10.0, 0, 0, was_idle=False)
     backlog.look(11.0, 1000, 0, was_idle=False)
     assert room(listener) == 51
@@ -98,7 +98,7 @@ def test_the_queue_never_holds_more_than_a_burst(listener: socket.socket) -> Non
 
 def test_an_app_that_hangs_for_a_moment_is_known_to_be_quick(listener: socket.socket) -> None:
     """What it answered while a thread was idle is the least that it can do."""
-    backlog = Backlog(listener, Bounds(2, 200), threads=2, workers=lambda: 1)
+    backlog = Backlog(listener, Bounds(2, 200), threads=lambda: 2, workers=lambda: 1)
     backlog.look(10.0, 0, 0, was_idle=True)
     backlog.look(11.0, 40, 0, was_idle=True)
     backlog.look(12.0, 50, 0, was_idle=True)  # at least 25, of 40 and 10
@@ -109,7 +109,7 @@ def test_an_app_that_hangs_for_a_moment_is_known_to_be_quick(listener: socket.so
     assert room(listener, 300) == 81
     backlog.look(15.0, 130, 0, was_idle=False)
     assert room(listener, 300) == 41
-    hangs = Backlog(listener, Bounds(2, 200), threads=2, workers=lambda: 1)
+    hangs = Backlog(listener, Bounds(2, 200), threads=lambda: 2, workers=lambda: 1)
     hangs.look(10.0, 0, 0, was_idle=True)
     hangs.look(11.0, 40, 0, was_idle=True)
     hangs.look(12.0, 40, 0, was_idle=False)
@@ -118,7 +118,7 @@ def test_an_app_that_hangs_for_a_moment_is_known_to_be_quick(listener: socket.so
 
 def test_a_listener_that_was_closed_ends_no_worker(listener: socket.socket) -> None:
     listener.close()
-    Backlog(listener, Bounds(1, 50), threads=1, workers=lambda: 1).look(10.0, 0, 0, was_idle=True)
+    Backlog(listener, Bounds(1, 50), threads=lambda: 1, workers=lambda: 1).look(10.0, 0, 0, was_idle=True)
 
 
 def test_what_cannot_be_read_is_named() -> None:

@@ -71,7 +71,7 @@ class Poller:
 
 
 def test_run_says_that_one_worker_serves(site: Served) -> None:
-    assert "1 worker x 8 threads" in site.stderr()
+    assert "1 worker x 8 to " in site.stderr()
     master, *workers = sorted(site.called("gunicorn.conf.py"), key=lambda one: one.create_time())
     assert [one.ppid() for one in workers] == [master.pid], "one worker runs, whatever was started ahead"
     assert "one worker, with threads: Flask-SocketIO keeps its clients in the memory" in site.stderr()

@@ -21,7 +21,7 @@ GUNICORN = AppServer(
     prefix="GUNICORN_",
     protocol="uwsgi",
     features=_EVERY_GUNICORN | {
-        Feature.WSGI, Feature.DOWNLOADS, Feature.UPLOADS, Feature.LEFT, Feature.QUEUE,
+        Feature.WSGI, Feature.DOWNLOADS, Feature.UPLOADS, Feature.LEFT, Feature.QUEUE, Feature.THREADS,
         Feature.TRACE_VIEW, Feature.TRACEPARENT,
         Feature.SLOW, Feature.PAUSE, Feature.DEVELOPMENT,
     },

@@ -17,6 +17,7 @@ class Feature(StrEnum):
     WEBSOCKETS = "WebSockets, closed with 1001 when their release ends"
     STREAMS = "recognises event streams and JSON lines, which the gateway then does not buffer"
     LASTING = "long requests do not take threads from others"
+    THREADS = "adds threads while requests wait in the queue and the threads wait, too (`workers.threads`)"
     LEFT = "skips a request whose client left while it waited"
     QUEUE = "keeps the queue so short that it answers in time (`workers.queue`)"
     PREFIX = "takes the mount and a proxy's prefix from each request"

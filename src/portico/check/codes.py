@@ -58,6 +58,8 @@ CODES = {
     "static-links": Code("breaks", "links in a static folder, which the gateway does not follow"),
     "static-headers": Code("hint", "headers of the app that the gateway repeats with static files"),
     "pool": Code("slow", "a database pool that is smaller than the threads of a worker"),
+    "pool-bound": Code("hint", "a database pool that is smaller than the threads that a worker may get"),
+    "per-thread": Code("hint", "clients or connections that each thread of a worker has of its own"),
     "own-limits": Code("slow", "own directives that end a request or refuse a body before Portico's options do"),
     "timeouts": Code("slow", "the app waits longer for its database than the gateway for the app"),
     "local-ports": Code("slow", "few local ports for connections to `[upstream]`"),

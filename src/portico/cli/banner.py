@@ -93,11 +93,17 @@ def _watched_at(plan: Plan) -> list[tuple[str, str]]:
     ]
 
 
+def _threads(plan: Plan) -> str:
+    if plan.most_threads > plan.threads:
+        return f"{plan.threads} to {plan.most_threads} threads"
+    return counted(plan.threads, "thread")
+
+
 def _answers(plan: Plan) -> str:
     """What answers requests: the app server, servers elsewhere, or both."""
     kind = plan.app_server
     server = f"{kind.title} {plan.versions.get(kind.name, '')}"
-    threads = f" x {counted(plan.threads, 'thread')}" if Feature.WSGI in kind.features else ""
+    threads = f" x {_threads(plan)}" if Feature.WSGI in kind.features else ""
     app = f"{server}, {counted(plan.workers, 'worker')}{threads}"
     if plan.upstream is None:
         return app if plan.has_app else "the rules of [[route]]"

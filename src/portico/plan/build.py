@@ -68,6 +68,7 @@ def _plan(web: Web) -> Plan:
         binary=place.gateway.path,
         workers=size.workers,
         threads=size.threads,
+        most_threads=size.most_threads,
         max_upload=site.max_upload,
         ladder=ladder(site),
         health=health(web),

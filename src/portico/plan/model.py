@@ -58,10 +58,13 @@ class Plan(Struct, frozen=True):
     """The path of the gateway's binary."""
     workers: int
     threads: int
+    """Of a worker, at its start."""
     max_upload: int
     ladder: Ladder
     health: Health
     versions: Mapping[str, str]
+    most_threads: int = 0
+    """How many threads a worker may have while requests wait."""
     statics: Mapping[str, str] = field(default_factory=dict)
     """The folders that the gateway serves, by URL."""
     precompressed: tuple[Precompressed, ...] = ()

@@ -186,6 +186,8 @@ class AppSettings(msgspec.Struct, frozen=True):
     """The largest body in bytes that it takes, files of forms aside; None: no limit, or MAX_CONTENT_LENGTH has it."""
     pools: list[Pool] = []
     waits: list[Wait] = []
+    per_thread: list[str] = []
+    """Objects of the app's own modules that have other contents in each thread (threading.local)."""
     databases: dict[str, str] = {}
     """Absolute paths of files that are databases, and where they are named."""
     keyless: str = ""

@@ -8,8 +8,8 @@ from portico.app_servers.kind import Feature
 from portico.check.model import Finding, warning
 from portico.place.model import Place
 from portico.plan.app_servers.chosen import app_server
-from portico.plan.app_servers.workers import capacity
-from portico.site.facts import AppSettings
+from portico.plan.app_servers.workers import Capacity, capacity
+from portico.site.facts import AppSettings, Pool
 from portico.site.model import Site
 from portico.values import Duration, Size
 
@@ -18,6 +18,7 @@ def fitting_findings(site: Site, place: Place, said: AppSettings) -> Iterator[Fi
     """What times out or is refused in the wrong place."""
     yield from _bodies(site, said)
     yield from _pools(site, place, said)
+    yield from _per_thread(capacity(site, place), said)
     yield from _waits(site, said)
 
 
@@ -57,7 +58,8 @@ def _shown(size: int) -> str:
 def _pools(site: Site, place: Place, said: AppSettings) -> Iterator[Finding]:
     if Feature.WSGI not in app_server(site).features:
         return  # tasks of one thread share it
-    threads = capacity(site, place).threads
+    size = capacity(site, place)
+    threads = size.threads
     for pool in said.pools:
         if not pool.most:
             continue
@@ -68,12 +70,38 @@ def _pools(site: Site, place: Place, said: AppSettings) -> Iterator[Finding]:
             )
             hint = f"let it have {threads} (pool_size + max_overflow), or run fewer: [workers] threads = {pool.most}"
             yield warning("database", what, hint, "pool")
+        elif pool.most < size.most_threads:
+            yield _bound(pool, size.most_threads)
         if pool.seconds >= site.options.request_timeout and pool.most < threads:
             what = (
                 f"{pool.name} lets a request wait {Duration(pool.seconds)} for a connection, and request_timeout is "
                 f"{site.options.request_timeout}: the gateway answers 504 while the app still waits"
             )
             yield warning("database", what, "let it wait less, 5 s for example", "timeouts")
+
+
+def _bound(pool: Pool, most: int) -> Finding:
+    """More threads than connections: no fault, but somebody who waits for the others should know."""
+    what = (
+        f"{pool.name} has {pool.most} connections, and a worker gets up to {most} threads while requests wait: "
+        f"{most - pool.most} of them can only wait for a connection, up to {Duration(pool.seconds)}, then fail"
+    )
+    hint = (
+        f"let it have {most} (pool_size + max_overflow), or keep the number: [workers] threads = {pool.most}"
+    )
+    return warning("database", what, hint, "pool-bound")
+
+
+def _per_thread(size: Capacity, said: AppSettings) -> Iterator[Finding]:
+    if not said.per_thread or size.most_threads <= size.threads:
+        return
+    what = (
+        f"{', '.join(said.per_thread)} (threading.local): each thread has a client or connection of its own there, "
+        f"and a worker gets up to {size.most_threads} threads while requests wait: {size.workers * size.most_threads} "
+        "in all"
+    )
+    hint = f"allow so many at the other end, or keep the number: [workers] threads = {size.threads}"
+    yield warning("threads", what, hint, "per-thread")
 
 
 def _waits(site: Site, said: AppSettings) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ def kernel_findings(site: Site, place: Place, planned: Plan, said: Kernel, memor
 
 def _tasks(site: Site, place: Place, planned: Plan, said: Kernel) -> Iterator[Finding]:
     size = capacity(site, place)
-    running = planned.workers * (size.threads + 2)
+    running = planned.workers * (size.most_threads + 2)
     need = (2 * running if site.has_app else 0) + max(1, round(place.cpus)) + _OWN_TASKS
     if said.tasks_limit and said.tasks_limit - said.tasks < need:
         what = (

@@ -13,7 +13,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +35,8 @@ from portico.link.websocket.leaving import Leaving
 from portico.link.wsgi.backlog import Backlog, Bounds, siblings
 from portico.link.wsgi.download import Downloads
 from portico.link.wsgi.exchange import Exchange
+from portico.link.wsgi.growth import FIXED, Growth
+from portico.link.wsgi.growth import VARIABLE as VARIABLE_OF_THREADS
 from portico.link.wsgi.queue import Queue
 from portico.link.wsgi.response import Response, TimedResponse
 from portico.link.wsgi.thread_pool import LONGEST_POLL_SECONDS, POLL_SECONDS, ThreadPool
@@ -43,6 +45,8 @@ _FAREWELL_SECONDS: Final = 1.0
 """How long the threads of closed connections have to notice it."""
 _LAST_SECONDS: Final = 5
 """How long the app's own threads and exit handlers have at the end."""
+_ROOM: Final = 0.8
+"""The share of its memory limit up to which a worker gets more threads: their requests need some, too."""
 _SOMAXCONN: Final = Path("/proc/sys/net/core/somaxconn")
 
 
@@ -53,8 +57,8 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     heartbeat), and worker_connections (the most WebSockets). From the environment: PORTICO_DEADLINE, seconds that a
     request may take without progress; PORTICO_MAX_MEMORY, the resident memory in bytes at which the worker is
     replaced; PORTICO_PAUSE, the directory of the flag of `portico pause`; PORTICO_APP_LOG, the file of the app's
-    output; PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`, PORTICO_SLOW as in `slow`, PORTICO_TRACING as in
-    `context`, and PORTICO_SERVER_TIMING as in `timing`.
+    output; PORTICO_THREADS, how many threads there may be while requests wait; PORTICO_TRACE and PORTICO_TRACE_MASK as
+    in `trace`, PORTICO_SLOW as in `slow`, PORTICO_TRACING as in `context`, and PORTICO_SERVER_TIMING as in `timing`.
     """
 
     pool_class: type[ThreadPool] = ThreadPool  # bench/threads.py replaces it in its experiments
@@ -76,6 +80,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         limits_from(os.environ)
         Bounds.of(os.environ)
         Downloads.of(os.environ)
+        most_threads(os.environ)
         if len(cfg.address) != 1 or isinstance(cfg.address[0], tuple):
             raise RuntimeError(
                 "portico.link.gunicorn.worker serves exactly one unix socket: bind = unix:PATH or fd://N"
@@ -121,6 +126,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         listener: socket.socket = self.sockets[0].sock
         listener.setblocking(False)
         threads = self.cfg.threads
+        most = max(threads, most_threads(os.environ))
         base: dict[str, Any] = base_environ(self.cfg) | {"wsgi.multithread": threads > 1}
         return self.pool_class(
             listener,
@@ -139,16 +145,20 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             self._wake,
             count=threads,
             # With one thread the app may rely on being alone: then a WebSocket keeps that thread for itself.
-            most=threads + self.cfg.worker_connections if threads > 1 else 1,
+            most=most + self.cfg.worker_connections if threads > 1 else 1,
             name=str(self.pid),
             enough=self.max_requests,
+            growth=Growth(most, self._has_memory) if most > threads > 1 else FIXED,
         )
+
+    def _has_memory(self) -> bool:
+        return report.resident() < _ROOM * self.max_memory
 
     def _backlog(self, bounds: Bounds | None, pool: ThreadPool, queue: Queue) -> Callable[[], None]:
         """What bounds the queue and detects an overload, to be called once a second."""
         if bounds is None:
             return lambda: None
-        backlog = Backlog(self.sockets[0].sock, bounds, self.cfg.threads, lambda: siblings(self.cfg.workers))
+        backlog = Backlog(self.sockets[0].sock, bounds, lambda: pool.size, lambda: siblings(self.cfg.workers))
 
         def look() -> None:
             was_idle = pool.was_idle()
@@ -205,7 +215,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                     poll_seconds = (
                         POLL_SECONDS if pool.relieve() else min(2 * poll_seconds, LONGEST_POLL_SECONDS)
                     )
-                    time.sleep(poll_seconds)
+                    pool.sleep(poll_seconds)
         return None
 
     def _may_leave(self, watch: Watch) -> bool:
@@ -234,6 +244,14 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             watch.say_goodbye()  # to WebSockets that were in the middle of a message before
             if select.select([self.PIPE[0]], [], [], min(left, LOOK_SECONDS))[0]:
                 os.read(self.PIPE[0], 4096)
+
+
+def most_threads(environment: Mapping[str, str]) -> int:
+    """How many threads there may be while requests wait; 0 for a fixed number; RuntimeError with one line."""
+    text = environment.get(VARIABLE_OF_THREADS) or "0"
+    if not text.isdecimal():
+        raise RuntimeError(f"{VARIABLE_OF_THREADS} is {text!r}, expected a number")
+    return int(text)
 
 
 def _longest_backlog() -> int:

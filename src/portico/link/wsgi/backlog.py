@@ -54,10 +54,12 @@ class Bounds(NamedTuple):
 
 
 class Backlog:
-    """The limit of the queue at `listener`, which `workers` workers serve with `threads` threads each."""
+    """The limit of the queue at `listener`, which `workers` workers serve with `threads` threads each, as this one
+    has them.
+    """
 
     def __init__(
-        self, listener: socket.socket, bounds: Bounds, threads: int, workers: Callable[[], int]
+        self, listener: socket.socket, bounds: Bounds, threads: Callable[[], int], workers: Callable[[], int]
     ) -> None:
         self._listener, self._bounds = listener, bounds
         self._threads, self._workers = threads, workers
@@ -82,7 +84,7 @@ class Backlog:
             return
         self._follow(executed - before[1], left - before[2])
         workers = self._workers()
-        self._set(max(int(self._rate * workers * self.seconds), self._threads * workers, _LEAST))
+        self._set(max(int(self._rate * workers * self.seconds), self._threads() * workers, _LEAST))
 
     def _follow(self, executed: int, left: int) -> None:
         """Follows the clients' patience. One that leaves while its request is executed counts as both."""

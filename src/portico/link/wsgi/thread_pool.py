@@ -5,6 +5,9 @@ call, and a request of 80 us costs 100. So threads rest until they are needed: u
 serves, and accepts again. When all active threads have been held up for a moment and a connection waits, another is
 woken. A thread with only quick requests for a while goes back to rest, unless it is the last active one.
 bench/threads.py has the alternatives, with figures.
+
+If all threads are active, requests wait and the threads do, too, there will be more of them (`growth`). Those that
+were idle for a while end.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from portico.link.wsgi.growth import FIXED, Growth
 from portico.link.wsgi.request import Connection
 from portico.link.wsgi.stream import Stream
 
@@ -51,7 +55,7 @@ class Slot:
     when the request last made progress, both time.monotonic_ns(); `connection` is set from accept to close,
     `environ` as soon as the request is read, `stream` while a streaming answer is sent. `overdue` means that the
     request is past its deadline, `handed_over` that the app speaks on the connection itself, `replaced` that
-    another thread has taken over, and that this one ends with its request.
+    this thread ends with its request: another has taken over, or it is not needed any more.
     """
 
     label: str
@@ -59,6 +63,8 @@ class Slot:
     """Called by its own thread if the request will keep it for long."""
     on_duty: bool
     ident: int = 0
+    native: int = 0
+    """The kernel's number of the thread."""
     began: int = 0
     moved: int = 0
     connection: Connection | None = None
@@ -71,7 +77,8 @@ class Slot:
 
 
 class ThreadPool:
-    """`count` threads that call `serve` with each connection to `listener`, which other workers share.
+    """`count` threads, and more as `growth` allows, that call `serve` with each connection to `listener`, which other
+    workers share.
 
     `listener` is a non-blocking unix socket. A thread with a long-lived request (a WebSocket, a stream, a slow
     client) is replaced while there are fewer than `most`; `name` begins the labels. `wake` is called from any
@@ -88,12 +95,14 @@ class ThreadPool:
         most: int,
         name: str,
         enough: int,
+        growth: Growth = FIXED,
     ) -> None:
         self._accept = listener._accept  # type: ignore[attr-defined]  # accept() would build a socket.socket
         self._serve = serve
         self._wake = wake
         self._count = count
         self._most = most
+        self._growth = growth
         self._name = name
         self._numbers = itertools.count(1)
         self._accepted = itertools.count(1)
@@ -164,8 +173,13 @@ class ThreadPool:
 
     @property
     def has_reserve(self) -> bool:
-        """Whether a resting thread could be called."""
-        return bool(self._resting) and not self._paused
+        """Whether another thread could be called, or started."""
+        return not self._paused and (bool(self._resting) or self._growth.is_open(self.size))
+
+    @property
+    def size(self) -> int:
+        """How many threads take requests, or rest."""
+        return self._on_duty + len(self._resting)
 
     def was_idle(self) -> bool:
         """Whether a thread has been idle since the last call.
@@ -186,18 +200,31 @@ class ThreadPool:
             os.eventfd_write(self._nudge_event, 1)
 
     def relieve(self) -> bool:
-        """A connection waits: wakes one resting thread if all active ones are held up, and returns whether it did."""
+        """A connection waits: calls a resting thread if all active ones are held up, or starts one. Returns whether it
+        did.
+        """
+        if not self._resting or self.size > self._count:
+            self._growth.look(self.size, [slot.native for slot in self.slots.copy() if slot.on_duty])
         lately = time.monotonic_ns() - _HELD_UP_NS
         with self._lock:
             self._unheard += 1
             if self._unheard >= _UNHEARD_POLLS:
                 self._unheard = 0
                 self.nudge()
-            held_up = all(s.connection is not None and s.began < lately for s in self.slots if s.on_duty)
+            quick = sum(not (s.connection and s.began < lately) for s in self.slots if s.on_duty)
+            # Among many threads that wait for something, one has always just begun.
+            held_up = quick <= (self._on_duty // 4 if self._growth.is_waiting else 0)
             if held_up and self._resting:
                 self._call()
                 return True
-            return False
+            return held_up and self._grow()
+
+    def sleep(self, seconds: float) -> None:
+        """Between two calls of `relieve`."""
+        if self._resting and self.size <= self._count:
+            time.sleep(seconds)
+        else:
+            self._growth.sleep(seconds)
 
     def _enlist(self, *, on_duty: bool) -> None:
         slot = Slot(f"{self._name} {next(self._numbers)}", self._replace, on_duty)
@@ -220,6 +247,16 @@ class ThreadPool:
         self._on_duty += 1
         slot.call.release()
 
+    def _grow(self) -> bool:
+        if self._halted or not self._growth.take(self.size):
+            return False
+        try:
+            self._enlist(on_duty=True)
+        except RuntimeError:
+            self._growth.refuse()  # the system allows no more
+            return False
+        return True
+
     def _rest(self, slot: Slot) -> None:
         with self._lock:
             if self._on_duty <= 1 or self._stopping:
@@ -230,7 +267,29 @@ class ThreadPool:
             first = len(self._resting) == 1
         if first:
             self._wake()
-        slot.call.acquire()
+        while not slot.call.acquire(timeout=self._patience_seconds):
+            if self._dismiss(slot):
+                return
+
+    @property
+    def _patience_seconds(self) -> float:
+        """How long a thread is idle before it ends, -1 for ever."""
+        return self._growth.linger_seconds if self.size > self._count else -1
+
+    def _dismiss(self, slot: Slot) -> bool:
+        """The thread of `slot` was idle for long: it ends if there are more than there were at the start."""
+        with self._lock:
+            if self._stopping or self.size <= self._count:
+                return False
+            if not slot.on_duty:
+                self._resting.remove(slot)
+            elif self._on_duty > 1:
+                slot.on_duty = False
+                self._on_duty -= 1
+            else:
+                return False
+            slot.replaced = True
+            return True
 
     def _replace(self, slot: Slot) -> None:
         """The thread of `slot` will be busy for as long as its request lasts."""
@@ -252,6 +311,7 @@ class ThreadPool:
 
         Otherwise streams could hold all active threads although their earlier replacements have long ended.
         """
+        self._growth.reopen()
         for slot, began in self._unrelieved.copy().items():
             del self._unrelieved[slot]
             if slot.connection is not None and slot.began == began:
@@ -263,7 +323,7 @@ class ThreadPool:
         return slot.environ if slot else None
 
     def _work(self, slot: Slot) -> None:
-        slot.ident = threading.get_ident()
+        slot.ident, slot.native = threading.get_ident(), threading.get_native_id()
         self._by_thread[slot.ident] = slot
         if not slot.on_duty:
             slot.call.acquire()
@@ -286,7 +346,7 @@ class ThreadPool:
             try:
                 descriptor, _ = accept()
             except OSError as error:
-                if not self._wait(error):
+                if not self._wait(error, slot):
                     return
                 continue
             connection = Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
@@ -310,14 +370,14 @@ class ThreadPool:
         self._backlog_left -= 1
         return self._backlog_left >= 0
 
-    def _wait(self, error: OSError) -> bool:
-        """Waits for a connection; False if no more are accepted."""
+    def _wait(self, error: OSError, slot: Slot) -> bool:
+        """Waits for a connection; False if this thread accepts no more."""
         if self._stopping:
             return False
         if error.errno == errno.EAGAIN:
             self._found_empty = True
-            self._arrivals.poll(-1, 1)
-        elif error.errno in _OUT_OF_FILES:
+            return bool(self._arrivals.poll(self._patience_seconds, 1)) or not self._dismiss(slot)
+        if error.errno in _OUT_OF_FILES:
             time.sleep(0.01)  # the connection stays in the backlog until another one is closed
         return True
 

@@ -63,6 +63,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, downloads: Do
             ),
             **_pause(site, place),
             **_queue(site, place),
+            **_threads(capacity),
             **own_variables(place),
             **_downloads(place, downloads),
             **tracing.told_to_worker(site),
@@ -113,6 +114,12 @@ def _queue(site: Site, place: Place) -> dict[str, str]:
         return {}
     seconds = site.options.request_timeout / _QUEUE_SHARE if queue is None else queue
     return {"PORTICO_QUEUE": f"{seconds:g} {backlog(place)}"}
+
+
+def _threads(capacity: Capacity) -> dict[str, str]:
+    """How many threads a worker may have while requests wait."""
+    most = capacity.most_threads
+    return {"PORTICO_THREADS": str(most)} if most > capacity.threads else {}
 
 
 def _downloads(place: Place, downloads: Downloads) -> dict[str, str]:

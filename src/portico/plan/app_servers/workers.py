@@ -15,6 +15,14 @@ DEFAULT_THREADS = 8
 """Costs a fast view nothing (bench/threads.py: 0.97 x the rate of one thread on an idle machine, 1.03 x with one core
 busy).
 """
+MOST_THREADS = 64
+"""Of a worker whose requests wait: 10 ms each, so many answer 6 400 requests a second."""
+_DJANGO_CONNECTIONS = 48
+"""Django opens a connection to its database in each thread. PostgreSQL takes 100, and while one release replaces
+another there are twice as many threads.
+"""
+_THREAD_MEMORY = 512 << 10
+"""Bytes of a request that waits, with what its view has read."""
 WAITING_THREADS = 64
 """For uWSGI, which has no extra threads for requests that wait. Portico's worker has."""
 _LEAST_WORKERS = 2
@@ -22,6 +30,8 @@ _LEAST_WORKERS = 2
 _WORKER_MEMORY = 128 << 20
 """Bytes of a worker with a medium-sized app (Flask with an ORM); the limit avoids exit 137."""
 _SHARE_OF_MEMORY = 0.75
+_SHARE_OF_MAX_MEMORY = 0.8
+"""As `link.gunicorn.worker`: a worker near its limit gets no more threads."""
 
 
 class Capacity(Struct, frozen=True):
@@ -30,6 +40,8 @@ class Capacity(Struct, frozen=True):
     workers: int
     workers_why: str
     threads: int
+    most_threads: int
+    """How many there may be while requests wait; the same if the number is fixed."""
     threads_why: str
     max_memory: int
     """The limit of a worker's resident memory in bytes."""
@@ -39,8 +51,12 @@ class Capacity(Struct, frozen=True):
 def capacity(site: Site, place: Place) -> Capacity:
     """The options' numbers; `auto` follows from the machine's CPUs and memory."""
     workers, workers_why = _workers(site, place)
+    max_memory, max_memory_why = _max_memory(site, place, workers)
     threads, threads_why = _threads(site)
-    return Capacity(workers, workers_why, threads, threads_why, *_max_memory(site, place, workers))
+    most, most_why = _most_threads(site, workers, threads, max_memory)
+    return Capacity(
+        workers, workers_why, threads, most, f"{threads_why}{most_why}", max_memory, max_memory_why
+    )
 
 
 def _workers(site: Site, place: Place) -> tuple[int, str]:
@@ -86,3 +102,23 @@ def _threads(site: Site) -> tuple[int, str]:
         DEFAULT_THREADS,
         "so many requests of a worker may wait for a database at once; idle threads cost nothing",
     )
+
+
+def _most_threads(site: Site, workers: int, threads: int, max_memory: int) -> tuple[int, str]:
+    """Threads that a worker may have while requests wait in the queue, and the end of the reason."""
+    if site.options.workers.threads != "auto":
+        return threads, ""
+    kind = app_server(site)
+    if Feature.THREADS not in kind.features:
+        return (
+            threads,
+            f"; {kind.title} adds none while requests wait" if Feature.WSGI in kind.features else "",
+        )
+    by_memory = (int(max_memory * _SHARE_OF_MAX_MEMORY) - _WORKER_MEMORY) // _THREAD_MEMORY
+    bounds = [(MOST_THREADS, ""), (by_memory, ", as max_memory allows")]
+    if site.facts.kind == "django":
+        bounds.append((_DJANGO_CONNECTIONS // workers, ", each with a connection to Django's database"))
+    most, bound = min(bounds, key=lambda one: one[0])
+    if most <= threads:
+        return threads, f"; there are no more of them{bound}"
+    return most, f"; up to {most} while requests wait and the threads do, too{bound}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.plan.app_servers.workers import capacity
 from portico.plan.notes.reachable import is_reachable
@@ -24,6 +25,21 @@ def app_risks(web: Web) -> list[str]:
     if web.site.development:
         return []
     return [f"{one.what}; {one.hint}" for one in web.site.facts.risks if one.kind in ("debugger", "debug")]
+
+
+def threads(web: Web) -> list[str]:
+    """`workers.threads` for an app server that does something else than it says."""
+    site, kind = web.site, web.app_server
+    if "workers.threads" not in site.causes or not site.has_app:
+        return []
+    if Feature.WSGI not in kind.features:
+        return [f"{site.cause('workers.threads')} does nothing: an ASGI app runs in one event loop"]
+    if site.options.workers.threads == "auto" and Feature.THREADS not in kind.features:
+        count = capacity(site, web.place).threads
+        return [
+            f"{site.cause('workers.threads')}: {kind.title} has a fixed number of threads, {count} in each worker"
+        ]
+    return []
 
 
 def processes(web: Web) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from portico.plan.development import notes as development_notes
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes.allow_list import shown, unbanned, unlisted
-from portico.plan.notes.app_risks import app_risks, processes
+from portico.plan.notes.app_risks import app_risks, processes, threads
 from portico.plan.notes.app_user import app_user
 from portico.plan.notes.cache import uncached
 from portico.plan.notes.crawlers import robots_elsewhere
@@ -38,7 +38,7 @@ from portico.plan.web.waf import notes as waf_notes
 
 NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     development_notes,
-    app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
+    app_risks, processes, threads, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
     unused_pages, left_out, variables_left_out, short_lived, unreached, unanswered, unlisted, unbanned,
     robots_elsewhere, shown, other_python,
     lambda web: gateway_of(web.place).notes(web), nothing_to_choose, named_server, uncached, upload_notes,
@@ -49,7 +49,17 @@ NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
 )  # fmt: skip
 
 
-OF_APP = (app_risks, processes, left_out, variables_left_out, short_lived, other_python, app_user, exposed)
+OF_APP = (
+    app_risks,
+    processes,
+    threads,
+    left_out,
+    variables_left_out,
+    short_lived,
+    other_python,
+    app_user,
+    exposed,
+)
 """Those of a site whose gateway is elsewhere."""
 
 

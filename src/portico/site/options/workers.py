@@ -28,7 +28,13 @@ class Workers(Section, frozen=True):
     ] = "auto"
     threads: Annotated[
         int | Literal["auto"],
-        option("Threads in each worker: how many requests one worker handles at once.", example=8),
+        option(
+            "Threads in each worker: how many requests one worker handles at once. `auto`: 8, and up to 64 while "
+            "requests wait in the queue and the threads wait for something else than a processor, as the memory "
+            "allows; those that were idle for 10 s end. A number keeps it, and 1 is for apps that are not thread-safe. "
+            "With uWSGI, `auto` is a fixed number.",
+            example=8,
+        ),
     ] = "auto"
     max_requests: Annotated[
         int,

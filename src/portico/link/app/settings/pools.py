@@ -1,7 +1,10 @@
-"""Database connection pools, how long the app waits for a connection, and files that are databases."""
+"""Database connection pools, how long the app waits for a connection, files that are databases, and what each thread
+has of its own.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,9 @@ def settings(inner: Any, directory: Path) -> dict[str, Any]:
     }
     files |= _files_of_config(getattr(inner, "config", None))
     pools = [one for one in found if one]
-    return ({"pools": pools} if pools else {}) | ({"databases": files} if files else {})
+    own_locals = [where for where, thing in objects(inner, directory) if isinstance(thing, threading.local)]
+    answers = {"pools": pools, "databases": files, "per_thread": own_locals[:_MOST]}
+    return {name: answer for name, answer in answers.items() if answer}
 
 
 def _engines(inner: Any, directory: Path) -> Iterator[tuple[str, Any]]:
