@@ -208,6 +208,8 @@ def test_what_no_browser_can_open_is_an_error(site: Served) -> None:
         (("-d", "x", "/"), "-d: a browser opens a page with one GET"),
         (("--repeat", "2", "/"), "--repeat: a browser opens"),
         (("ws://127.0.0.1/",), "a browser opens no such URL"),
+        (("http://127.0.0.1:x/",), "this is not a URL"),
+        (("http://a,MAP * b/",), "its host is not a name or an address"),
     ):
         done = portico("trace", "--browser", *words, cwd=site.directory)
         assert (done.returncode, said in done.stderr) == (2, True), done.stderr

@@ -57,7 +57,7 @@ class Event(Struct, frozen=True):
 
 
 class Chromium:
-    """A running browser. Every call raises PorticoError if it has ended, or says nothing for too long."""
+    """A running browser. Every call raises PorticoError if it has ended, and TimeoutError when the time is over."""
 
     def __init__(self, commands: int, answers: int, said: BinaryIO) -> None:
         self._commands, self._answers, self._said = commands, answers, said
@@ -79,7 +79,7 @@ class Chromium:
         while True:
             answer = self._next(ends)
             if answer is None:
-                raise PorticoError(Problem("--browser", f"the browser did not answer in time ({method})"))
+                raise TimeoutError(method)
             if answer.get("id") == self._last:
                 if "error" in answer:
                     raise ValueError(str(answer["error"].get("message", "")))

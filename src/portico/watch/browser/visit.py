@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
-from portico.errors import PorticoError, Problem
+from portico.errors import PorticoError, Problem, UsageError
 from portico.link.trace import Tracer
 from portico.log.follow import Follower, decoded
 from portico.log.reader import request_reader
@@ -29,6 +30,7 @@ _LINE_SECONDS = 4.0
 """The gateway writes its lines a quarter of a second after the answer, later on a loaded machine."""
 _LOOK_SECONDS = 0.02
 _ASK_SECONDS = 30.0
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
 _IDLE_SECONDS = 1.0
 """How long the last of two connections may take to end."""
 _TEXT = ("text/", "application/javascript", "application/json", "application/xml", "image/svg+xml")
@@ -63,9 +65,9 @@ class Visit(Struct, frozen=True):
 
     url: str
     connect: str = ""
-    """`host:port` of the site's own address; empty: the URL's."""
-    also: tuple[str, ...] = ()
-    """More of its own addresses, where the same host is served, such as that of HTTPS."""
+    """`host:port` to connect to; empty: what the URL says."""
+    own: tuple[str, ...] = ()
+    """The site's own addresses, if the browser connects to those: of HTTP, of HTTPS."""
     headers: tuple[tuple[str, str], ...] = ()
     seconds: float = 60.0
 
@@ -94,26 +96,47 @@ def _masked(page: Page, mask: Callable[[str], str]) -> Page:
 
 
 def _opened(visit: Visit) -> Page:
-    parts = urlsplit(visit.url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    named = f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-    own = [f"{host}:{address.rpartition(':')[2]} {address}" for address in visit.also]
-    with chromium.running([f"{named} {visit.connect}" if visit.connect else named, *own]) as browser:
-        ends = chromium.start_seconds()
-        product = str(browser.call("Browser.getVersion", ends)["product"])
-        browser.attach(ends)
-        for domain in ("Network", "Page"):
-            browser.call(f"{domain}.enable", ends)
-        browser.call("Page.setLifecycleEventsEnabled", ends, enabled=True)
-        if visit.connect:  # the address is the site's own, whatever its certificate says
-            browser.call("Security.setIgnoreCertificateErrors", ends, ignore=True)
-        if visit.headers:
-            browser.call("Network.setExtraHTTPHeaders", ends, headers=dict(visit.headers))
+    with chromium.running(_reached(visit)) as browser:
         try:
-            return _page(browser, visit, product)
+            return _page(browser, visit, _prepared(browser, visit))
+        except TimeoutError as error:
+            hint = "--max-time gives a page more; portico trace shows where it waits"
+            what = f"the browser did not answer in time ({error})"
+            raise PorticoError(Problem(visit.url, what, hint)) from None
         except (LookupError, TypeError, ValueError) as error:
             what = f"the browser told something else than expected: {type(error).__name__} {error}"
             raise PorticoError(Problem("--browser", what)) from None
+
+
+def _reached(visit: Visit) -> list[str]:
+    """The addresses that the browser may reach. Raises UsageError for a URL without such a host."""
+    try:
+        parts = urlsplit(visit.url)
+        name, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        host = f"[{name}]" if ":" in name else name.encode("idna").decode()
+    except ValueError as error:
+        raise UsageError(Problem(visit.url, f"this is not a URL: {error}")) from None
+    if not _HOST.fullmatch(host):
+        raise UsageError(
+            Problem(visit.url, "its host is not a name or an address", "expected http://host/path")
+        )
+    own = [f"{host}:{address.rpartition(':')[2]} {address}" for address in visit.own]
+    return [f"{host}:{port} {visit.connect}" if visit.connect else f"{host}:{port}", *own]
+
+
+def _prepared(browser: Chromium, visit: Visit) -> str:
+    """The browser's name and version; it has an empty page, and tells what it fetches."""
+    ends = chromium.start_seconds()
+    product = str(browser.call("Browser.getVersion", ends)["product"])
+    browser.attach(ends)
+    for domain in ("Network", "Page"):
+        browser.call(f"{domain}.enable", ends)
+    browser.call("Page.setLifecycleEventsEnabled", ends, enabled=True)
+    if visit.own:  # they are the site's, whatever its certificate says
+        browser.call("Security.setIgnoreCertificateErrors", ends, ignore=True)
+    if visit.headers:
+        browser.call("Network.setExtraHTTPHeaders", ends, headers=dict(visit.headers))
+    return product
 
 
 def _page(browser: Chromium, visit: Visit, product: str) -> Page:
@@ -126,7 +149,7 @@ def _page(browser: Chromium, visit: Visit, product: str) -> Page:
             Problem(
                 visit.url,
                 f"the browser got no page: {error}",
-                "either the site does not answer, or it redirects to another host: portico trace",
+                "it does not answer, answers without a page, or redirects to another host or port: portico trace",
             )
         )
     is_whole = _is_settled(browser, frame, ends)
