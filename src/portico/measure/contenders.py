@@ -101,7 +101,7 @@ def _own(found: Gathered) -> Way:
             facts.app.removesuffix("()"),
             *(["--factory"] if facts.app.endswith("()") else []),
         ]
-        why = "" if _has(python, "uvicorn") else "uvicorn is not in the app's environment"
+        why = "" if _has(found, "uvicorn") else "uvicorn is not in the app's environment"
         of_port = lambda port: [*argv, "--host", address[0], "--port", port]  # noqa: E731
         return _one("own", "uvicorn alone", "1 process", found, of_port, why)
     why = "neither Flask, Django with manage.py, nor ASGI"
@@ -173,11 +173,14 @@ def _inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
 
 
-def _has(python: str, module: str) -> bool:
+def _has(found: Gathered, module: str) -> bool:
+    """Asked as the app's user and away from the terminal: whoever the environment belongs to chose the interpreter."""
     code = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
     try:
-        return (
-            subprocess.run([python, "-c", code, module], check=False, timeout=_WAITS_SECONDS).returncode == 0
-        )
+        done = subprocess.run(
+            [_python(found), "-I", "-c", code, module], check=False, timeout=_WAITS_SECONDS, capture_output=True,
+            stdin=subprocess.DEVNULL, start_new_session=True, **as_user(found.place.app_user, _inherited()),
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return False
+    return done.returncode == 0
