@@ -3,7 +3,7 @@
 BIN = .venv/bin
 TEST_PACKAGES = apache2-bin libapache2-mod-security2 curl nginx libnginx-mod-http-brotli-filter \
 	libnginx-mod-http-modsecurity modsecurity-crs gcc libc6-dev pebble testssl.sh tshark chromium libnss3-tools \
-	podman runc catatonit man-db netavark aardvark-dns iptables debootstrap openssh-server iproute2
+	podman runc catatonit man-db netavark aardvark-dns iptables debootstrap openssh-server iproute2 wrk
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 # Tests wait for servers twice as long as they compute: four processes more than there are processors.

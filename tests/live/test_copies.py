@@ -165,9 +165,6 @@ def test_what_the_app_encoded_itself_is_left_as_it_is(
 ) -> None:
     """Flask-Compress and whoever calls the body `identity` to keep a secret page from being compressed."""
     answer, body = raw(site, f"/encoded/{coding}", BROWSER)
-    if site.is_apache and coding == "identity":  # docs/apache.md: mod_brotli takes it for no coding
-        assert UNPACK[answer.headers["Content-Encoding"].rpartition(" ")[2]](body) == b"a" * 3000
-        return
     assert answer.headers["Content-Encoding"] == coding
     assert unpack(body) == b"a" * 3000
 
@@ -201,8 +198,9 @@ def test_ranges_are_of_the_form_that_is_sent(site: Served) -> None:
         answer, body = raw(site, "/static/app.js", accept, Range="bytes=999999-")
         assert answer.status_code == 416
         assert body == b"" or "Content-Encoding" not in answer.headers, "a page is not what it says"
-        assert site.is_apache or answer.headers["Content-Range"].startswith("bytes */")
-        assert len(answer.headers.get_list("ETag")) == 1
+        if not site.is_apache:  # httpd's page of an error is not about the file
+            assert answer.headers["Content-Range"].startswith("bytes */")
+            assert len(answer.headers.get_list("ETag")) == 1
 
 
 @pytest.mark.parametrize(

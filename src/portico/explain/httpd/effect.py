@@ -21,7 +21,17 @@ _ADDS = frozenset(
             "CacheDisable",
             "CacheEnable",
         ),
-        *("ErrorDocument", "ExpiresByType", "Header", "Listen", "LogFormat", "PassEnv", "ProxyPassReverse"),
+        *(
+            "ErrorDocument",
+            "ExpiresByType",
+            "FilterDeclare",
+            "FilterProvider",
+            "Header",
+            "Listen",
+            "LogFormat",
+            "PassEnv",
+            "ProxyPassReverse",
+        ),
         *(
             "ProxyPassReverseCookieDomain",
             "ProxyPassReverseCookiePath",

@@ -58,7 +58,7 @@ HTTPD = Language(
         Setting.BUFFERS: ("ProxyIOBufferSize", "ProxyReceiveBufferSize"),
         Setting.CACHE: ("CacheEnable",),
         Setting.CLIENT_CERTIFICATE: ("SSLVerifyClient",),
-        Setting.COMPRESSION: ("AddOutputFilterByType", "SetOutputFilter"),
+        Setting.COMPRESSION: ("AddOutputFilterByType", "SetOutputFilter", "FilterChain"),
         Setting.CONNECTIONS: (),
         Setting.FILES: ("Alias", "AliasMatch", "DocumentRoot"),
         Setting.HEAD_BUFFER: ("ProxySet",),

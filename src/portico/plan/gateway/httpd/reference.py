@@ -31,7 +31,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
     "mod_auth_basic.html": ("AuthBasicProvider",),
     "mod_env.html": ("SetEnv",),
     "mod_mime.html": ("TypesConfig", "AddType", "AddCharset", "AddOutputFilter"),
-    "mod_filter.html": ("AddOutputFilterByType",),
+    "mod_filter.html": ("FilterDeclare", "FilterProvider", "FilterChain"),
     "mod_deflate.html": ("DeflateCompressionLevel", "DeflateAlterETag"),
     "mod_brotli.html": ("BrotliCompressionQuality", "BrotliAlterETag"),
     "mod_dir.html": ("DirectoryIndex",),

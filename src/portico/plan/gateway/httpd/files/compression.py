@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from portico.place.model import Build
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.modules import has
@@ -24,7 +26,14 @@ def compression(build: Build) -> list[Directive]:
     if not filters:
         return []
     why = "what compresses; not images, and not text/event-stream, whose events a compressor would hold back"
-    made = [directive("AddOutputFilterByType", ";".join(filters), "text/html", *COMPRESSIBLE, why=why)]
+    types = "|".join(re.escape(name) for name in ("text/html", *COMPRESSIBLE))
+    unless = "an app keeps a page with a secret from being compressed by Content-Encoding: identity"
+    condition = f"resp('Content-Encoding') != 'identity' && %{{CONTENT_TYPE}} =~ m#^(?:{types})(?:;|$)#"
+    made = [directive("FilterDeclare", name, why=why) for name in map(_chained, filters)]
+    made += [directive("FilterProvider", _chained(name), name, condition, why=unless) for name in filters]
+    made.append(
+        directive("FilterChain", *map(_chained, filters), why="brotli first: gzip leaves its answers alone")
+    )
     if "DEFLATE" in filters:
         made += [
             directive(
@@ -45,6 +54,11 @@ def compression(build: Build) -> list[Directive]:
         *made,
         directive("RequestHeader", "edit*", "Accept-Encoding", _REFUSED, "", why=why, source=_NEGOTIATION),
     ]
+
+
+def _chained(name: str) -> str:
+    """The filter that decides whether the compressor of that name runs."""
+    return f"IF_{name}"
 
 
 def coding_settings() -> list[Directive]:
