@@ -12,12 +12,12 @@ import pytest
 from portico.site.access.sha512_crypt import hashed
 from tests.support import Served, free_port, portico, served
 
+pytestmark = pytest.mark.of_nginx  # httpd asks nobody who may come
+
 APP = """
 import time
 from flask import Flask, abort, jsonify, redirect, request
 from portico import edge
-
-pytestmark = pytest.mark.of_nginx  # httpd asks nobody who may come
 
 app = Flask(__name__)
 NAMES = ("HTTP_REMOTE_USER", "HTTP_X_AUTH_REQUEST_EMAIL", "HTTP_X_ORIGINAL_URI", "PORTICO_DEADLINE", "REQUEST_METHOD")

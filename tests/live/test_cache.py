@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from tests.support import Served, free_port, portico, private_directory, served
 from tests.support.until import until
 
+pytestmark = pytest.mark.of_nginx  # httpd keeps no answers
+
 APP = """
 import json, os, pathlib, time
 from flask import Flask, Response, abort, request, send_file
 import portico
 from portico import edge
-
-pytestmark = pytest.mark.of_nginx  # httpd keeps no answers
 
 app = Flask(__name__)
 

@@ -19,12 +19,12 @@ from portico.run.challenge.puzzle import solution
 from tests.support import KEEP_NONE, Served, portico, served
 from tests.support.until import until
 
+pytestmark = pytest.mark.of_nginx  # httpd has no challenge
+
 APP = """
 import pathlib, time
 from flask import Flask, request
 from portico import edge
-
-pytestmark = pytest.mark.of_nginx  # httpd has no challenge
 
 app = Flask(__name__)
 here = pathlib.Path(__file__).parent

@@ -11,12 +11,12 @@ import pytest
 
 from tests.support import Served, portico, private_directory, served
 
+pytestmark = pytest.mark.of_nginx  # httpd sends no files for the app
+
 APP = """
 import io, os, tempfile
 from flask import Flask, Response, after_this_request, request, send_file, send_from_directory, session
 from portico import edge
-
-pytestmark = pytest.mark.of_nginx  # httpd sends no files for the app
 
 app = Flask(__name__)
 app.secret_key = "the same"

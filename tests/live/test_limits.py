@@ -12,6 +12,8 @@ import pytest
 
 from tests.support import Served, portico, served
 
+pytestmark = pytest.mark.of_nginx  # httpd counts no requests
+
 APP = """
 from flask import Flask
 from portico import edge
@@ -66,8 +68,6 @@ def hook():
 """
 PLAIN = """
 from flask import Flask
-
-pytestmark = pytest.mark.of_nginx  # httpd counts no requests
 
 app = Flask(__name__)
 app.add_url_rule("/", view_func=lambda: "home")

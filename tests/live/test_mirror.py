@@ -14,12 +14,13 @@ import pytest
 from tests.support import Served, end, private_directory, start, until_ready, write_files
 from tests.support.until import until
 
+pytestmark = pytest.mark.of_nginx  # httpd copies no requests
+
 APP = """
 import os
 from flask import Flask, request
 from portico import edge
 
-pytestmark = pytest.mark.of_nginx  # httpd copies no requests
 app = Flask(__name__)
 
 @app.post("/file")

@@ -17,11 +17,11 @@ import pytest
 from tests.support import end, portico, private_directory, start, until_ready, write_files
 from tests.support.until import until
 
+pytestmark = pytest.mark.of_nginx  # httpd leads to no other site
+
 HOST = "shop.example"
 APP = """
 from flask import Flask, jsonify, make_response, redirect, request
-
-pytestmark = pytest.mark.of_nginx  # httpd leads to no other site
 
 app = Flask(__name__)
 

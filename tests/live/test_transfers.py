@@ -20,11 +20,11 @@ from tests.support.until import until
 if TYPE_CHECKING:
     from tests.support import Served
 
+pytestmark = pytest.mark.of_nginx  # its old workers
+
 APP = """
 from flask import Flask
 from flask_sock import Sock
-
-pytestmark = pytest.mark.of_nginx  # its old workers
 
 app = Flask(__name__)
 sock = Sock(app)
