@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from portico.errors import UsageError
 from portico.measure.code import code_of
-from tests.support import write_files
+from tests.support import private_directory, write_files
 
 
 @pytest.fixture
@@ -60,3 +62,25 @@ def test_anything_else_is_one_error(wanted: str, home: Path, tmp_path: Path) -> 
     ):
         pass
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root serves code of another user")
+def test_what_a_repository_says_is_done_with_the_rights_of_its_owner() -> None:
+    """A hook of git writes names of its own choice: root wrote a link where they led."""
+    with private_directory() as outer:
+        outer.chmod(0o711)
+        made, private = outer / "deep" / "shop", outer / "private"
+        write_files(made, {"app.py": "one\n"})
+        private.mkdir(mode=0o711)
+        for path in (made.parent, made, made / "app.py"):
+            shutil.chown(path, "nobody")
+        forged = r"""printf '../../../of-root\0../private/of-root\0' >/proc/$PPID/fd/1"""
+        as_owner = ("setpriv", "--reuid", "nobody", "--clear-groups", "env", "HOME=/nonexistent")
+        for words in (
+            ("init", "-q"), ("add", "-A"), ("-c", "user.name=a", "-c", "user.email=a@b.org", "commit", "-qm", "1"),
+            ("config", "core.fsmonitor", forged + "; false"),
+        ):  # fmt: skip
+            subprocess.run([*as_owner, "git", *words], cwd=made, check=True, capture_output=True)
+        with code_of("HEAD", made, "nobody", private) as code:
+            assert (code / "app.py").owner() == "nobody"
+        assert not [path for path in outer.rglob("of-root") if path.lstat().st_uid == 0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
+import pwd
+import secrets
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from portico.errors import Problem, UsageError
 from portico.place.owner import as_user
@@ -16,6 +17,9 @@ from portico.place.owner import as_user
 _MADE = ("__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache")
 """Of what git does not track, what no app reads."""
 _SECONDS = 60
+_EXPECTED = "expected a directory, or a commit, tag or branch of the app's repository"
+_LINK = """[ -e "$1/$2" ] || { mkdir -p "$(dirname "$1/$2")" && ln -s "$0/$2" "$1/$2"; }"""
+"""$0 is the directory here, $1 the copy, $2 a name."""
 
 
 @contextmanager
@@ -25,59 +29,86 @@ def code_of(wanted: str, home: Path, user: str, private: Path) -> Iterator[Path]
 
     Files that git does not track (.env, instance/, .venv) are those of `home`, by links: without them an app often
     does not start, and both sides share the database anyway. The repository is only read.
+
+    `user` does all of it: what git says of a repository is what its owner wants it to say.
     """
     if Path(wanted).is_dir():
         yield Path(wanted).resolve()
         return
-    made = private / "code" / home.name
-    made.mkdir(parents=True)
-    with tarfile.open(
-        fileobj=io.BytesIO(_git(home, user, wanted, "archive", "--format=tar", wanted))
-    ) as archive:
-        archive.extractall(made, filter="data")
-    for name in _untracked(home, user, wanted):
-        if not (made / name).exists():
-            (made / name).parent.mkdir(parents=True, exist_ok=True)
-            (made / name).symlink_to(home / name)
-    if os.geteuid() == 0:
-        _give(made.parent, home)
+    if wanted.startswith("-"):  # git would take it for an option
+        raise UsageError(Problem("--against", f'"{wanted}" is neither a directory nor a commit', _EXPECTED))
+    made = _empty(private, home.name, user)
+    _unpack(wanted, home, user, made)
+    words = ("git", "ls-files", "-z", "--others", "--directory", "--no-empty-directory")
+    names = os.fsdecode(_run(wanted, home, user, *words)).split("\0")
+    links = [name.rstrip("/") for name in names if name.strip("./") and not set(Path(name).parts) & {*_MADE}]
+    _run(wanted, home, user, "xargs", "-0", "-r", "-n", "1", "sh", "-c", _LINK, str(home), str(made),
+         given=os.fsencode("\0".join(links)))  # fmt: skip
     yield made
 
 
-def _untracked(home: Path, user: str, wanted: str) -> list[str]:
-    words = ("ls-files", "-z", "--others", "--directory", "--no-empty-directory")
-    names = os.fsdecode(_git(home, user, wanted, *words)).split("\0")
-    return [name.rstrip("/") for name in names if name.strip("./") and not set(Path(name).parts) & {*_MADE}]
+def _empty(private: Path, name: str, user: str) -> Path:
+    """A new directory of that user, which no other finds: the gateway's user must reach its static files."""
+    made = private / secrets.token_hex(16) / name
+    made.mkdir(parents=True)
+    if user:
+        entry = pwd.getpwnam(user)
+        os.chown(made, entry.pw_uid, entry.pw_gid)
+    return made
 
 
-def _give(made: Path, home: Path) -> None:
-    """The copy belongs to whom the code here belongs."""
-    owner = home.stat()
-    for path in (made, *made.rglob("*")):
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+def _unpack(wanted: str, home: Path, user: str, made: Path) -> None:
+    """Raises UsageError if git does not know the commit, or there is no git."""
+    with _asked(wanted):
+        archive = ("git", "archive", "--format=tar", wanted)
+        with subprocess.Popen(
+            archive, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **_as(user, home)
+        ) as git:
+            unpack = ("tar", "-x", "-f", "-", "--no-same-owner", "-C", str(made))
+            done = subprocess.run(
+                unpack,
+                stdin=git.stdout,
+                capture_output=True,
+                timeout=_SECONDS,
+                check=False,
+                **_as(user, home),
+            )
+            assert git.stdout is not None
+            assert git.stderr is not None
+            git.stdout.close()  # git ends if nobody reads any more
+            said = git.stderr.read()
+        _refuse_failed(wanted, git.returncode, said)
+        _refuse_failed(wanted, done.returncode, done.stderr)
 
 
-def _git(home: Path, user: str, wanted: str, *words: str) -> bytes:
-    """Raises UsageError if git does not know the commit, or is not there."""
-    expected = "expected a directory, or a commit, tag or branch of the app's repository"
-    if wanted.startswith("-"):  # git would take it for an option
-        raise UsageError(Problem("--against", f'"{wanted}" is neither a directory nor a commit', expected))
-    try:
+def _run(wanted: str, home: Path, user: str, *words: str, given: bytes = b"") -> bytes:
+    """Raises UsageError if it fails."""
+    with _asked(wanted):
         done = subprocess.run(
-            ["git", *words],
-            cwd=home,
-            check=False,
-            capture_output=True,
-            timeout=_SECONDS,
-            **as_user(user, os.environ),
+            words, input=given, capture_output=True, timeout=_SECONDS, check=False, **_as(user, home)
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(
-            Problem("--against", f'"{wanted}" is no directory, and git cannot be asked: {error}', expected)
-        ) from None
-    if done.returncode:
-        quote = done.stderr.decode("utf-8", "replace").strip()
-        raise UsageError(
-            Problem("--against", f'"{wanted}" is neither a directory nor a commit', expected, quote)
-        )
+    _refuse_failed(wanted, done.returncode, done.stderr)
     return bytes(done.stdout)
+
+
+def _as(user: str, home: Path) -> dict[str, Any]:
+    """For Popen: in `home`, as that user, away from the terminal."""
+    return {"cwd": home, "start_new_session": True, **as_user(user, os.environ)}
+
+
+@contextmanager
+def _asked(wanted: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, subprocess.TimeoutExpired) as error:
+        what = f'"{wanted}" is no directory, and its commit cannot be had: {error}'
+        raise UsageError(Problem("--against", what, _EXPECTED)) from None
+
+
+def _refuse_failed(wanted: str, code: int, said: bytes) -> None:
+    if code:
+        what, quote = (
+            f'"{wanted}" is neither a directory nor a commit',
+            said.decode("utf-8", "replace").strip(),
+        )
+        raise UsageError(Problem("--against", what, _EXPECTED, quote))

@@ -66,7 +66,8 @@ class Programs:
     def launch(self, program: Program) -> None:
         """In a session of its own; it is told to end when the measuring process is killed and cannot do so itself."""
         argv = ["setpriv", "--pdeathsig", "TERM", "--", *program.argv]
-        with (self.directory / f"program{len(self._programs)}.log").open("wb") as log:
+        log_file = self.directory / f"program{len(self._programs)}.log"
+        with open(log_file, "wb", opener=_private) as log:
             process = psutil.Popen(
                 argv,
                 cwd=program.cwd or self.directory,
@@ -129,7 +130,8 @@ def stand(prefix: str = "bench-") -> Iterator[Stand]:
     """A private directory and two free ports."""
     adopt_orphans()
     with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as directory:
-        Path(directory).chmod(0o755)  # servers that give up root must still reach their socket
+        if os.geteuid() == 0:
+            Path(directory).chmod(0o711)  # servers that give up root must still reach their socket
         yield Stand(Path(directory), _free_port(), _free_port())
 
 
@@ -159,6 +161,11 @@ def portico_role(cmdline: list[str]) -> Role | None:
 def private(directory: Path) -> dict[str, str]:
     """The variables that move Portico's own directories, so that they go with the private one."""
     return {"PORTICO_RUNTIME_DIR": str(directory / "run"), "PORTICO_STATE_DIR": str(directory / "state")}
+
+
+def _private(path: str, flags: int) -> int:
+    """What an app writes is for nobody else."""
+    return os.open(path, flags, 0o600)
 
 
 def _free_port() -> int:

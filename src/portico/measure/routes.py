@@ -42,7 +42,8 @@ def of_log(requests: Iterable[Request]) -> list[Route]:
     """
     counts, last = Counter[str](), dict[str, str]()
     for one in requests:
-        if one.method == "GET" and one.status in _OK and not one.is_by_gateway and is_harmless(one.uri):
+        is_read = one.method == "GET" and one.uri.startswith("/") and is_harmless(one.uri)
+        if is_read and one.status in _OK and not one.is_by_gateway:
             counts[one.path] += 1
             last[one.path] = one.uri
     whole = counts.total()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import grp
 import os
+import pwd
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -66,7 +66,9 @@ def conf(directory: Path, http: list[Directive], worker_connections: int = 4096)
 
 def _user() -> list[Directive]:
     """As root the workers stay root, or they could not reach the private directory."""
-    return [("user", getpass.getuser(), grp.getgrgid(os.getgid()).gr_name)] if os.geteuid() == 0 else []
+    if os.geteuid() != 0:
+        return []
+    return [("user", pwd.getpwuid(0).pw_name, grp.getgrgid(os.getgid()).gr_name)]
 
 
 def _tree(directives: Sequence[Directive]) -> Iterator[syntax.Directive]:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from portico.cli import output
 from portico.errors import Problem, UsageError
 from portico.measure.contenders import Words
 from portico.project.running import runtime_of
@@ -38,13 +39,14 @@ def agree_beside_running(words: Words, *, is_agreed: bool) -> None:
 def agree_to_url(url: str, *, is_agreed: bool) -> None:
     host = urlsplit(url).hostname or ""
     try:
-        address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]
-        is_near = ipaddress.ip_address(str(address).partition("%")[0]).is_loopback
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        addresses = sorted({str(one[4][0]).partition("%")[0] for one in found})
+        is_near = all(ipaddress.ip_address(one).is_loopback for one in addresses)
     except (OSError, ValueError):
         raise UsageError(
             Problem(url, "its host is not known", "expected http://127.0.0.1:8080/items")
         ) from None
-    where = "this machine" if is_near else f"{host} ({address})"
+    where = "this machine" if is_near else f"{host} ({', '.join(addresses)})"
     _agree(
         f"the load goes to a server that runs, on {where}: its clients wait longer meanwhile",
         url,
@@ -58,7 +60,7 @@ def _agree(what: str, where: str, *, is_agreed: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(Problem(where, what, "if that is meant: add --yes"))
-    if not click.confirm(f"{what}. Go on?", err=True):
+    if not click.confirm(f"{output.safe(what)}. Go on?", err=True):
         raise UsageError(
             Problem(where, "nothing was measured", "measure on another machine, or at a quiet time")
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import sys
 import tempfile
@@ -136,7 +137,10 @@ def _show(results: Results, before: str, base: str, *, is_json: bool) -> None:
 
 def _before_and_after(stack: ExitStack, found: Gathered, words: Words, against: str) -> list[Way]:
     private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portico-code-")))
-    private.chmod(0o755)
+    if os.geteuid() == 0:
+        private.chmod(
+            0o711
+        )  # the app's and the gateway's users must reach what is in it, and nobody may list it
     home = Path(found.site.directory)
     code = stack.enter_context(code_of(against, home, found.place.app_user, private))
     there = gather(words.app, words.config, words.flags, release=str(code), alone=_SOME_PORT)
@@ -182,8 +186,8 @@ def _refuse_without_app(found: Gathered) -> None:
 
 @contextmanager
 def _told() -> Iterator[Callable[[str], None]]:
-    """Prints progress: on a terminal in one line that is overwritten. SIGTERM and Ctrl-C end the measurement."""
-    signals = (signal.SIGTERM, signal.SIGINT)
+    """Prints progress: on a terminal in one line that is overwritten. A signal to end ends the measurement."""
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = [signal.signal(one, lambda number, _: sys.exit(128 + number)) for one in signals]
     is_terminal = sys.stderr.isatty()
 
