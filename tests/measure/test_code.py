@@ -65,22 +65,26 @@ def test_anything_else_is_one_error(wanted: str, home: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root serves code of another user")
-def test_what_a_repository_says_is_done_with_the_rights_of_its_owner() -> None:
-    """A hook of git writes names of its own choice: root wrote a link where they led."""
+def test_what_a_repository_says_is_done_with_the_rights_of_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its owner can make git print what he wants: root made a link where that led."""
     with private_directory() as outer:
         outer.chmod(0o711)
-        made, private = outer / "deep" / "shop", outer / "private"
-        write_files(made, {"app.py": "one\n"})
+        home, private, tools = outer / "deep" / "shop", outer / "private", outer / "tools"
+        write_files(home, {"app.py": "one\n"})
         private.mkdir(mode=0o711)
-        for path in (made.parent, made, made / "app.py"):
+        for path in (home.parent, home, home / "app.py"):
             shutil.chown(path, "nobody")
-        forged = r"""printf '../../../of-root\0../private/of-root\0' >/proc/$PPID/fd/1"""
         as_owner = ("setpriv", "--reuid", "nobody", "--clear-groups", "env", "HOME=/nonexistent")
-        for words in (
-            ("init", "-q"), ("add", "-A"), ("-c", "user.name=a", "-c", "user.email=a@b.org", "commit", "-qm", "1"),
-            ("config", "core.fsmonitor", forged + "; false"),
-        ):  # fmt: skip
-            subprocess.run([*as_owner, "git", *words], cwd=made, check=True, capture_output=True)
-        with code_of("HEAD", made, "nobody", private) as code:
+        name = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        for words in (("init", "-q"), ("add", "-A"), (*name, "commit", "-qm", "first")):
+            subprocess.run([*as_owner, "git", *words], cwd=home, check=True, capture_output=True)
+        forged = f"""[ "$1" != ls-files ] || exec printf '../../../of-root\\0'\nexec {shutil.which("git")} "$@"\n"""
+        write_files(tools, {"git": f"#!/bin/sh\n{forged}"})
+        (tools / "git").chmod(0o755)
+        tools.chmod(0o755)
+        with code_of("HEAD", home, "nobody", private) as code:
             assert (code / "app.py").owner() == "nobody"
-        assert not [path for path in outer.rglob("of-root") if path.lstat().st_uid == 0]
+        monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+        with pytest.raises(UsageError, match="Permission denied"), code_of("HEAD", home, "nobody", private):
+            pass
+        assert not list(outer.rglob("of-root"))
