@@ -405,3 +405,14 @@ def test_no_two_test_files_have_one_name() -> None:
     """pytest takes the second for the first."""
     names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_marks_are_not_in_the_app_of_a_test() -> None:
+    """There they mark nothing, and the app does not start."""
+    found = [
+        path.name
+        for path in Path(__file__).parent.rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\npytestmark =" in node.value
+    ]
+    assert not found

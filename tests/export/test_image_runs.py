@@ -224,7 +224,7 @@ def container(engine: Engine, project: Path) -> Iterator[Container]:
     name = f"shop-{port}"
     engine(
         "run", "--detach", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",
-        "--security-opt", "no-new-privileges", "--pids-limit", "512", "--memory", "300m", "--cpus", "1",
+        "--security-opt", "no-new-privileges", "--pids-limit", "2048", "--memory", "300m", "--cpus", "1",
         "-v", f"{name}:/var/lib/portico", "-v", f"{key}:/run/secrets/key:ro", "-e", f"PORT={port}", "shop",
     )  # fmt: skip
     made = Container(engine, port, name)

@@ -150,8 +150,40 @@ def test_threads_that_are_idle_end_and_all_end_with_the_worker(tmp_path: Path) -
         one.close()
 
 
+def test_the_last_idle_thread_stays_while_others_are_held(tmp_path: Path) -> None:
+    path, go, inside = str(tmp_path / "s"), threading.Event(), list[str]()
+
+    def serve(connection: Connection, slot: Slot) -> None:
+        slot.began, slot.connection = time.monotonic_ns(), connection
+        inside.append(slot.label)
+        if len(inside) < 3:
+            go.wait(60)
+        slot.connection = None
+        connection.close()
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(64)
+        listener.setblocking(False)
+        growth = Growth(most=9, linger_seconds=0.1)
+        pool = ThreadPool(
+            listener, serve, lambda: None, count=2, most=9, name="last", enough=99, growth=growth
+        )
+        pool.start()
+        waiting = [_connected(path) for _ in range(3)]
+        _often(lambda: _relieved(pool) and len(inside) == 3)
+        time.sleep(1)
+        assert pool.size == 3
+        go.set()
+        until(lambda: pool.size == 2)
+        pool.stop()
+        until(lambda: not [one for one in threading.enumerate() if one.name.startswith("portico last")])
+    for one in waiting:
+        one.close()
+
+
 def test_no_memory_no_threads() -> None:
-    growth = Growth(9, has_memory=lambda: False)
+    growth = Growth(9, room=lambda _: 0)
     _often(lambda: _has_measured(growth))
     assert not growth.take(2)
 

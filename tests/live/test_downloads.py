@@ -15,6 +15,7 @@ pytestmark = pytest.mark.of_nginx  # httpd sends no files for the app
 
 APP = """
 import io, os, tempfile
+import werkzeug.utils
 from flask import Flask, Response, after_this_request, request, send_file, send_from_directory, session
 from portico import edge
 
@@ -53,6 +54,10 @@ def elsewhere():
 @app.get("/link")
 def link():
     return send_file(os.path.join(app.instance_path, "out.bin"))
+
+@app.get("/werkzeug")
+def by_werkzeug():
+    return werkzeug.utils.send_file(request.args["path"], request.environ, use_x_sendfile=True, conditional=True)
 
 @app.get("/memory")
 def memory():
@@ -347,6 +352,14 @@ def test_where_the_gateway_sends_no_files_the_worker_sends_those_that_the_app_na
                 assert part.headers["Content-Range"] == f"bytes {first}-{stop - 1}/{SIZE}"
             for asked in ("5-4", f"{SIZE}-", "0-1,5-6", "-", "9" * 5000 + "-"):
                 assert run.get("/sendfile", params=named, headers={"Range": f"bytes={asked}"}).content == BIG
+            ranged = {"Range": "bytes=5-99"}  # which Werkzeug answers itself, as USE_X_SENDFILE makes Flask do
+            part = run.get("/werkzeug", params=named, headers=ranged)
+            assert (part.status_code, part.content) == (206, BIG[5:100])
+            assert part.headers.get_list("Content-Range") == [f"bytes 5-99/{SIZE}"]
+            part = run.client.head(run.url + "/werkzeug", params=named, headers=ranged)
+            assert (part.status_code, part.headers["Content-Length"]) == (206, "95")
+            weak = {"Range": "bytes=5-99", "If-Range": 'W/"x"'}
+            assert run.get("/sendfile", params=named, headers=weak).content == BIG
             head = run.client.head(run.url + "/sendfile", params=named)
             assert head.headers["Content-Length"] == str(SIZE)
             for path in ("elsewhere.bin", "reports/out.bin", "reports/../elsewhere.bin", "reports", "app.py"):

@@ -230,6 +230,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     """Questions that could not be answered, one sentence each."""
     remedy: str = ""
     """The app's command that creates or migrates its database, to be run in `directory`."""
+    database: str = ""
+    """A module that opens connections to a database, if the app has one."""
     one_process: str = ""
     """Why several worker processes would certainly be wrong, as a sentence without its full stop."""
     lost: dict[str, str] = {}

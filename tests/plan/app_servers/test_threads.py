@@ -18,10 +18,10 @@ from tests.plan.test_golden import FACTS, PLACE
 _PLACE = replace(PLACE, app_servers={"gunicorn": "27.0.1", "uwsgi": "2.0.31"}, memory=8 << 30, cpus=2)
 
 
-def site(kind: str, threads: int | Literal["auto"] = "auto", **more: object) -> Site:
+def site(kind: str, threads: int | Literal["auto"] = "auto", database: str = "", **more: object) -> Site:
     options = Options(workers=replace(Workers(), threads=threads, **more))
     causes = {"workers.threads": "portico.toml:3"}
-    return Site(options, replace(FACTS, kind=kind), "/srv/shop", "shop", causes)
+    return Site(options, replace(FACTS, kind=kind, database=database), "/srv/shop", "shop", causes)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def site(kind: str, threads: int | Literal["auto"] = "auto", **more: object) -> 
         (site("flask", 16), (16, 16)),
         (site("django"), (8, 24)),
         (site("django", count=8), (8, 8)),
+        (site("flask", database="psycopg"), (8, 24)),
         (site("flask", max_memory=Size(200 << 20)), (8, 64)),
         (site("flask", max_memory=Size(180 << 20)), (8, 32)),
         (site("flask", max_memory=Size(64 << 20)), (8, 8)),

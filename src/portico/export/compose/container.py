@@ -48,7 +48,7 @@ x-container: &container
   tmpfs: [/tmp]
   cap_drop: [ALL]
   security_opt: ["no-new-privileges:true"]
-  pids_limit: 512
+  pids_limit: 2048
   # The last step of the ladder of request_timeout: requests in progress are finished before that.
   stop_grace_period: {grace_seconds(plan)}s
   restart: unless-stopped

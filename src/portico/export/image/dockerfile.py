@@ -93,7 +93,7 @@ def _head(site: Site, plan: Plan, image: Image) -> list[Line]:
         *_comment("Run it. It can write into the tmpfs and the volume; mount what the app writes elsewhere. "
                   f"At a stop, requests in progress have {grace} s to finish."),
         Line(f"#   docker run --read-only --tmpfs /tmp -v {name}-state:{STATE} --cap-drop ALL \\"),
-        Line("#     --security-opt no-new-privileges --pids-limit 512 \\"),
+        Line("#     --security-opt no-new-privileges --pids-limit 2048 \\"),
         Line(f"#     --stop-timeout {grace} {published} --name {name} {name}"),
         *_comment("Secrets are files of the container, never of the image: add "
                   f"-v /etc/{name}/key:/run/secrets/key:ro and read it in the app."),

@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ _LAST_SECONDS: Final = 5
 """How long the app's own threads and exit handlers have at the end."""
 _ROOM: Final = 0.8
 """The share of its memory limit up to which a worker gets more threads: their requests need some, too."""
+_THREAD_BYTES: Final = 512 << 10
+"""At least, with a request that waits: as plan.app_servers.workers."""
 _SOMAXCONN: Final = Path("/proc/sys/net/core/somaxconn")
 
 
@@ -148,11 +151,18 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             most=most + self.cfg.worker_connections if threads > 1 else 1,
             name=str(self.pid),
             enough=self.max_requests,
-            growth=Growth(most, self._has_memory) if most > threads > 1 else FIXED,
+            growth=Growth(most, partial(self._room, report.resident())) if most > threads > 1 else FIXED,
         )
 
-    def _has_memory(self) -> bool:
-        return report.resident() < _ROOM * self.max_memory
+    def _room(self, at_start: int, threads: int) -> int:
+        """For how many more threads there is memory if each takes what one takes now, or more: none where this worker
+        will be replaced. `at_start` was its memory before any request.
+        """
+        if self._why or math.isinf(self.max_memory):
+            return 0 if self._why else threads
+        now = report.resident()
+        left, each = _ROOM * self.max_memory - now, max(_THREAD_BYTES, (now - at_start) / threads)
+        return max(0, int(left / each))
 
     def _backlog(self, bounds: Bounds | None, pool: ThreadPool, queue: Queue) -> Callable[[], None]:
         """What bounds the queue and detects an overload, to be called once a second."""

@@ -27,6 +27,7 @@ _CARRIED: Final = frozenset(map(str.lower, CARRIED))
 _OWN: Final = frozenset(("content-length", "content-range", "x-accel-buffering", "date"))
 """Headers that nginx sets itself for a file."""
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,18 @@ def range_of(environ: Mapping[str, Any], head: str, size: int) -> tuple[int, int
     """The bytes of a named file that a GET asks for, `stop` excluded; None for the whole file: also of several ranges,
     and of one that is not there, which a server may leave aside (RFC 9110 14.2).
     """
-    if environ["REQUEST_METHOD"] != "GET":
-        return None
+    if environ["REQUEST_METHOD"] != "GET" or environ.get("HTTP_IF_RANGE", "").startswith("W/"):
+        return None  # a weak validator does not say that the bytes are the same (RFC 9110 13.1.5)
     return _wanted(environ, dict(map(field, split(head))), size)
+
+
+def part_of(head: str, size: int) -> tuple[int, int] | None:
+    """The bytes of a named file that the app's own Content-Range names, `stop` excluded; None if they are not in it."""
+    found = _CONTENT_RANGE.fullmatch(dict(map(field, split(head))).get("content-range", ""))
+    if found is None or int(found[3]) != size:
+        return None
+    start, stop = int(found[1]), int(found[2]) + 1
+    return (start, stop) if start < stop <= size else None
 
 
 def kept(head: str, *, is_private: bool) -> str | None:

@@ -35,18 +35,18 @@ LINGER_SECONDS: Final = 10.0
 
 
 class Growth:
-    """Up to `most` threads; `has_memory` is asked before there are more. Threads end after `linger_seconds` without a
-    request.
+    """Up to `most` threads; `room` is asked before there are more: for how many of them, beside so many, there is
+    memory. Threads end after `linger_seconds` without a request.
     """
 
     def __init__(
         self,
         most: int = 0,
-        has_memory: Callable[[], bool] = lambda: True,
+        room: Callable[[int], int] = lambda threads: threads,
         linger_seconds: float = LINGER_SECONDS,
     ) -> None:
         self._most = most
-        self._has_memory = has_memory
+        self._memory = room
         self.linger_seconds = linger_seconds
         self.is_waiting = False
         """Whether the threads waited for something in the last measurement."""
@@ -100,8 +100,8 @@ class Growth:
             self.is_waiting = ready < _READY * passed * len(natives)
             computes = not self.is_waiting
         self._is_closed = computes
-        if self.is_waiting and self._has_memory():
-            self._room = max(1, threads // _STEP)
+        if self.is_waiting:
+            self._room = min(max(1, threads // _STEP), self._memory(threads))
 
     def take(self, threads: int) -> bool:
         """Whether there may be one more now."""

@@ -26,7 +26,7 @@ from portico.link.head import (
     split,
     streamed,
 )
-from portico.link.wsgi.download import WORTH_BYTES, Downloads, FileRange, agrees, kept, range_of
+from portico.link.wsgi.download import WORTH_BYTES, Downloads, FileRange, agrees, kept, part_of, range_of
 from portico.link.wsgi.request import Body, ClientGoneError, Connection, Environ, take
 from portico.link.wsgi.stream import Stream
 
@@ -309,20 +309,20 @@ class Response:
             if url and head is not None and self._status[:3] in ("200", "206"):
                 self._redirect(head, url)
                 return
-            if self._status[:3] == "206":
-                raise BrokenAppError(f"X-Sendfile names {path!r}, of which nginx cannot send a part")
-            self._copy_named(descriptor)
+            self._copy_named(descriptor, path)
         finally:
             os.close(descriptor)
 
-    def _copy_named(self, descriptor: int) -> None:
-        """Sends a named file, or the range that was asked for."""
-        size = os.fstat(descriptor).st_size
-        part = range_of(self._environ, self._head, size) if self._status[:3] == "200" else None
+    def _copy_named(self, descriptor: int, path: str) -> None:
+        """Sends a named file, or the range that was asked for: the app may have looked at that itself (Werkzeug)."""
+        size, status = os.fstat(descriptor).st_size, self._status[:3]
+        part = range_of(self._environ, self._head, size) if status == "200" else None
+        if status == "206" and (part := part_of(self._head, size)) is None:
+            raise BrokenAppError(f"X-Sendfile names {path!r}, and Content-Range is no part of it")
         start, stop = part or (0, size)
         self._length = stop - start
         self._head = f"{_without_length(self._head)}Content-Length: {self._length}\r\n"
-        if part:
+        if part and status == "200":
             self._status = "206 Partial Content"
             self._head += f"Content-Range: bytes {start}-{stop - 1}/{size}\r\n"
         self._copy(descriptor, start, stop)

@@ -17,10 +17,12 @@ import itertools
 import os
 import select
 import socket
+import sys
 import threading
 import time
 from _thread import LockType, allocate_lock
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -268,7 +270,7 @@ class ThreadPool:
         if first:
             self._wake()
         while not slot.call.acquire(timeout=self._patience_seconds):
-            if self._dismiss(slot):
+            if self._dismiss(slot, rests=True):
                 return
 
     @property
@@ -276,12 +278,15 @@ class ThreadPool:
         """How long a thread is idle before it ends, -1 for ever."""
         return self._growth.linger_seconds if self.size > self._count else -1
 
-    def _dismiss(self, slot: Slot) -> bool:
-        """The thread of `slot` was idle for long: it ends if there are more than there were at the start."""
+    def _dismiss(self, slot: Slot, *, rests: bool) -> bool:
+        """The thread of `slot` was idle for long: it ends if there are more than there were at the start, and another
+        one is idle. One that rests may have been called meanwhile.
+        """
         with self._lock:
-            if self._stopping or self.size <= self._count:
+            idle = sum(other.connection is None and not other.replaced for other in self.slots)
+            if self._stopping or self.size <= self._count or idle <= 1 or rests is slot.on_duty:
                 return False
-            if not slot.on_duty:
+            if rests:
                 self._resting.remove(slot)
             elif self._on_duty > 1:
                 slot.on_duty = False
@@ -330,6 +335,7 @@ class ThreadPool:
         try:
             self._serve_all(slot)
         finally:
+            _close_connections()
             del self._by_thread[slot.ident]
             with self._lock:
                 self.slots.remove(slot)
@@ -376,7 +382,9 @@ class ThreadPool:
             return False
         if error.errno == errno.EAGAIN:
             self._found_empty = True
-            return bool(self._arrivals.poll(self._patience_seconds, 1)) or not self._dismiss(slot)
+            return bool(self._arrivals.poll(self._patience_seconds, 1)) or not self._dismiss(
+                slot, rests=False
+            )
         if error.errno in _OUT_OF_FILES:
             time.sleep(0.01)  # the connection stays in the backlog until another one is closed
         return True
@@ -386,3 +394,11 @@ def _is_idle(slot: Slot, lately: int) -> bool:
     if not slot.on_duty:
         return False
     return slot.connection is None or (slot.stream is not None and slot.began < lately)
+
+
+def _close_connections() -> None:
+    """Django keeps a connection to its database for each thread, and closes it only at a full garbage collection."""
+    database: Any = sys.modules.get("django.db")
+    if database is not None:
+        with suppress(Exception):
+            database.connections.close_all()

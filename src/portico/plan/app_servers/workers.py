@@ -17,9 +17,9 @@ busy).
 """
 MOST_THREADS = 64
 """Of a worker whose requests wait: 10 ms each, so many answer 6 400 requests a second."""
-_DJANGO_CONNECTIONS = 48
-"""Django opens a connection to its database in each thread. PostgreSQL takes 100, and while one release replaces
-another there are twice as many threads.
+_CONNECTIONS = 48
+"""Apps open a connection to their database in each thread, or in each request. PostgreSQL takes 100, and while one
+release replaces another there are twice as many threads.
 """
 _THREAD_MEMORY = 512 << 10
 """Bytes of a request that waits, with what its view has read."""
@@ -116,8 +116,11 @@ def _most_threads(site: Site, workers: int, threads: int, max_memory: int) -> tu
         )
     by_memory = (int(max_memory * _SHARE_OF_MAX_MEMORY) - _WORKER_MEMORY) // _THREAD_MEMORY
     bounds = [(MOST_THREADS, ""), (by_memory, ", as max_memory allows")]
-    if site.facts.kind == "django":
-        bounds.append((_DJANGO_CONNECTIONS // workers, ", each with a connection to Django's database"))
+    database = "Django" if site.facts.kind == "django" else site.facts.database
+    if database:
+        bounds.append(
+            (_CONNECTIONS // workers, f", each perhaps with a connection to the database ({database})")
+        )
     most, bound = min(bounds, key=lambda one: one[0])
     if most <= threads:
         return threads, f"; there are no more of them{bound}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from portico.link.app.facts.database import database
 from portico.link.app.facts.mounts import is_dispatcher, mounted, moved, together, unread
 from portico.link.app.facts.notes import lost
 from portico.link.app.facts.remedy import remedy
@@ -49,7 +50,7 @@ def facts(loaded: Loaded, reached: Reached = _ANYHOW, salt: str = "") -> dict[st
     """
     exposed = _exposed(loaded, salt)  # before it gets requests for files: what runs now was started at import
     things = list({id(thing): thing for thing in layers(loaded.application)}.values())
-    answers = _facts(loaded, reached) | exposed | _remedied(things, loaded)
+    answers = _facts(loaded, reached) | exposed | _remedied(things, loaded) | database()
     return _processes(answers, things, loaded.directory)
 
 

@@ -278,7 +278,10 @@ def answered(web: Web) -> list[Directive]:
         directive("Header", "unset", "X-Portico", why="and for nobody else", cause=decisions.LOG_LINE),
         directive("Header", "unset", "Server", why="the app's is nobody's business; httpd sends its own", cause=cause),
         *(directive("Header", "unset", name, why=hidden, cause=cause) for name in web.headers.removed),
-        directive("Header", "unset", "X-Accel-Redirect", why="means nothing here", cause=decisions.DOWNLOADS),
+        *(
+            directive("Header", "unset", name, why="means nothing here", cause=decisions.DOWNLOADS)
+            for name in ("X-Accel-Redirect", "X-Sendfile")
+        ),
     ]  # fmt: skip
 
 

@@ -53,6 +53,14 @@ def compression(build: Build) -> list[Directive]:
     return [
         *made,
         directive("RequestHeader", "edit*", "Accept-Encoding", _REFUSED, "", why=why, source=_NEGOTIATION),
+        directive(
+            "RequestHeader",
+            "edit",
+            "Accept-Encoding",
+            "^[ \\t,]+",
+            "",
+            why="they read none behind an empty one, which a refused one at the front leaves",
+        ),
     ]
 
 
