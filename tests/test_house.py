@@ -413,6 +413,6 @@ def test_marks_are_not_in_the_app_of_a_test() -> None:
         path.name
         for path in Path(__file__).parent.rglob("test_*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\npytestmark =" in node.value
+        if isinstance(node, ast.Constant) and re.search("^pytestmark =", str(node.value), re.MULTILINE)
     ]
     assert not found
