@@ -352,7 +352,9 @@ def test_where_the_gateway_sends_no_files_the_worker_sends_those_that_the_app_na
                 assert part.headers["Content-Range"] == f"bytes {first}-{stop - 1}/{SIZE}"
             for asked in ("5-4", f"{SIZE}-", "0-1,5-6", "-", "9" * 5000 + "-"):
                 assert run.get("/sendfile", params=named, headers={"Range": f"bytes={asked}"}).content == BIG
-            ranged = {"Range": "bytes=5-99"}  # which Werkzeug answers itself, as USE_X_SENDFILE makes Flask do
+            ranged = {
+                "Range": "bytes=5-99"
+            }  # which Werkzeug answers itself, as USE_X_SENDFILE makes Flask do
             part = run.get("/werkzeug", params=named, headers=ranged)
             assert (part.status_code, part.content) == (206, BIG[5:100])
             assert part.headers.get_list("Content-Range") == [f"bytes 5-99/{SIZE}"]

@@ -21,7 +21,7 @@ from portico.measure.ask import Answer, PeerError, ask, stands_slow_clients, wai
 from portico.measure.contenders import Way
 from portico.measure.cpu import cpu_seconds, memory_bytes, worker_count
 from portico.measure.model import Results, Route, Sample
-from portico.measure.programs import Programs, end_all, stand
+from portico.measure.programs import Programs, stand
 from portico.measure.routes import MOST
 from portico.measure.wrk import Figures, LoadError, children_seconds, wrk
 
@@ -83,21 +83,18 @@ class Session:
 
     def run(self) -> Results:
         """Raises PorticoError if the first contender does not start, or no route can be measured."""
-        try:
-            self._routes = self._look()
-            about = self._order.about_seconds(len(self._routes))
-            paths = ", ".join(route.path for route in self._routes)
-            self._say(f"about {about:.0f} s: GET {paths}, {self._order.connections} at once")
-            begun = time.monotonic()
-            for number in range(self._order.rounds):
-                if number >= _FEWEST and time.monotonic() - begun > self._order.limit_seconds:
-                    self._say(f"{self._order.limit_seconds:.0f} s are over: {number} rounds")
-                    break
-                self._rounds = number + 1
-                for group in _turned(self._groups(), number):
-                    self._measure_group(group, number)
-        finally:
-            end_all()
+        self._routes = self._look()
+        about = self._order.about_seconds(len(self._routes))
+        paths = ", ".join(route.path for route in self._routes)
+        self._say(f"about {about:.0f} s: GET {paths}, {self._order.connections} at once")
+        begun = time.monotonic()
+        for number in range(self._order.rounds):
+            if number >= _FEWEST and time.monotonic() - begun > self._order.limit_seconds:
+                self._say(f"{self._order.limit_seconds:.0f} s are over: {number} rounds")
+                break
+            self._rounds = number + 1
+            for group in _turned(self._groups(), number):
+                self._measure_group(group, number)
         return self._results()
 
     def _look(self) -> list[Route]:

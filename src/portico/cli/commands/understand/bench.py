@@ -25,6 +25,7 @@ from portico.measure import routes
 from portico.measure.code import code_of
 from portico.measure.contenders import KEYS, Way, Words, portico, ways
 from portico.measure.model import Results, Route
+from portico.measure.programs import end_all
 from portico.measure.session import Order, Session
 from portico.measure.url import measured_url
 from portico.measure.verdict import changes
@@ -121,7 +122,10 @@ def command(
             run_together=bool(against),
         )
         with _told() as say:
-            results = Session(order, base, say).run()
+            try:
+                results = Session(order, base, say).run()
+            finally:
+                end_all()
     _show(results, before, base, is_json=is_json)
 
 
