@@ -110,6 +110,21 @@ def test_a_start_that_fails_leaves_no_descriptor_and_no_child(tmp_path: Path) ->
     assert set(psutil.Process().children()) <= set(children)
 
 
+def test_a_portico_that_was_upgraded_starts_programs_as_before() -> None:
+    """It has the old arguments, and runs the new shim: the program's first word is its fifth."""
+    for signals in (str(int(signal.SIGTERM)), f"{int(signal.SIGTERM)}:0"):
+        report = os.open(os.devnull, os.O_WRONLY)
+        argv = exec_shim.command(
+            os.getpid(), signal.SIGTERM, report, exec_shim.NO_LISTENER, 0, ("echo", "ran")
+        )
+        at = argv.index(f"{int(signal.SIGTERM)}:0")
+        argv[at] = signals
+        assert argv[at - 1 :] == [str(os.getpid()), signals, str(report), "-1", "echo", "ran"]
+        done = subprocess.run(argv, pass_fds=(report,), capture_output=True, check=True, timeout=60)
+        os.close(report)
+        assert done.stdout == b"ran\n"
+
+
 def test_a_child_whose_parent_is_gone_does_not_become_the_program() -> None:
     failed, report = os.pipe()
     argv = exec_shim.command(ended().pid, signal.SIGTERM, report, exec_shim.NO_LISTENER, 0, ("echo", "ran"))

@@ -1,12 +1,13 @@
 """Runs in a child between fork and exec: it ties the child's life to its parent's, and installs its socket.
 
-python -I -S exec_shim.py PARENT SIGNAL REPORT LISTENER IGNORED PROGRAM ARGUMENT ...
+python -I -S exec_shim.py PARENT SIGNAL:IGNORED REPORT LISTENER PROGRAM ARGUMENT ...
 
 `subprocess` offers `preexec_fn` for that, and calls it unsafe in a process with threads: a forked child has none of
 the threads, but every lock that one of them held. A new Python process has no such locks; it costs 10 ms, and is
 replaced by the program. REPORT is a descriptor: it is closed when the program runs, and gets the error number if
 the program cannot be started. LISTENER is the descriptor of the socket, IGNORED a signal
-that the program ignores until it has a handler for it, or 0.
+that the program ignores until it has a handler for it, or 0. A Portico that runs while it is upgraded starts the new
+shim: there are four words before PROGRAM, and `:IGNORED` may be missing.
 """
 
 from __future__ import annotations
@@ -31,13 +32,15 @@ def command(
     parent: int, number: int, report: int, listener: int, ignored: int, argv: tuple[str, ...]
 ) -> list[str]:
     """The arguments that start a program through the shim. `number` is its signal when its parent exits."""
-    words = map(str, (parent, int(number), report, listener, int(ignored)))
+    words = map(str, (parent, f"{int(number)}:{int(ignored)}", report, listener))
     return [sys.executable, "-I", "-S", __file__, *words, *argv]
 
 
 def main(words: list[str]) -> None:
     """Become that program."""
-    (parent, number, report, listener, ignored), argv = map(int, words[:5]), words[5:]
+    signals, argv = words[1].partition(":"), words[4:]
+    parent, number, report, listener = map(int, (words[0], signals[0], *words[2:4]))
+    ignored = int(signals[2] or 0)
     os.set_inheritable(report, False)
     sys.path.append(__file__.rpartition("/portico/")[0])  # -I leaves it out
     from portico.run.processes import prctl
