@@ -20,7 +20,7 @@ def static_findings(site: Site, place: Place) -> Iterator[Finding]:
     for folder, sentence, hint in linked_folders(web):
         yield warning(f"static {site.prefix}{folder.url}", sentence, hint, "static-links")
     for sent in web.statics.folders:
-        if names := header_names(sent):
+        if names := header_names(web, sent):
             yield ok(
                 f"static {sent.url}",
                 f"{place.gateway.program} sends the app's own headers: {', '.join(names)}",

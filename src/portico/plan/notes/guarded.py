@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from portico.plan.web.files.statics import UNKEPT, Folder
+from portico.plan.web.files.statics import Folder
 from portico.plan.web.model import Web
 from portico.site.facts import LeftFolder
 
@@ -23,9 +23,9 @@ def left_hint(folder: LeftFolder) -> str:
     )
 
 
-def header_names(folder: Folder) -> list[str]:
+def header_names(web: Web, folder: Folder) -> list[str]:
     """The names of the app's own headers that are sent with the folder's files."""
-    control = ["Cache-Control"] if folder.sent.cache_control not in ("", UNKEPT) else []
+    control = ["Cache-Control"] if folder.sent.cache_control and not web.statics.may_change else []
     return list(dict.fromkeys([*control, *(name for name, _ in folder.sent.headers)]))
 
 
@@ -33,5 +33,5 @@ def guarded_notes(web: Web) -> Iterator[str]:
     """A note for each folder that the app serves, and for each that nginx sends with headers of the app's."""
     yield from map(left_note, web.site.left)
     for folder in web.statics.folders:
-        if names := header_names(folder):
+        if names := header_names(web, folder):
             yield f"{web.place.gateway.program} sends {folder.url} with the app's own headers: {', '.join(names)}"
