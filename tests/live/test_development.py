@@ -10,7 +10,7 @@ import sys
 import termios
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -24,6 +24,7 @@ APP = """
 import os
 from flask import Flask, render_template
 
+os.environ["WERKZEUG_DEBUG_PIN"] = "off"
 app = Flask(__name__)
 WORD = "one"
 
@@ -82,8 +83,8 @@ class Terminal:
         return bool(termios.tcgetattr(self._ours)[3] & termios.ECHO)
 
 
-@pytest.fixture(scope="module")
-def terminal(_needs_nginx: None) -> Iterator[Terminal]:
+@contextmanager
+def in_terminal() -> Iterator[Terminal]:
     ours, its = pty.openpty()
     with private_directory() as home:
         write_files(home, FILES)
@@ -111,6 +112,12 @@ def terminal(_needs_nginx: None) -> Iterator[Terminal]:
     os.close(ours)
 
 
+@pytest.fixture(scope="module")
+def terminal(_needs_nginx: None) -> Iterator[Terminal]:
+    with in_terminal() as made:
+        yield made
+
+
 @pytest.fixture
 def site(terminal: Terminal) -> Iterator[Served]:
     """As it was, and serving that."""
@@ -126,6 +133,11 @@ def save(path: Path, text: str) -> None:
     draft = path.with_name(".draft")
     draft.write_text(text)
     draft.rename(path)
+
+
+def suppressed_get(site: Served, path: str) -> None:
+    with suppress(httpx.TransportError):
+        site.get(path)
 
 
 def until_answered(site: Served, path: str, text: str) -> httpx.Response:
@@ -200,8 +212,11 @@ def test_the_debugger_asks_for_its_pin_and_no_other_host_reaches_it(site: Served
     assert "openShell" in resource.text
     asked = {"__debugger__": "yes", "cmd": "6*7", "frm": frame[1], "s": secret[1]}
     assert "42" not in site.get("/", params=asked).text
-    pin = re.search(r"this PIN: ([\d-]+)", terminal.shown)
+    terminal.until_shown("WERKZEUG_DEBUG_PIN=off is not obeyed")
+    pin = re.search(r"this PIN: (\d{4}-\d{4}-\d{4})\n", terminal.shown)
     assert pin
+    files = [path for path in site.directory.rglob("*") if path.is_file()]
+    assert not [path for path in files if pin[1].encode() in path.read_bytes()]
     let_in = site.get("/", params={"__debugger__": "yes", "cmd": "pinauth", "pin": pin[1], "s": secret[1]})
     cookie = let_in.headers["Set-Cookie"].partition(";")[0]
     assert "42" in site.get("/", params=asked, headers={"Cookie": cookie}).text
@@ -235,6 +250,19 @@ def test_a_change_ends_a_session_in_pdb_and_the_new_code_answers_its_request(
     assert answers == ["gone on"]
     until(lambda: terminal.has_echo, "what is typed is not shown")
     assert "out of memory" not in terminal.shown
+
+
+@pytest.mark.usefixtures("_needs_nginx")
+def test_the_end_of_a_session_in_pdb_shows_again_what_is_typed() -> None:
+    with in_terminal() as terminal:
+        asking = threading.Thread(target=lambda: suppressed_get(terminal.site, "/stops"))
+        asking.start()
+        terminal.until_shown("(Pdb)")
+        until(lambda: not terminal.has_echo, "pdb reads no line")
+        terminal.type("\x03")
+        assert terminal.site.process.wait(120) is not None
+        assert terminal.has_echo
+        asking.join(60)
 
 
 STARLETTE = """

@@ -1,13 +1,14 @@
 """`portico run --dev`, in a worker: an app gets its debugger, and one that cannot be loaded is a page that says why.
 
 Werkzeug's debugger runs the code that is typed into its page. Other users of this machine reach the page, too: it asks
-for its PIN, always.
+for its PIN, always. Portico makes the PIN, because such a user can compute Werkzeug's own.
 """
 
 # mypy: disable-error-code="import-untyped"
 from __future__ import annotations
 
 import html
+import mmap
 import os
 import sys
 import termios
@@ -18,6 +19,8 @@ from types import TracebackType
 from typing import Any, Final
 
 _PIN: Final = "WERKZEUG_DEBUG_PIN"
+_has_told: Final = mmap.mmap(-1, 1)
+"""Whether a worker has printed the PIN: shared with those that the arbiter starts later."""
 _OURS: Final = ("portico", "gunicorn", "importlib")
 _TYPE: Final = "text/html; charset=utf-8"
 _HEADERS: Final = (("Content-Type", _TYPE), ("Cache-Control", "no-store"))
@@ -39,15 +42,23 @@ class Terminal:
             self._before = termios.tcgetattr(0)
 
     def restore(self) -> None:
-        """Show again what is typed."""
-        if self._before is not None:
+        """Show again what is typed. The terminal of another job than ours stays as it is."""
+        if self._before is not None and not _is_in_background():
             with suppress(OSError, termios.error):
                 termios.tcsetattr(0, termios.TCSANOW, self._before)
 
 
-def wsgi(load: Callable[[], Any], *, says_pin: bool) -> Any:
-    """The WSGI app that `load` returns with its debugger, or a page about its failure. `says_pin` once a run."""
-    _keep_pin()
+def _is_in_background() -> bool:
+    """Whether a write to the terminal would stop us (tty_ioctl(4), SIGTTOU)."""
+    try:
+        return os.tcgetpgrp(0) != os.getpgrp()
+    except OSError:
+        return False  # it does not control us
+
+
+def wsgi(load: Callable[[], Any]) -> Any:
+    """The WSGI app that `load` returns with its debugger, or a page about its failure."""
+    pin = os.environ.get(_PIN, "")
     try:
         app = load()
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, the next save may mend it
@@ -55,14 +66,7 @@ def wsgi(load: Callable[[], Any], *, says_pin: bool) -> Any:
     if "django" in sys.modules and (found := _of_django(app)):
         return found
     _set_debug(app)
-    try:
-        from werkzeug.debug import DebuggedApplication
-    except ImportError:
-        return app
-    debugged = DebuggedApplication(app, evalex=True, pin_logging=True)
-    if says_pin:
-        _say(f"Werkzeug's debugger asks for this PIN: {debugged.pin}")
-    return debugged
+    return _debugged(app, pin) if pin else app
 
 
 def asgi(load: Callable[[], Any]) -> Any:
@@ -82,11 +86,23 @@ def asgi_page(error: BaseException) -> Any:
     return _asgi_page(_said(error))
 
 
-def _keep_pin() -> None:
-    if os.environ.get(_PIN) == "off":
-        del os.environ[_PIN]
-        what = "every user of this machine reaches the debugger, which runs code as you"
-        _say(f"{_PIN}=off is not obeyed: {what}")
+def _debugged(app: Any, pin: str) -> Any:
+    """With Werkzeug's debugger, if it is installed. It reads the variable once; the app may have changed it."""
+    try:
+        from werkzeug.debug import DebuggedApplication
+    except ImportError:
+        return app
+    is_off = os.environ.get(_PIN) == "off"
+    os.environ[_PIN] = pin
+    debugged = DebuggedApplication(app, evalex=True, pin_logging=True)
+    known = debugged.pin
+    if not _has_told[0]:
+        _has_told[0] = 1
+        if is_off:
+            what = "every user of this machine reaches the debugger, which runs code as you"
+            _say(f"{_PIN}=off is not obeyed: {what}")
+        os.write(2, f"Werkzeug's debugger asks for this PIN: {known}\n".encode())  # sys.stderr: app.log, too
+    return debugged
 
 
 def _set_debug(app: Any) -> None:

@@ -60,7 +60,7 @@ class Worker(worker.Worker):
 
     def load(self) -> None:
         """Also an app that cannot be imported: its traceback is the page."""
-        self.wsgi = development.wsgi(self.app.wsgi, says_pin=self.age == 1)
+        self.wsgi = development.wsgi(self.app.wsgi)
         say_used()
 
 
@@ -94,7 +94,11 @@ class Arbiter(arbiter.Arbiter):
     def _is_news(self, record: logging.LogRecord) -> bool:
         """Gunicorn asks whether a killed worker had too much memory."""
         first = record.args[0] if isinstance(record.args, tuple) and record.args else None
-        return first not in self._killed
+        return not isinstance(first, int) or first not in self._killed
+
+    def stop(self, graceful: bool = True) -> None:
+        super().stop(graceful)
+        self._terminal.restore()
 
     def reload(self) -> None:
         ends = time.monotonic() + self.cfg.graceful_timeout

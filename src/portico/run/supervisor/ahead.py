@@ -28,6 +28,7 @@ from portico.run.processes import banner, orphans
 from portico.run.processes import child as children
 from portico.run.processes.child import Child
 from portico.run.sockets import switch
+from portico.run.supervisor import debugger
 
 _ENDED_SECONDS = 2.0
 
@@ -94,7 +95,7 @@ class Aheads:
                     draft.server.at(str(files.directory(draft.runtime, number))),
                     cwd=draft.server.cwd,
                     env={**draft.server.env, VARIABLE: str(flag)},
-                    secrets=draft.server.secrets,
+                    secrets=debugger.secrets_of(draft),
                     signals=children.app_server(draft.development is not None),
                     listener=listener,
                     user=draft.server.user,

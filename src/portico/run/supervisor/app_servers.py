@@ -14,6 +14,7 @@ from portico.run.processes.child import Child
 from portico.run.processes.table import Processes
 from portico.run.running import SayNews
 from portico.run.sockets import switch
+from portico.run.supervisor import debugger
 from portico.run.supervisor.ahead import Aheads
 
 
@@ -45,7 +46,7 @@ class AppServers:
             self._ended,
             cwd=plan.server.cwd,
             env=plan.server.env,
-            secrets=plan.server.secrets,
+            secrets=debugger.secrets_of(plan),
             signals=children.app_server(plan.development is not None),
             listener=self._listener(plan, number),
             user=plan.server.user,

@@ -45,6 +45,7 @@ from portico.watch.lines import visible
 from portico.watch.writer import FLUSH_SECONDS
 
 if TYPE_CHECKING:
+    from portico.link.development import Terminal
     from portico.run.supervisor.ahead import Begin
     from portico.run.supervisor.claim import Claim
     from portico.run.watchers.runner import Watcher
@@ -116,12 +117,20 @@ def serve(
     screen = Screen()
     try:
         with end_at_once(), ExitStack() as stack:
+            if flags.get(FLAG):
+                stack.callback(_terminal().restore)
             code = _serve(stack, screen, app, config, flags, gateway, copy)
     except Ended as ended:
         code = ended.code
     finally:
         screen.close()
     end(code)
+
+
+def _terminal() -> Terminal:
+    from portico.link.development import Terminal
+
+    return Terminal()
 
 
 def _start_of(gathered: Gathered) -> str:
