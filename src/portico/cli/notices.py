@@ -298,6 +298,13 @@ ROWS: Mapping[type[Notice], Row] = {
         answer=lambda _: faint("reading the app and the configuration ..."),
     ),
     notices.Changed: Row(lambda it: faint(f"{_some(it.files)} changed: the app is loaded again")),
+    notices.NotAllWatched: Row(
+        lambda it: warned(
+            f"the app's directory has more than {it.most} files and directories, and the rest is not watched: move "
+            "data out of it, or into a directory whose name begins with a dot"
+        ),
+        _WARNING,
+    ),
     notices.Booting: Row(
         lambda it: faint(f"release {it.number} is starting beside the live one"),
         answer=lambda it: faint(f"release {it.number} starts beside the running one ..."),

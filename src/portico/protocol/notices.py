@@ -76,6 +76,12 @@ class Changed(Notice, frozen=True):
     files: tuple[str, ...]
 
 
+class NotAllWatched(Notice, frozen=True):
+    """With `--dev`: there are more files and directories than the `most` that are watched."""
+
+    most: int
+
+
 class Booting(Notice, frozen=True):
     """A new release has its plan and starts beside the old one."""
 

@@ -18,13 +18,13 @@ from portico.plan.model import Plan
 from portico.protocol import notices
 from portico.run.background import in_background
 from portico.run.disk import sources
-from portico.run.disk.sources import Versions
+from portico.run.disk.sources import Look
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
 from portico.run.running import SayNews
 from portico.ticks import WELL, Rounds
 
-_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 30.0
 _SHARE = 25
 """Of the time at most so little is spent with looking."""
 _SETTLED_SECONDS = 0.04
@@ -54,31 +54,34 @@ class Changes:
     async def watch(self) -> Rounds:
         """One look per round."""
         seen, pause = await self._look(), _PAUSE_SECONDS
+        if not seen.is_whole:
+            self._say(notices.NotAllWatched(sources.MOST_ENTRIES))
         while True:
             await asyncio.sleep(pause)
             began = time.monotonic()
             now = await self._look()
             pause = min(max(_PAUSE_SECONDS, _SHARE * (time.monotonic() - began)), _LONGEST_PAUSE_SECONDS)
-            if now != seen:
+            if sources.changed(seen, now):
                 now = await self._settled(now)
-                self._obey(sources.changed(seen, now))
-                seen = now
+                if changed := sources.changed(seen, now):
+                    self._obey(changed)
+            seen = now
             yield WELL
 
-    async def _settled(self, seen: Versions) -> Versions:
+    async def _settled(self, seen: Look) -> Look:
         """The files once nothing changes any more, or soon if that never happens."""
         ends = time.monotonic() + _SETTLES_SECONDS
         while True:
             await asyncio.sleep(_SETTLED_SECONDS)
             now = await self._look()
-            if now == seen or time.monotonic() > ends:
+            if not sources.changed(seen, now) or time.monotonic() > ends:
                 return now
             seen = now
 
-    async def _look(self) -> Versions:
+    async def _look(self) -> Look:
         watched = self._site.in_force.development
         if watched is None:
-            return {}
+            return Look({})
         return await in_background(
             partial(sources.look, watched.directories, watched.without, watched.settings)
         )
