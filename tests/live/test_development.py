@@ -199,6 +199,7 @@ def test_settings_and_variables_are_read_again(site: Served, terminal: Terminal)
     save(site.directory / "portico.toml", TOML + "nonsense = 1\n")
     terminal.until_shown("nonsense: unknown key")
     assert site.get().status_code == 200
+    assert not re.search(r"conf-\d.* changed", terminal.shown), "Portico's own files are not watched"
 
 
 def test_the_debugger_asks_for_its_pin_and_no_other_host_reaches_it(site: Served, terminal: Terminal) -> None:

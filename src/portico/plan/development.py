@@ -52,7 +52,7 @@ def development(web: Web) -> PlannedDevelopment | None:
     files = [own, *site.options.env_file, *USUAL_FILES]
     return PlannedDevelopment(
         directories=tuple(dict.fromkeys((site.directory, site.facts.directory))),
-        without=tuple(folder.path for folder in web.statics.folders),
+        without=(*(folder.path for folder in web.statics.folders), web.place.runtime, web.place.state),
         settings=tuple(dict.fromkeys(site.path(name) for name in files)),
     )
 

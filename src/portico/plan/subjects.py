@@ -46,7 +46,7 @@ class PlannedDevelopment(Struct, frozen=True):
     directories: tuple[str, ...]
     """Of the code and its templates."""
     without: tuple[str, ...]
-    """Directories in them whose files the gateway sends: it sees a change itself."""
+    """Directories in them whose files the gateway sends, for it sees a change itself, and Portico's own."""
     settings: tuple[str, ...]
     """Files that a plan is made of."""
 
