@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
-from tests.support import Served, free_port, portico, served
-from tests.support.until import until
+from tests.support import Served, environment, free_port, portico, served
+from tests.support.process import DEVNULL, is_alive, running
+from tests.support.until import PATIENCE_SECONDS, until
 
 PAGE = """
 <!doctype html><title>page</title><link rel="stylesheet" href="/style"><h1>hello</h1>
@@ -27,6 +31,14 @@ const tell = () => largest.length ? fetch("/report", {{method: "POST", body: JSO
   entries: [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]}})}})
   : setTimeout(tell, 20);
 addEventListener("load", () => setTimeout(tell, 20));
+</script>
+"""
+HOSTILE = """
+<!doctype html><title>hostile</title><h1>hello</h1><img src="/static/p.svg" name="images" width="40" height="30">
+<form name="getElementsByTagName"></form><form><input name="localName"></form>
+<script>
+document.body.append(document.createElementNS("http://www.w3.org/2000/svg", "img"));
+alert("one"); confirm("two");
 </script>
 """
 APP = """
@@ -48,6 +60,8 @@ def app(environ, start_response):
     elif path == "/old":
         start_response("302 FOUND", [("Location", "/"), ("Content-Length", "0")])
         return []
+    elif path == "/hostile":
+        body = open("hostile.html").read().encode()
     elif path == "/":
         time.sleep(0.12)
     else:
@@ -90,7 +104,8 @@ def elsewhere() -> Iterator[socket.socket]:
 @pytest.fixture(scope="module")
 def site(elsewhere: socket.socket) -> Iterator[Served]:
     page = PAGE.format(port=elsewhere.getsockname()[1])
-    with served({"shop.py": APP, "page.html": page, "portico.toml": TOML, "static/p.svg": SVG}) as run:
+    files = {"shop.py": APP, "page.html": page, "hostile.html": HOSTILE}
+    with served({**files, "portico.toml": TOML, "static/p.svg": SVG}) as run:
         yield run
 
 
@@ -188,6 +203,40 @@ def test_nothing_of_the_browser_is_left(site: Served, seen: Seen) -> None:
     assert seen.page["browser"].startswith("Chrome/")
     rule = f"MAP 127.0.0.1:{site.port} "
     assert not [one for one in psutil.process_iter(["cmdline"]) if rule in str(one.info["cmdline"])]
+
+
+def test_a_page_cannot_stop_or_confuse_it(site: Served) -> None:
+    """It opens dialogs, and calls its elements as what is asked of a document."""
+    done = portico("trace", "--browser", "--json", "/hostile", cwd=site.directory)
+    assert done.returncode == 0, done.stderr
+    page = json.loads(done.stdout)
+    assert not page["is_cut"]
+    assert [(urlsplit(one["url"]).path, one["width"]) for one in page["pictures"]] == [("/static/p.svg", 400)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_the_browser_ends_with_the_trace(site: Served, number: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # it never answers
+        listener.settimeout(PATIENCE_SECONDS)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        argv = [sys.executable, "-m", "portico", "trace", "--browser", url]
+        env = environment(site.directory)
+        with (
+            running(argv, cwd=site.directory, env=env, stderr=DEVNULL) as trace,
+            listener.accept()[0],
+        ):
+            browser = psutil.Process(trace.pid).children(recursive=True)
+            (profile,) = {word for word in browser[0].cmdline() if word.startswith("--user-data-dir=")}
+            home = Path(profile.partition("=")[2]).parent
+            assert home.exists()
+            trace.send_signal(number)
+            code = trace.wait(PATIENCE_SECONDS)
+            until(lambda: not any(is_alive(one) for one in browser), "the end of the browser")
+    if number == signal.SIGKILL:  # nobody is left to remove it
+        shutil.rmtree(home, ignore_errors=True)
+    else:
+        assert code == 128 + number
+        assert not home.exists()
 
 
 def test_people_see_the_three_times_and_a_waterfall(site: Served) -> None:

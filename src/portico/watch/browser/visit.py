@@ -42,6 +42,11 @@ new Promise(done => {
     .observe({type: "largest-contentful-paint", buffered: true});
   const ends = performance.now() + 3000;
   const tell = () => {
+    try { look(); } catch (error) { done(JSON.stringify({error: String(error)})); }
+  };
+  const look = () => {
+    const images = [...Document.prototype.getElementsByTagName.call(document, "img")]
+      .filter(one => one instanceof HTMLImageElement);
     const largest = found.largest;
     if (!largest && performance.now() < ends) return setTimeout(tell, 50);
     done(JSON.stringify({
@@ -49,15 +54,16 @@ new Promise(done => {
       resources: performance.getEntriesByType("resource"),
       paints: performance.getEntriesByType("paint"),
       largest: largest && {at: largest.startTime, url: largest.url || "",
-        what: largest.element ? largest.element.localName : ""},
-      pictures: [...document.images].map(one => [one.currentSrc, one.naturalWidth, one.naturalHeight,
+        what: largest.element ? String(largest.element.localName) : ""},
+      pictures: images.slice(0, 1000).map(one => [String(one.currentSrc), one.naturalWidth, one.naturalHeight,
         Math.round(one.clientWidth * devicePixelRatio), Math.round(one.clientHeight * devicePixelRatio)]),
     }));
   };
   setTimeout(tell, 100);
 })
 """
-"""Runs in a world of its own, which the page's scripts cannot change. A busy machine may paint late."""
+"""Runs in a world of its own, which the page's scripts cannot change; but `document.x` may be an element named x.
+A busy machine may paint late."""
 
 
 class Visit(Struct, frozen=True):
@@ -103,7 +109,7 @@ def _opened(visit: Visit) -> Page:
             hint = "--max-time gives a page more; portico trace shows where it waits"
             what = f"the browser did not answer in time ({error})"
             raise PorticoError(Problem(visit.url, what, hint)) from None
-        except (LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             what = f"the browser told something else than expected: {type(error).__name__} {error}"
             raise PorticoError(Problem("--browser", what)) from None
 
@@ -171,7 +177,7 @@ def _page(browser: Chromium, visit: Visit, product: str) -> Page:
         loaded_us=_us(navigation["loadEventEnd"]),
         is_cut=not is_whole,
         resources=resources,
-        pictures=tuple(Picture(*one) for one in facts["pictures"] if one[0].startswith("http")),
+        pictures=tuple(Picture(*one) for one in facts["pictures"] if str(one[0]).startswith("http")),
     )
 
 
@@ -205,6 +211,8 @@ def _facts(browser: Chromium, frame: str, ends: float) -> Params:
             returnByValue=True,
         )
         found: Params = json.loads(answer["result"]["value"])
+        if "error" in found:
+            raise ValueError(found["error"])
     except (ValueError, KeyError) as error:
         raise PorticoError(Problem("--browser", f"the browser does not tell its times: {error}")) from None
     return found
