@@ -151,7 +151,9 @@ class Chromium:
         self._told += size
         self._requests += method == _SENT
         if self._requests > _MOST_REQUESTS or self._told > _MOST_TOLD:
-            what = f"the page fetches without end: {self._requests} requests so far"
+            is_many = self._requests > _MOST_REQUESTS
+            much = f"{_MOST_REQUESTS} requests" if is_many else f"{_MOST_TOLD >> 20} MiB of events"
+            what = f"the page fetches without end: more than {much}"
             hint = "look for a script that asks again and again; a smaller --max-time ends the visit before"
             raise PorticoError(Problem("--browser", what, hint))
         if method == _DIALOG:  # the page waits for an answer
@@ -243,7 +245,8 @@ def _bind(parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
     if os.getppid() != parent:
         os._exit(1)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_FILE, _MOST_FILE))
+    with suppress(ValueError):  # the limit is lower already
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_FILE, _MOST_FILE))
 
 
 def _argv(program: str, home: Path, reached: list[str]) -> list[str]:
