@@ -18,6 +18,8 @@ os.environ |= USUAL
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a shell; what tests start would ignore it, too, and they interrupt some.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A machine that does something else meanwhile is no finding.
 settings.register_profile("portico", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -24,7 +24,7 @@ WHERE = (
     "import portico\nfrom flask import Flask\napp = Flask(__name__)\n"
     "@app.get('/')\ndef index():\n    return portico.__file__\n"
 )
-_NOT_BUILT_FROM = (".*", "build", "dist", "*.egg-info", "__pycache__", "bench", "golden", "histories")
+_NOT_BUILT_FROM = (".*", "build", "dist", "*.egg-info", "__pycache__", "golden", "histories")
 _MAN_PAGE = "share/man/man1/portico.1"
 
 
@@ -34,6 +34,7 @@ def built() -> Iterator[Path]:
     with private_directory() as home:
         clone, out = home / "clone", home / "dist"
         shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns(*_NOT_BUILT_FROM))
+        shutil.rmtree(clone / "bench")
         _run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(clone), cwd=home)
         yield out
 

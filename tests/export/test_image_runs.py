@@ -101,7 +101,7 @@ class Engine:
     inside: tuple[str, ...] = ()
     """The command that podman is an argument of."""
 
-    def __call__(self, *words: str, code: int | None = 0, given: str = "") -> str:
+    def __call__(self, *words: str, code: int | None = 0, given: str = "", with_errors: bool = False) -> str:
         done = subprocess.run(
             [*self.inside, "podman", *words],
             env=self.environment,
@@ -112,7 +112,7 @@ class Engine:
             check=False,
         )
         assert code is None or done.returncode == code, f"{words}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
-        return done.stdout
+        return done.stdout + done.stderr if with_errors else done.stdout
 
     def build(self, project: Path, image: str = "shop") -> str:
         return self(*self.building(project, image))
@@ -137,6 +137,15 @@ class Container:
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", timeout=60)
+
+    @property
+    def runs(self) -> bool:
+        return self.engine("inspect", "--format", "{{.State.Running}}", self.name).strip() == "true"
+
+    def words(self) -> str:
+        """How it is, and what it said."""
+        state = self.engine("inspect", "--format", "{{json .State}}", self.name, code=None)
+        return state + self.engine("logs", self.name, code=None, with_errors=True)
 
     @property
     def first(self) -> psutil.Process:
@@ -229,7 +238,8 @@ def container(engine: Engine, project: Path) -> Iterator[Container]:
     )  # fmt: skip
     made = Container(engine, port, name)
     try:
-        until(lambda: _is_healthy(made), lambda: engine("logs", name, code=None), PATIENCE_SECONDS)
+        until(lambda: _is_healthy(made) or not made.runs, made.words, PATIENCE_SECONDS)
+        assert made.runs, made.words()
         yield made
     finally:
         engine("rm", "--force", "--time", "0", name, code=None)
