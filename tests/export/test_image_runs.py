@@ -88,6 +88,8 @@ _LEFT_OUT = (
     "./usr/share/doc", "./usr/share/locale", "./usr/share/man", "./usr/include", "./var/cache/apt/archives/*.deb",
 )  # fmt: skip
 """Also the lists of packages: what the Dockerfile installs is there already, and apt has nothing to read."""
+UNCHANGED = "localhost/unchanged"
+"""The project's image. Copies have the name of the project, so theirs replace one another."""
 _OF_THE_HOST = ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 """How packages are reached from here; the image does not contain them."""
 
@@ -206,7 +208,7 @@ def project(engine: Engine) -> Path:
     directory = engine.directory / "shop"
     write_files(directory, PROJECT)
     exported(directory, "docker")
-    engine.build(directory)
+    engine.build(directory, UNCHANGED)
     return directory
 
 
@@ -234,7 +236,7 @@ def container(engine: Engine, project: Path) -> Iterator[Container]:
     engine(
         "run", "--detach", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",
         "--security-opt", "no-new-privileges", "--pids-limit", "2048", "--memory", "300m", "--cpus", "1",
-        "-v", f"{name}:/var/lib/portico", "-v", f"{key}:/run/secrets/key:ro", "-e", f"PORT={port}", "shop",
+        "-v", f"{name}:/var/lib/portico", "-v", f"{key}:/run/secrets/key:ro", "-e", f"PORT={port}", UNCHANGED,
     )  # fmt: skip
     made = Container(engine, port, name)
     try:
