@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -105,6 +106,10 @@ def test_one_runs_while_its_release_serves_and_is_replaced_with_it(site: Served)
     text = portico("status", cwd=home).stdout
     assert f"  process    worker  running, pid {first.pid}, for " in text
 
+    until(lambda: list(site.runtime.rglob("workers/*.json")), site.stderr)
+    time.sleep(
+        4
+    )  # Portico looks once a second at what the worker has loaded: a rollback names what has changed
     rewrite(home / "app.py", "raise ValueError('broken')")
     assert portico("reload", cwd=home).returncode != 0
     assert is_alive(first)
