@@ -164,3 +164,55 @@ def test_the_static_files_of_channels_are_nginx_s(ask: Ask, tmp_path: Path) -> N
     assert guarded.static == [], "WhiteNoise answers them with headers of its own"
     plain = ask(CHANNELS.format(""), "shop:plain")
     assert any("WebSockets of Channels are not answered" in note for note in plain.notes)
+
+
+@pytest.mark.parametrize(("kind", "is_said"), [("gevent", True), ("gthread", False)])
+def test_green_threads_of_a_gunicorn_conf_are_a_note(ask: Ask, kind: str, *, is_said: bool) -> None:
+    notes = ask(
+        "def app(environ, start_response): ...", **{"gunicorn.conf.py": f"worker_class = '{kind}'\n"}
+    ).notes
+    assert (
+        any("in place of gevent's green threads, the workers have threads" in one for one in notes) is is_said
+    )
+
+
+GEVENT = """
+patched = ()
+
+def patch_all(thread=True, socket=True, select=True):
+    global patched
+    patched = [name for name, on in (("threading", thread), ("socket", socket), ("select", select)) if on]
+
+def is_module_patched(name):
+    return name in patched
+"""
+"""As gevent answers; it needs no package of C to ask it."""
+PATCHED = "from gevent import monkey\n\nmonkey.patch_all({})\n{}def app{}: ...\n"
+ASYNC_APP, APP = ("async ", "(scope, receive, send)"), ("", "(environ, start_response)")
+
+
+@pytest.mark.parametrize(
+    ("words", "app", "parts"),
+    [
+        ("", APP, "threading, select"),
+        ("", ASYNC_APP, "threading, select, socket"),
+        ("thread=False, select=False", ASYNC_APP, "socket"),
+        ("thread=False, select=False", APP, ""),
+    ],
+    ids=["all", "asgi", "asgi-sockets", "sockets"],
+)
+def test_an_app_that_gevent_has_patched_is_refused(
+    ask: Ask, tmp_path: Path, words: str, app: tuple[str, str], parts: str
+) -> None:
+    files = {"gevent/__init__.py": "", "gevent/monkey.py": GEVENT}
+    code = PATCHED.format(words, *app)
+    if not parts:
+        assert ask(code, **files).kind == "wsgi"
+        return
+    with pytest.raises(UsageError) as raised:
+        ask(code, **files)
+    (problem,) = raised.value.problems
+    assert problem.where == f"{tmp_path}/shop.py:3"
+    assert problem.what == f"gevent has patched Python's {parts}; Portico's workers need Python's own"
+    assert "remove monkey.patch_all(): " in problem.hint
+    assert "[upstream] servers" in problem.hint

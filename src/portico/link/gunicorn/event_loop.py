@@ -8,11 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from gunicorn.workers.gasgi import ASGIWorker
 
 from portico.link import app_output
+from portico.link.app.patched import refuse_patched
 from portico.link.asgi.exchange import request_id
 from portico.link.gunicorn import boot_guard, report
 from portico.link.gunicorn.beat import Beat
@@ -49,6 +51,7 @@ class EventLoopWorker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes n
     def load(self) -> None:
         """Imports the app."""
         super().load_wsgi()
+        refuse_patched(self.cfg.default_proc_name, Path.cwd(), is_asgi=True)
 
     def init_signals(self) -> None:
         """Plain handlers until the loop runs: uvloop loses what comes before."""

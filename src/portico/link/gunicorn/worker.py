@@ -22,6 +22,7 @@ from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as GunicornWorker
 
 from portico.link import app_output, timing
+from portico.link.app.patched import refuse_patched
 from portico.link.context import Contexts
 from portico.link.fence import Fence
 from portico.link.gunicorn import boot_guard, report
@@ -104,6 +105,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     def load(self) -> None:
         """Imports the app."""
         super().load_wsgi()
+        refuse_patched(self.cfg.default_proc_name, Path.cwd(), is_asgi=False)
 
     def run(self) -> None:
         """The worker's life after the app was loaded; returns after a graceful end."""

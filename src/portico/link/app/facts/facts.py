@@ -17,6 +17,7 @@ from portico.link.app.facts.wrappers import Beside
 from portico.link.app.find.gunicorn_file import gunicorn_notes
 from portico.link.app.layers import layers
 from portico.link.app.load import Loaded
+from portico.link.app.patched import refuse_patched
 from portico.link.app.risks import risks
 from portico.link.app.risks.memory import memory
 from portico.link.app.risks.one_process import one_process
@@ -46,8 +47,10 @@ _ASGI = "an ASGI app is not asked for its static folders and its upload limit"
 def facts(loaded: Loaded, reached: Reached = _ANYHOW, salt: str = "") -> dict[str, Any]:
     """All fields of site.facts.AppFacts as plain JSON, in a stable order.
 
-    With a `salt` also the properties of its secret keys (`secret_keys`).
+    Raises AppError for an app that no worker can run. With a `salt` also the properties of its secret keys
+    (`secret_keys`).
     """
+    refuse_patched(loaded.uri, loaded.directory, is_asgi=_is_asgi(loaded.application))
     exposed = _exposed(loaded, salt)  # before it gets requests for files: what runs now was started at import
     things = list({id(thing): thing for thing in layers(loaded.application)}.values())
     answers = _facts(loaded, reached) | exposed | _remedied(things, loaded) | database()

@@ -30,6 +30,8 @@ _DONE = frozenset({
     "reload", "reuse_port", "secure_scheme_headers", "sendfile", "statsd_host", "syslog", "umask", "worker_class",
     "worker_connections", "worker_tmp_dir",
 })  # fmt: skip
+_GREEN = ("gevent", "eventlet")
+"""Kinds of workers that have green threads."""
 _HOOKS = frozenset({
     "on_starting", "on_reload", "when_ready", "pre_fork", "post_fork", "post_worker_init", "worker_int", "worker_abort",
     "pre_exec", "pre_request", "post_request", "child_exit", "worker_exit", "nworkers_changed", "on_exit",
@@ -75,7 +77,7 @@ def _is_sayable(key: str, value: Any) -> bool:
 
 
 def gunicorn_notes(directory: Path) -> list[str]:
-    """Notes about the file's settings, at most three sentences."""
+    """Notes about the file's settings, at most four sentences."""
     name, settings = gunicorn_file(directory)
     said = [_SAYS[key].format(value) for key, value in settings.items() if _is_sayable(key, value)]
     unread = [key for key, value in settings.items() if key in _SAYS and value is ...]
@@ -88,6 +90,11 @@ def gunicorn_notes(directory: Path) -> list[str]:
         what = [*(["its functions " + ", ".join(hooks) + " are not called"] if hooks else []),
                 *(["its raw_env is not set"] if environment else [])]  # fmt: skip
         notes.append(f"{name} is not used: {'; '.join(what)}")
+    if green := next((one for one in _GREEN if one in str(settings.get("worker_class"))), ""):
+        instead = f"in place of {green}'s green threads, the workers have threads"
+        notes.append(
+            f"{name} is not used: {instead}; say workers.threads for as many requests as wait at once"
+        )
     if settings.keys() & _DONE and not notes:
         notes.append(f"{name} is not used: what it sets is Portico's part")
     return notes
