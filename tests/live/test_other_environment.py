@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import pwd
 import subprocess
@@ -159,6 +160,30 @@ def test_another_environment_is_a_new_release_and_one_that_fails_is_none(site: S
     done = portico("reload", cwd=site.directory)
     assert done.returncode == 0, done.stdout
     assert site.get().json()["prefix"] == str(site.directory / "next")
+
+
+@NEEDS_NGINX
+def test_a_reload_says_which_other_python_it_takes_and_status_names_it() -> None:
+    with private_directory() as home:
+        write_files(home, {"app.py": WSGI, "portico.toml": "[workers]\ncount = 1\n"})
+        version = ".".join(map(str, sys.version_info[:3]))
+        for run in begin(home):
+            assert f"  python     {version}, {sys.executable}\n" in portico("status", cwd=home).stdout
+            assert "Python" not in portico("reload", cwd=home).stdout, "it is the same"
+            own = make(home / ".venv")
+            done = portico("reload", cwd=home)
+            assert done.returncode == 0, done.stdout
+            said = f"starts beside the running one, with Python {version} ({own}/bin/python) ..."
+            assert said in done.stdout
+            assert (
+                said.replace("starts", "is starting").replace("running", "live").removesuffix(" ...")
+                in run.stderr()
+            )
+            assert run.get().text == str(own)
+            status = json.loads(portico("status", "--json", cwd=home).stdout)
+            (live,) = [one for one in status["releases"] if one["number"] == status["live"]]
+            assert (live["python"], live["python_version"]) == (f"{own}/bin/python", version)
+            assert f"  python     {version}, {own}/bin/python\n" in portico("status", cwd=home).stdout
 
 
 @NEEDS_NGINX

@@ -107,6 +107,10 @@ def _restarting(item: notices.Restarting) -> str:
     return warned(f"{item.name} ended ({_ending(item.code)}){again}; starting it again{wait}")
 
 
+def _with_python(item: notices.Booting) -> str:
+    return f", with {item.python}" if item.python else ""
+
+
 def _switched(item: notices.Switched) -> str:
     """Leaves out the time if the release served before, as a canary."""
     after = f", after {item.took_seconds:.2f} s" if item.took_seconds else ""
@@ -306,8 +310,8 @@ ROWS: Mapping[type[Notice], Row] = {
         _WARNING,
     ),
     notices.Booting: Row(
-        lambda it: faint(f"release {it.number} is starting beside the live one"),
-        answer=lambda it: faint(f"release {it.number} starts beside the running one ..."),
+        lambda it: faint(f"release {it.number} is starting beside the live one{_with_python(it)}"),
+        answer=lambda it: faint(f"release {it.number} starts beside the running one{_with_python(it)} ..."),
     ),
     notices.Preparing: Row(
         lambda it: faint(f"before release {it.number}: {it.command}"),

@@ -119,8 +119,8 @@ class Place(Struct, frozen=True):
     """Where it is named, or found."""
     app_packages: Mapping[str, str] = field(default_factory=dict)
     """The versions of packages in its environment, as far as they matter."""
-    app_version: str = ""
-    """Its version, as "3.13"."""
+    python_version: str = ""
+    """The whole version of the interpreter that runs the app, whichever it is; empty if unknown."""
     app_path: tuple[str, ...] = ()
     """Where it finds the app's packages."""
     package_path: tuple[str, ...] = ()

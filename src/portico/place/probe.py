@@ -47,6 +47,7 @@ def probe(program: str, choice: str, directory: Path, name: str) -> Place:
         state=str(state),
         real_state=str(state.resolve()),
         python=sys.executable,
+        python_version=".".join(map(str, sys.version_info[:3])),
         app_servers={kind.name: version for kind in KINDS if (version := _version(kind.package))},
         otlp=_version("opentelemetry-proto"),
         cpus=cpus.value,

@@ -73,6 +73,8 @@ def _plan(web: Web) -> Plan:
         ladder=ladder(site),
         health=health(web),
         versions=_versions(web),
+        python=place.runs_app if site.has_app else "",
+        python_version=place.python_version if site.has_app else "",
         statics={folder.url: folder.folder for folder in served(site, place)},
         precompressed=web.statics.copies,
         standby_seconds=standby_seconds(site),

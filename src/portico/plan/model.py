@@ -63,6 +63,9 @@ class Plan(Struct, frozen=True):
     ladder: Ladder
     health: Health
     versions: Mapping[str, str]
+    python: str = ""
+    """The interpreter that runs the app; empty if no app runs here."""
+    python_version: str = ""
     most_threads: int = 0
     """How many threads a worker may have while requests wait."""
     statics: Mapping[str, str] = field(default_factory=dict)

@@ -145,7 +145,7 @@ def _with_python(place: Place, given: Declared) -> Place:
         app_python=python.path,
         app_python_why=python.why,
         app_packages=packages,
-        app_version=".".join(map(str, given.versions.version[:2])),
+        python_version=".".join(map(str, given.versions.version)),
         app_path=given.versions.path,
         package_path=python.package_path,
         app_servers={name: version for name, version in place.app_servers.items() if name in lent} | own,

@@ -83,9 +83,10 @@ class NotAllWatched(Notice, frozen=True):
 
 
 class Booting(Notice, frozen=True):
-    """A new release has its plan and starts beside the old one."""
+    """A new release has its plan and starts beside the old one. `python` names its interpreter if that is another."""
 
     number: int
+    python: str = ""
 
 
 class Preparing(Notice, frozen=True):

@@ -48,7 +48,7 @@ class OtherCode(Struct, frozen=True):
 
 class ReleaseStatus(Struct, frozen=True):
     """`wanted_workers` is None for one that does not run; `cannot_load` is empty, or why new workers cannot load
-    the app; `memory_limit` in bytes replaces a `max_memory` that is too small, 0 for none.
+    the app; `memory_limit` in bytes replaces a `max_memory` that is too small, 0 for none. `python` is the interpreter.
     """
 
     number: int
@@ -63,6 +63,8 @@ class ReleaseStatus(Struct, frozen=True):
     cannot_load: str = ""
     other_code: OtherCode = OtherCode()
     memory_limit: int = 0
+    python: str = ""
+    python_version: str = ""
 
 
 class BackgroundStatus(Struct, frozen=True):

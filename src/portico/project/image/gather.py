@@ -57,7 +57,8 @@ def _installed(direct: frozenset[str], path: Sequence[str]) -> tuple[frozenset[s
 
 def _version(place: Place) -> str:
     """Of the Python in the image: the app's."""
-    return place.app_version or ".".join(map(str, sys.version_info[:2]))
+    version = place.python_version.split(".") if place.python_version else map(str, sys.version_info)
+    return ".".join([*version][:2])
 
 
 def homes(site: Site, place: Place) -> dict[str, str]:

@@ -122,8 +122,8 @@ class Commands:
     async def site_status(self) -> SiteStatus:
         """The whole status of the processes; another thread queries the kernel."""
         running, state, plan = self._running, self._driver.state, self._running.in_force
-        site = status_of(state, plan, running.pids(), running.background.pids(), self._driver.time())
-        plans = dict(running.plans)
+        plans, pids, background = dict(running.plans), running.pids(), running.background.pids()
+        site = status_of(state, plan, plans, pids, background, self._driver.time())
         wanted = {number: self.scale.workers(number) for number in plans}
 
         def look() -> SiteStatus:

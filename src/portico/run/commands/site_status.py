@@ -22,14 +22,19 @@ from portico.protocol.status import (
     StartedProcess,
 )
 from portico.run.gateway import files
-from portico.run.machine.state import Background, ProcessState, State, Status
+from portico.run.machine.state import Background, ProcessState, Release, State, Status
 
 
 def status(
-    state: State, plan: Plan, pids: Mapping[int, int], background: Mapping[int, int], now: float
+    state: State,
+    plan: Plan,
+    plans: Mapping[int, Plan],
+    pids: Mapping[int, int],
+    background: Mapping[int, int],
+    now: float,
 ) -> SiteStatus:
-    """`pids` are the first process of each release and, under 0, the gateway; those of `background` processes are by
-    their ids. `now` is the machine's time.
+    """`plan` is the one in force, `plans` are those of the releases. `pids` are the first process of each release and,
+    under 0, the gateway; those of `background` processes are by their ids. `now` is the machine's time.
     """
     return SiteStatus(
         name=plan.name,
@@ -45,12 +50,7 @@ def status(
         socket="" if plan.has_gateway else plan.socket,
         host_runtime=plan.shared,
         releases=tuple(
-            ReleaseStatus(
-                each.number,
-                *_process(each.process, pids.get(each.number), now),
-                Failing(each.process.answer, each.process.hint) if each.fails else None,
-            )
-            for each in state.releases
+            _release(each, plans.get(each.number), pids.get(each.number), now) for each in state.releases
         ),
         background=tuple(_background(one, background.get(one.id), now) for one in state.background),
         canary=_canary(state, plan, now),
@@ -67,6 +67,16 @@ def status(
             LimitInForce(one.zone, one.limit, one.of, one.per, one.cause, one.is_dry_run)
             for one in plan.guards.limits
         ),
+    )
+
+
+def _release(one: Release, plan: Plan | None, pid: int | None, now: float) -> ReleaseStatus:
+    return ReleaseStatus(
+        one.number,
+        *_process(one.process, pid, now),
+        Failing(one.process.answer, one.process.hint) if one.fails else None,
+        python=plan.python if plan else "",
+        python_version=plan.python_version if plan else "",
     )
 
 

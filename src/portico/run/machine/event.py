@@ -122,7 +122,8 @@ class Planned(Struct, frozen=True):
     """There is a new plan; `gateway_changed` if its gateway files differ from the active ones.
 
     `rules_changed`: the access rules differ, too. `prepares`: a command runs before the release. `background` are
-    the names of its background processes. `concludes`: a command runs after it.
+    the names of its background processes. `concludes`: a command runs after it. `python` names its interpreter if that
+    is another.
     """
 
     number: int
@@ -132,6 +133,7 @@ class Planned(Struct, frozen=True):
     prepares: bool = False
     background: tuple[str, ...] = ()
     concludes: bool = False
+    python: str = ""
 
 
 class PlanRefused(Struct, frozen=True):

@@ -66,7 +66,10 @@ def planned(state: State, event: was.Planned, now: float) -> Step:
     )
     if release.tenths and release.rules_changed:
         return drop(state, release.number, FAILED, (_OTHER_RULES,), now)
-    return state.having(release), (do.Say(notices.Booting(event.number)), do.CheckFiles(event.number))
+    return state.having(release), (
+        do.Say(notices.Booting(event.number, event.python)),
+        do.CheckFiles(event.number),
+    )
 
 
 def plan_refused(state: State, event: was.PlanRefused, now: float) -> Step:

@@ -54,8 +54,15 @@ def planned(number: int, plan: Plan, old: Plan, *, changed: bool) -> was.Planned
     rules = plan.has_app and plan.socket != old.socket
     has_before = plan.before is not None
     return was.Planned(
-        number, timeouts(plan), changed, rules, has_before, (*plan.background,), plan.after is not None
-    )
+        number, timeouts(plan), changed, rules, has_before, (*plan.background,), plan.after is not None,
+        _other_python(plan, old),
+    )  # fmt: skip
+
+
+def _other_python(plan: Plan, old: Plan) -> str:
+    """The interpreter of the plan in words; empty if it is the old one."""
+    is_same = (plan.python, plan.python_version) == (old.python, old.python_version)
+    return "" if is_same or not plan.has_app else f"Python {plan.python_version} ({plan.python})"
 
 
 def first_material(plan: Plan) -> Material | None:

@@ -123,6 +123,8 @@ def _release(release: ReleaseStatus, *, is_live: bool) -> list[str]:
     head = f"  release {release.number:<2d} {_life(release)}{live}"
     if not workers:
         return [head]
+    version = f"{release.python_version}, {release.python}".removeprefix(", ")
+    python = [f"  python     {version}"] if version else []
     wanted = release.wanted_workers
     count = f"{len(workers)}" if wanted in (None, len(workers)) else f"{len(workers)} of {wanted}"
     rows = [
@@ -130,7 +132,13 @@ def _release(release: ReleaseStatus, *, is_live: bool) -> list[str]:
         for worker in workers[:_MOST_WORKERS]
     ]
     more = [f"             and {len(workers) - _MOST_WORKERS} more"] if len(workers) > _MOST_WORKERS else []
-    return [head, f"  workers    {count}; with the arbiter {mebibytes(release.memory)}", *rows, *more]
+    return [
+        head,
+        *python,
+        f"  workers    {count}; with the arbiter {mebibytes(release.memory)}",
+        *rows,
+        *more,
+    ]
 
 
 def _background(one: BackgroundStatus) -> str:
