@@ -27,7 +27,7 @@ NAVIGATION = {
     ),
     "Ideas": (
         "architecture", "trust", "nginx", "apache", "app-servers", "cache", "limits", "guard", "challenge", "crawlers",
-        "waf", "access", "headers", "users", "security", "capacity", "bench", "faults", "trace", "explain",
+        "waf", "access", "headers", "users", "security", "capacity", "bench", "faults", "trace", "explain", "learn",
         "decisions/README", "decisions/dependencies",
     ),
     "Reference": (

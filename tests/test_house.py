@@ -26,7 +26,7 @@ ORDER = [
     {"errors", "values", "edge", "ticks", "backoff", "reading", "proxy_headers"}
     | {"decoding", "http", "atomic", "app_servers"},
     {"protocol"},
-    {"site", "place"},
+    {"site", "place", "lessons"},
     {"plan"},
     {"explain"},
     {"link"},
@@ -34,6 +34,7 @@ ORDER = [
     {"run", "watch", "export"},
     {"project"},
     {"check", "measure"},
+    {"learn"},
     {"cli"},
 ]
 """Rooms of one set do not import one another."""
@@ -99,6 +100,7 @@ PURE = (
     "explain/httpd/words/",
     "run/machine",
     "protocol/",
+    "lessons/",
     "run/watchers/failures.py",
     "backoff.py",
     "measure/model.py",

@@ -39,6 +39,7 @@ GROUPS: Final = {
         "plan": "Show processes, files and reasons, without starting anything.",
         "explain": "Say why a line is there, or what any nginx or Apache file means.",
         "adopt": "Make a portico.toml from a configuration of nginx or Apache.",
+        "learn": "Learn how a request is answered, with questions about your own app.",
         "bench": "Measure the app under load, beside other servers or older code.",
         "what-if": "Compare a request before and after a line is changed.",
         "options": "List every option and its default.",

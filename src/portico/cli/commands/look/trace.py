@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import shutil
 import textwrap
 from collections.abc import Iterable
@@ -19,9 +18,8 @@ from portico.cli.running import named_site, runtime_of
 from portico.cli.words import cut
 from portico.errors import Problem, UsageError
 from portico.protocol.commands import STATUS
-from portico.protocol.feed import Fields
 from portico.protocol.status import Status
-from portico.protocol.trace import Answered, Bar, Moment, Row, Trace, Tracked
+from portico.protocol.trace import Answered, Bar, Moment, Row, Tracked
 from portico.run.control import client
 from portico.values import Address
 from portico.watch.browser.visit import Visit, visited
@@ -29,6 +27,7 @@ from portico.watch.lines import visible
 from portico.watch.trace import moments, table, tracker
 from portico.watch.trace.client import SECONDS, Wish
 from portico.watch.trace.evidence import Evidence, TracedSite, follow, keep
+from portico.watch.trace.shown import shown
 
 _PIPED = 160
 """The width of output that does not go to a terminal."""
@@ -175,47 +174,6 @@ def _body(data: str | None) -> bytes:
                 Problem("-d", f"{data[1:]}: {error.strerror}", "name a file that can be read")
             ) from None
     return (data or "").encode()
-
-
-def shown(evidence: Evidence) -> Trace:
-    """The whole trace as JSON values."""
-    sent = evidence.sent
-    return Trace(
-        method=sent.method,
-        url=f"{sent.scheme}://{sent.host}:{sent.port}{evidence.target}",
-        id=evidence.request_id,
-        status=sent.status,
-        error=sent.error,
-        rows=tuple(replace(row, text=_text(row.place)) for row in table.rows(evidence)),
-        request=tuple(tracker.request(evidence)),
-        response=tuple(tracker.response(evidence)),
-        waterfall=tuple(table.bars(evidence)),
-        moments=tuple(moments.moments(evidence)),
-        line=_shown_line(evidence) if evidence.line else None,
-        app=tuple(entry.text for entry in evidence.entries),
-        gateway=evidence.gateway,
-        complaints=tuple(_without_secrets(item.text, evidence) for item in evidence.complaints),
-    )
-
-
-def _shown_line(evidence: Evidence) -> Fields:
-    """The gateway's line without the secrets in its URL."""
-    record = evidence.line.record() if evidence.line else {}
-    return record | {name: evidence.mask.url(record[name]) for name in ("uri", "referer")}
-
-
-def _without_secrets(text: str, evidence: Evidence) -> str:
-    """The gateway's error, which quotes the URL and the Referer."""
-    sent = evidence.sent
-    for value in (sent.target, *(value for name, value in sent.headers if name.lower() == "referer")):
-        text = text.replace(value, evidence.mask.url(value))
-    return text
-
-
-def _text(place: str) -> str:
-    """The current text of the line at a place."""
-    path, _, number = place.rpartition(":")
-    return linecache.getline(path, int(number)).strip() if path and number.isdigit() else ""
 
 
 def lines(evidence: Evidence, width: int) -> list[str]:

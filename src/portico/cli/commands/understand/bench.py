@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from portico.cli.bench.agree import agree_beside_running, agree_to_url, refuse_b
 from portico.cli.bench.table import lines
 from portico.cli.completion import files
 from portico.cli.flags import given, site_arguments
+from portico.cli.progress import progress
 from portico.errors import FAILED, Problem, UsageError
 from portico.log.reader import last_lines, request_reader
 from portico.measure import routes
@@ -88,7 +87,7 @@ def command(
     if app and app.startswith(("http://", "https://")):
         refuse_beside_url(config, against, peers, paths, given(flags))
         agree_to_url(app, is_agreed=yes)
-        with _told() as say:
+        with progress() as say:
             results = measured_url(app, rounds or _ROUNDS, seconds, connections or CONNECTIONS, say)
         _show(results, "", "", is_json=is_json)
         return
@@ -121,7 +120,7 @@ def command(
             start_seconds=2 * float(found.site.options.start_timeout) + _START_EXTRA * found.import_seconds,
             run_together=bool(against),
         )
-        with _told() as say:
+        with progress() as say:
             try:
                 results = Session(order, base, say).run()
             finally:
@@ -186,25 +185,3 @@ def _refuse_without_app(found: Gathered) -> None:
     if not found.plan.has_app:
         what = "the site has no app here: every server is elsewhere"
         raise UsageError(Problem("", what, "measure its address: portico bench http://127.0.0.1:8080/"))
-
-
-@contextmanager
-def _told() -> Iterator[Callable[[str], None]]:
-    """Prints progress: on a terminal in one line that is overwritten. A signal to end ends the measurement."""
-    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = [signal.signal(one, lambda number, _: sys.exit(128 + number)) for one in signals]
-    is_terminal = sys.stderr.isatty()
-
-    def say(text: str) -> None:
-        if is_terminal:
-            click.echo(f"\r\x1b[K{output.tamed(output.safe(text))[:100]}", nl=False, err=True)
-        else:
-            output.say(output.safe(text))
-
-    try:
-        yield say
-    finally:
-        if is_terminal:
-            click.echo("\r\x1b[K", nl=False, err=True)
-        for one, handler in zip(signals, before, strict=True):
-            signal.signal(one, handler)

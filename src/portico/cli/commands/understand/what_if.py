@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from portico.cli import output
-from portico.cli.commands.look.trace import shown, wished
+from portico.cli.commands.look.trace import wished
 from portico.cli.running import named_site, runtime_of
 from portico.errors import Problem, UsageError
 from portico.explain.change import Change
@@ -19,6 +19,7 @@ from portico.run.control import client
 from portico.values import Address
 from portico.watch.trace.client import SECONDS, Wish
 from portico.watch.trace.evidence import Evidence, TracedSite, follow
+from portico.watch.trace.shown import shown
 from portico.watch.trace.table import APP, GATEWAY
 from portico.watch.trace.variant import placed, running
 

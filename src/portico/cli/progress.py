@@ -1,0 +1,35 @@
+"""What a command that takes seconds says meanwhile, and how a signal ends it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from portico.cli import output
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Prints progress: on a terminal in one line that is overwritten. A signal to end ends the command, with all
+    that it does at its end."""
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.signal(one, lambda number, _: sys.exit(128 + number)) for one in signals]
+    is_terminal = sys.stderr.isatty()
+
+    def say(text: str) -> None:
+        if is_terminal:
+            click.echo(f"\r\x1b[K{output.tamed(output.safe(text))[:100]}", nl=False, err=True)
+        else:
+            output.say(output.safe(text))
+
+    try:
+        yield say
+    finally:
+        if is_terminal:
+            click.echo("\r\x1b[K", nl=False, err=True)
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)

@@ -1,0 +1,1 @@
+"""The copy of a site that lessons are made of: it is asked, and taken down."""

@@ -1,0 +1,1 @@
+"""Lessons about a site: questions whose answers are what really happened to requests. Pure."""

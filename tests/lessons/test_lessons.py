@@ -1,0 +1,177 @@
+"""Every right answer of a lesson is what the trace, the nginx or the answer in it shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from portico.lessons import down, location, missing, slash, steps
+from portico.lessons.model import Question, lesson, question
+from portico.lessons.stages import STAGES, decision, is_of_app, stages, step
+from portico.protocol.trace import Bar, Row, Trace, Tracked
+
+CLIENT, GATEWAY, LINK, WORKER, APP = "client", "gateway", "link", "worker", "app"
+ADDRESS = "203.0.113.9"
+
+
+def row(
+    number: int, actor: str, action: str, message: str = "", note: str = "", took: int | None = None
+) -> Row:
+    return Row(number, actor, action, message, actor, actor, None, took, note=note)
+
+
+BEFORE = (
+    row(1, CLIENT, "connects to 127.0.0.1:80 (TCP)"),
+    row(2, CLIENT, "sends GET /", "request"),
+    row(3, GATEWAY, "chooses server shop.example"),
+    row(4, GATEWAY, "chooses location /"),
+)
+AFTER = (
+    row(9, GATEWAY, "answers 200 OK", "response"),
+    row(10, CLIENT, "has 9 bytes of body"),
+    row(11, GATEWAY, "writes its line: 0.002 s"),
+)
+WHOLE = Trace(
+    method="GET", url="http://shop.example/", id="1", status=200, error="", gateway="nginx",
+    rows=(
+        *BEFORE,
+        row(5, GATEWAY, "passes the request to unix:/app.sock", "request"),
+        row(6, LINK, "worker 7, thread 1 takes the connection", "request", took=40),
+        row(7, WORKER, "calls the app: GET /", "request"),
+        row(8, WORKER, "sends head and body to nginx", "response"),
+        *AFTER,
+    ),
+    waterfall=(Bar("TCP", CLIENT, 0, 10), Bar("app", APP, 10, 900), Bar("(the trace itself)", LINK, 900, 5000)),
+    request=(Tracked("client address", "198.51.100.1", "198.51.100.1", "198.51.100.1"),
+             Tracked("X-Forwarded-For", ADDRESS, "198.51.100.1", "198.51.100.1")),
+)  # fmt: skip
+
+
+def other(action: str, status: int = 200, *more: Row) -> Trace:
+    rows = (
+        *BEFORE,
+        *more,
+        row(5, GATEWAY, action),
+        row(6, GATEWAY, f"answers {status} ", "response"),
+        AFTER[-1],
+    )
+    return Trace(method="GET", url="", id="2", status=status, error="", rows=rows, gateway="nginx")
+
+
+FILE = other("sends the file below /srv/static/")
+CACHED = other("answers from its cache", 200, row(5, GATEWAY, "asks its cache: HIT"))
+FAILED = other("cannot connect to unix:/app.sock", 502)
+REFUSED = other("refuses the body: client_max_body_size 1m", 413)
+
+
+def asked(questions: tuple[Question, ...], words: str) -> Question:
+    (found,) = (one for one in questions if words in one.text)
+    return found
+
+
+def test_a_question_has_the_right_choice_and_others_once() -> None:
+    made = question("which?", "a", ["b", "a", "b", "c", "d", "e"], "look", ["seen"])
+    assert made is not None
+    assert sorted(made.choices) == ["a", "b", "c", "d"]
+    assert made.answer == made.choices[made.right] == "a"
+
+
+@pytest.mark.parametrize(("seen", "others"), [("a", []), ("a", ["a"]), ("", ["a", "b"])])
+def test_what_has_no_wrong_answer_is_not_asked(seen: str, others: list[str]) -> None:
+    assert question("which?", seen, others, "", []) is None
+    assert lesson("", "", [question("which?", seen, others, "", [])]).questions == ()
+
+
+def test_the_next_step_is_that_of_the_trace() -> None:
+    made = steps.steps(WHOLE, "/", None, ADDRESS).questions
+    assert asked(made, "the client sends GET /").answer == "nginx chooses server shop.example"
+    passed = asked(made, "nginx passes the request")
+    assert passed.answer == "worker 7, thread 1 takes the connection"
+    assert passed.evidence == ("Step 6: worker 7, thread 1 takes the connection. It took 40 µs.",)
+    assert asked(made, "worker sends head").answer == "nginx answers 200 OK"
+    for one in made[:-1]:
+        assert set(one.choices) <= {step(row, WHOLE) for row in WHOLE.rows}
+
+
+def test_the_slowest_part_is_not_the_trace_itself() -> None:
+    slowest = asked(steps.steps(WHOLE, "/", None, ADDRESS).questions, "took longest")
+    assert slowest.choices[slowest.right] == "app"
+    assert slowest.evidence == ("app took 890 µs of 5,000 µs, and TCP 10 µs.",)
+
+
+def test_two_equal_parts_are_not_asked_for() -> None:
+    from msgspec.structs import replace
+
+    equal = replace(WHOLE, waterfall=(Bar("a", CLIENT, 0, 10), Bar("b", CLIENT, 10, 20)))
+    assert all("longest" not in one.text for one in steps.steps(equal, "/", None, ADDRESS).questions)
+
+
+def test_the_client_of_a_forged_header_is_whom_the_app_saw() -> None:
+    one = asked(steps.steps(WHOLE, "/", WHOLE, ADDRESS).questions, "X-Forwarded-For")
+    assert one.answer == "198.51.100.1"
+    assert ADDRESS in one.choices
+    assert one.see == f"portico trace / -H 'X-Forwarded-For: {ADDRESS}'"
+
+
+@pytest.mark.parametrize(
+    ("trace", "did", "by_app"),
+    [
+        (WHOLE, "", True),
+        (FILE, "sends the file below /srv/static/", False),
+        (CACHED, "answers from its cache", False),
+        (REFUSED, "refuses the body: client_max_body_size 1m", False),
+        (FAILED, "", False),
+    ],
+)
+def test_who_answered(trace: Trace, did: str, by_app: bool) -> None:
+    assert (decision(trace), is_of_app(trace)) == (did, by_app)
+
+
+def test_a_missing_step_is_one_that_the_other_request_has_not() -> None:
+    others = [missing.Shorter("a file", FILE, "portico trace /a.css"), missing.Shorter("large", REFUSED, "")]
+    first, second = missing.missing(WHOLE, "/", others).questions
+    there = {stage.said("nginx") for stage in stages(FILE)}
+    everything = {stage.said("nginx") for stage in STAGES}
+    assert first.answer == "the worker calls the app"
+    assert second.answer == "a worker takes the connection"
+    assert {*first.choices} - {first.answer} <= there <= everything
+    assert first.evidence[0] == "It took 7 steps instead of 11; the client got 200."
+    assert first.see == "portico trace /a.css"
+
+
+def test_a_request_that_misses_nothing_is_not_asked_for() -> None:
+    assert missing.missing(WHOLE, "/", [missing.Shorter("the same", WHOLE, "")]).questions == ()
+
+
+def test_what_a_client_got_is_named_by_status_and_by_who_answered() -> None:
+    outcomes = [
+        down.Outcome("/", "once", WHOLE, 300, "Shop"), down.Outcome("/", "often", FAILED, 12, "It is down"),
+        down.Outcome("/a.css", "often", FILE, 1), down.Outcome("/news", "often", CACHED, 1),
+    ]  # fmt: skip
+    made = down.down(outcomes, "Shop").questions
+    assert [one.answer for one in made] == [
+        "200, the answer of the app", "502, a page of nginx", "200, the file, from nginx",
+        "200, the answer that nginx had stored", '"It is down"',
+    ]  # fmt: skip
+    assert '"Shop"' in made[-1].choices
+    assert made[0].evidence[0] == "It got 200, the answer of the app, after 300 ms."
+
+
+def test_a_silent_end_is_an_outcome() -> None:
+    silent = Trace(method="GET", url="", id="", status=0, error="the connection was closed", gateway="nginx")
+    assert down.Outcome("/", "", silent, 1).words == "no answer: the connection was closed"
+
+
+def test_the_location_is_that_which_answered() -> None:
+    found = location.Located("/a b", "location /", "/ is the longest", ("location /", "location /x"))
+    (one,) = location.location([found], 2).questions
+    assert (one.answer, sorted(one.choices)) == ("location /", ["location /", "location /x"])
+    assert one.see == "portico explain --why 'GET /a b'"
+    assert one.evidence[-1] == "/ is the longest."
+
+
+def test_the_slash_is_asked_by_what_each_variant_got() -> None:
+    passes = [slash.Tried(one, got) for one, got in zip(slash.PASSES, "abcd", strict=True)]
+    files = [slash.Tried(one, got) for one, got in zip(slash.FILES, "xyz", strict=True)]
+    made = slash.slash(passes, files).questions
+    assert [one.answer for one in made] == [*"abcdxyz"]
+    assert made[0].text.startswith("location /shop/ { proxy_pass http://app; } gets GET /shop/cart.")
