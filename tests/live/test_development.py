@@ -16,7 +16,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support import Served, environment, free_port, portico, private_directory, served, write_files
+from tests.support import (
+    Served,
+    contents,
+    environment,
+    free_port,
+    portico,
+    private_directory,
+    served,
+    write_files,
+)
 from tests.support.process import running
 from tests.support.until import until
 
@@ -216,8 +225,7 @@ def test_the_debugger_asks_for_its_pin_and_no_other_host_reaches_it(site: Served
     terminal.until_shown("WERKZEUG_DEBUG_PIN=off is not obeyed")
     pin = re.search(r"this PIN: (\d{4}-\d{4}-\d{4})\n", terminal.shown)
     assert pin
-    files = [path for path in site.directory.rglob("*") if path.is_file()]
-    assert not [path for path in files if pin[1].encode() in path.read_bytes()]
+    assert not [path for path, text in contents(site.directory).items() if pin[1].encode() in text]
     let_in = site.get("/", params={"__debugger__": "yes", "cmd": "pinauth", "pin": pin[1], "s": secret[1]})
     cookie = let_in.headers["Set-Cookie"].partition(";")[0]
     assert "42" in site.get("/", params=asked, headers={"Cookie": cookie}).text

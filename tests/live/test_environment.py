@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import Served, portico, private_directory, served, write_files
+from tests.support import Served, contents, portico, private_directory, served, write_files
 from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, paths, python
 
@@ -80,9 +80,9 @@ def test_nothing_shows_a_value(site: Served, words: str) -> None:
 
 def test_no_file_of_the_site_has_a_value(site: Served) -> None:
     site.get()
-    ours = [path for path in (*site.runtime.rglob("*"), *site.state.rglob("*")) if path.is_file()]
+    ours = contents(site.runtime, site.state)
     assert ours
-    assert not [path for path in ours if b"treasure" in path.read_bytes()]
+    assert not [path for path, text in ours.items() if b"treasure" in text]
 
 
 def test_a_reload_reads_the_file_again(site: Served) -> None:

@@ -19,7 +19,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from portico.run.tls import make, parts
 from tests.live.tls import APP, anyone, handshake
-from tests.support import Served, end, free_port, portico, private_directory, served, start, until_ready
+from tests.support import (
+    Served,
+    contents,
+    end,
+    free_port,
+    portico,
+    private_directory,
+    served,
+    start,
+    until_ready,
+)
 from tests.support.clients import Clients
 from tests.support.until import until
 from tests.support.wire import read_all
@@ -159,11 +169,9 @@ def test_uwsgi_is_told_too() -> None:
 
 def test_the_key_is_nobody_else_s_and_in_no_answer() -> None:
     with secured("--https", "local") as (run, _):
-        assert all(
-            path.stat().st_mode & 0o077 == 0
-            for path in run.directory.rglob("*")
-            if b"PRIVATE KEY" in _content(path)
-        )
+        keys = [path for path, text in contents(run.directory).items() if b"PRIVATE KEY" in text]
+        assert keys
+        assert all(path.stat().st_mode & 0o077 == 0 for path in keys)
         for words in (
             ["plan", "--diff", "--json"],
             ["status", "--json"],
@@ -174,10 +182,6 @@ def test_the_key_is_nobody_else_s_and_in_no_answer() -> None:
             assert "PRIVATE" not in said.stdout + said.stderr
         checked = portico("check", "--https", "local", cwd=run.directory)
         assert "lines written for it" in checked.stdout
-
-
-def _content(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
 
 
 # The user's own files -------------------------------------------------------------------------------------

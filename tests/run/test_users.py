@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -26,6 +28,7 @@ from tests.support import (
     private_directory,
     start,
     until_ready,
+    walk,
 )  # fmt: skip
 from tests.support import end as stop
 from tests.support.until import until
@@ -125,13 +128,11 @@ def test_owners_and_modes_after_a_start(site: Served) -> None:
     runtime, state = places(site)
     found = {}
     for top in (runtime, state, state.parent / "local-ca"):
-        for path in (top, *top.rglob("*")):
-            status = path.lstat()
+        for path, status in ((top, top.lstat()), *walk(top)):
             name = str(path.relative_to(top.parent)).replace(runtime.name, "SITE").replace(state.name, "SITE")
-            if not path.is_symlink() and "/errors" not in name and "/workers/" not in name:
-                found[f"{top.parent.name}/{name}"] = (
-                    f"{status.st_mode & 0o7777:04o} {path.owner()}:{path.group()}"
-                )
+            if not stat.S_ISLNK(status.st_mode) and "/errors" not in name and "/workers/" not in name:
+                owner, group = pwd.getpwuid(status.st_uid).pw_name, grp.getgrgid(status.st_gid).gr_name
+                found[f"{top.parent.name}/{name}"] = f"{stat.S_IMODE(status.st_mode):04o} {owner}:{group}"
     group = runtime.group()
     assert found == {
         "run/SITE": f"0751 root:{group}",

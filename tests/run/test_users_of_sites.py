@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pwd
 import re
 import shutil
 import ssl
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from tests.live.test_sites import site
 from tests.live.tls import handshake
-from tests.support import Served, end, free_port, private_directory, start, until_ready, write_files
+from tests.support import Served, end, free_port, private_directory, start, until_ready, walk, write_files
 from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, as_user, paths, python
 
@@ -77,13 +79,20 @@ def of(run: Served, name: str) -> tuple[Path, Path]:
 def test_what_others_than_root_and_nginx_may_open(gateway: Served) -> None:
     open_to_all = {}
     for top in ("run", "state"):
-        for path in (gateway.directory / top).rglob("*"):
-            mode = path.lstat().st_mode & 0o7777
+        for path, status in walk(gateway.directory / top):
+            mode = stat.S_IMODE(status.st_mode)
             parts = path.relative_to(gateway.directory).parts
-            if path.is_symlink() or "errors" in parts or not mode & 0o007 or _is_walled(path.parent):
+            if (
+                stat.S_ISLNK(status.st_mode)
+                or "errors" in parts
+                or not mode & 0o007
+                or _is_walled(path.parent)
+            ):
                 continue
             name = "/".join((top, parts[1].partition("-")[0] if top == "run" else parts[1], *parts[2:]))
-            open_to_all[re.sub(r"conf-\d+", "conf", name)] = f"{mode:04o} {path.owner()}"
+            open_to_all[re.sub(r"conf-\d+", "conf", name)] = (
+                f"{mode:04o} {pwd.getpwuid(status.st_uid).pw_name}"
+            )
     beside = {
         "app.sock.live": "0644",
         "conf": "0755",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import sys
 import tempfile
@@ -89,6 +91,28 @@ def private_directory() -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def walk(*tops: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """What is in directories that a running site writes, without what goes away meanwhile and without drafts.
+
+    A draft is what `atomic.write` renames in a moment.
+    """
+    for top in tops:
+        for home, folders, files in os.walk(top):
+            for name in (*folders, *(name for name in files if not re.fullmatch(r"\..+\.\d+", name))):
+                with suppress(FileNotFoundError):
+                    yield (path := Path(home, name)), path.lstat()
+
+
+def contents(*tops: Path) -> dict[Path, bytes]:
+    """The regular files in directories that a running site writes, and what they hold."""
+    found = {}
+    for path, status in walk(*tops):
+        if stat.S_ISREG(status.st_mode):
+            with suppress(FileNotFoundError):
+                found[path] = path.read_bytes()
+    return found
 
 
 def rewrite(path: Path, text: str) -> None:
