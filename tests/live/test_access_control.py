@@ -107,10 +107,9 @@ APACHE = FILES | {"shop.py": APP.replace('@edge.cache("60s")', "")}
 """Apache httpd keeps no answers."""
 
 
-@pytest.fixture(scope="module", params=["--nginx embedded", "--nginx system", "--gateway apache"])
-def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
-    words = str(request.param).split()
-    with served(APACHE if "apache" in words else FILES, *words) as run:
+@pytest.fixture(scope="module")
+def site(front: tuple[str, str]) -> Iterator[Served]:
+    with served(APACHE if "apache" in front else FILES, *front) as run:
         yield run
 
 
@@ -223,7 +222,7 @@ def test_the_answer_is_a_page_or_json_and_the_line_says_who(site: Served) -> Non
 
 
 def test_a_reload_reads_the_networks_again() -> None:
-    files = FILES | {
+    files = APACHE | {
         "portico.toml": 'app = "shop:app"\nbehind = ["127.0.0.1"]\n[access."/admin"]\nallow = ["n"]\n'
     }
     with served(files | {"n": "198.51.100.0/24"}) as run:

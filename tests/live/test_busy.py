@@ -157,6 +157,7 @@ def crowded(site: Served) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.of_nginx  # httpd counts no requests in progress
 def test_in_a_crowd_one_client_has_a_share_and_the_others_are_served(site: Served) -> None:
     (site.directory / "open").unlink(missing_ok=True)
     url = f"http://127.0.0.1:{site.port}/gate"

@@ -10,6 +10,8 @@ import pytest
 from portico.plan.web.entry.health import HEALTH
 from tests.support import Served, free_port, portico, served
 
+pytestmark = pytest.mark.of_nginx  # its own directives
+
 APP = """
 from flask import Flask, request
 

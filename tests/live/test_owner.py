@@ -85,6 +85,7 @@ def features(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Ser
             assert "PermissionError" not in run.stderr()
 
 
+@pytest.mark.of_nginx  # httpd has no `upload_to_file`
 def test_an_upload_is_a_file_that_the_app_may_read_and_keep(features: Served) -> None:
     wanted = hashlib.sha256(DATA).hexdigest()
     for content in (DATA, b"x", (DATA[at : at + 65536] for at in range(0, len(DATA), 65536))):
@@ -100,6 +101,7 @@ def test_an_upload_is_a_file_that_the_app_may_read_and_keep(features: Served) ->
     until(lambda: not list(Path(f"{state}.uploads").iterdir()), "nothing of it is left")
 
 
+@pytest.mark.of_nginx  # httpd keeps no answers
 def test_the_app_purges_and_orders_nothing_else(features: Served) -> None:
     def body() -> str:
         return httpx.get(f"{features.url}/news", timeout=60).text
@@ -130,6 +132,7 @@ def test_a_store_that_another_user_left_is_taken_away(tmp_path: Path) -> None:
     assert [(parent / "store").exists() for parent in parents] == [False, True]
 
 
+@pytest.mark.of_nginx  # httpd serves no folder that another user can change
 def test_copies_are_made_by_nginx_s_user(features: Served) -> None:
     runtime, state = places(features)
 
@@ -152,6 +155,7 @@ def test_copies_are_made_by_nginx_s_user(features: Served) -> None:
     closed.unlink()
 
 
+@pytest.mark.of_nginx  # the worker sends every download over httpd
 def test_a_file_that_nginx_cannot_open_is_sent_by_the_app(features: Served) -> None:
     for name in ("open", "closed"):
         answer = httpx.get(f"{features.url}/down/{name}.bin", timeout=60)

@@ -195,7 +195,8 @@ HANDSHAKE = {
 def test_a_handshake_keeps_a_route_private(run: Served, path: str) -> None:
     """It goes on in a location for WebSockets, whatever it is: of a route the settings go along."""
     answer = run.get(path, headers=HANDSHAKE)
-    assert answer.status_code == 400  # Werkzeug: the view is none for WebSockets
+    # Werkzeug: the view is none for WebSockets. Over httpd it sees no handshake.
+    assert answer.status_code == (200 if run.is_apache else 400)
     assert answer.headers["Cache-Control"] == "private, no-store"
     assert answer.headers["X-Request-ID"]
     assert "Cache-Control" not in run.get("/a/1", headers=HANDSHAKE).headers
@@ -207,9 +208,10 @@ def test_a_handshake_takes_no_more_than_its_route(run: Served) -> None:
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n0\r\n\r\n"
     with socket.create_connection(("127.0.0.1", run.port), 60) as connection:
         connection.sendall(head + chunk)
-        assert status(connection) == 413
+        assert status(connection) == (411 if run.is_apache else 413)
 
 
+@pytest.mark.of_nginx  # httpd's uwsgi module carries no WebSockets
 def test_a_websocket_has_the_settings_of_its_route(run: Served) -> None:
     with talk(run.port, "/talk") as made:
         made.send("hello")
@@ -223,7 +225,7 @@ def test_who_is_let_in_during_maintenance_has_the_settings_of_a_route(run: Serve
     try:
         for headers in ({}, HANDSHAKE):
             answer = run.get("/me", headers=headers)
-            assert answer.status_code == (400 if headers else 200)
+            assert answer.status_code == (400 if headers and not run.is_apache else 200)
             assert answer.headers["Cache-Control"] == "private, no-store"
         assert "Cache-Control" not in run.get("/a/1").headers
     finally:

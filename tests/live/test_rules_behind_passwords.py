@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,12 +10,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from portico.site.access.sha512_crypt import hashed
-from tests.support import Served, end, private_directory, start, until_ready, write_files
+from tests.support import GATEWAY, Served, end, private_directory, start, until_ready, write_files
 
 TOML = """
 [access."/"]
 users = "everybody.users"
 methods = ["GET"]
+ANSWERS
+[[route]]
+path = "/api/"
+to = "http://127.0.0.1:{port}"
+[[route]]
+to = "404"
+"""
+ANSWERS = """
 [[route]]
 path = "/old/"
 to = "308 https://new.example/there"
@@ -25,11 +34,6 @@ to = "410 gone.html"
 path = "/gone"
 to = "200 gone.html"
 header = { X-New = "1" }
-[[route]]
-path = "/api/"
-to = "http://127.0.0.1:{port}"
-[[route]]
-to = "404"
 """
 BOB = ("bob", "correct horse")
 
@@ -53,7 +57,9 @@ def site(request: pytest.FixtureRequest) -> Iterator[Served]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Told)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with private_directory() as home:
-        toml = TOML.replace("{port}", str(server.server_port))
+        # httpd would give such an answer before it asks for a password: an error at plan.
+        toml = TOML.replace("ANSWERS", "" if os.environ.get(GATEWAY) else ANSWERS)
+        toml = toml.replace("{port}", str(server.server_port))
         files = {"portico.toml": toml, "gone.html": "the page", "everybody.users": f"bob:{hashed(BOB[1])}\n"}
         write_files(home, files)
         run = start(home, "--nginx", request.param)
@@ -65,6 +71,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Served]:
             server.shutdown()
 
 
+@pytest.mark.of_nginx  # an error at plan over httpd
 @pytest.mark.parametrize(
     ("path", "new", "status"),
     [
@@ -89,6 +96,7 @@ def test_a_rule_answers_who_may_come(site: Served, path: str, new: str, status: 
     assert known.headers.get("Location", "the page") in ("https://new.example/there", known.text.strip())
 
 
+@pytest.mark.of_nginx  # an error at plan over httpd
 @pytest.mark.parametrize("path", ["/old/", "/gone", "/gone/x/"])
 def test_a_method_that_is_not_taken_is_405(site: Served, path: str) -> None:
     """No status of nginx's own use reaches a client."""

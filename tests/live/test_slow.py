@@ -70,7 +70,12 @@ def until_there_are(run: Served, count: int) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("app", [APP, ASGI], ids=["wsgi", "asgi"])
+OVER_HTTP = pytest.mark.of_nginx  # httpd asks an ASGI app by HTTP: docs/app-servers.md
+
+
+@pytest.mark.parametrize(
+    "app", [pytest.param(APP, id="wsgi"), pytest.param(ASGI, id="asgi", marks=OVER_HTTP)]
+)
 def test_a_request_that_runs_for_long_is_told_of_until_it_ends(app: str) -> None:
     """Streams are meant to last: that of the ASGI app is not named."""
     with served({"app.py": app}, "--workers", "1", "--request-timeout", "5m") as run:

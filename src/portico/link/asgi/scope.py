@@ -29,6 +29,7 @@ _NEVER: Final = frozenset((
     # nginx sends these two under CGI's names as well, and the worker's own are not for the app.
     *(b"HTTP_CONTENT_LENGTH", b"HTTP_CONTENT_TYPE"),
     *(b"HTTP_X_PORTICO_MSEC", b"HTTP_X_PORTICO_BEGAN", b"HTTP_X_PORTICO_PROXY"),
+    b"HTTP_X_PORTICO_PEER",
 ))  # fmt: skip
 TRACE: Final = b"HTTP_X_PORTICO_TRACE"
 """Kept among the variables: the header that asks for a trace."""

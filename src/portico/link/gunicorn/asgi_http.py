@@ -19,12 +19,17 @@ from portico.link.receive import Message, Receive, Receiver
 from portico.link.trace import Record, Tracer
 from portico.link.websocket.asgi import AsgiWebSocket
 from portico.link.websocket.leaving import Leaving
+from portico.link.wsgi.peer import VARIABLE as PEER_VARIABLE
+from portico.link.wsgi.peer import Peers
+from portico.link.wsgi.queue import is_long_ago
 
 _NUMBERS = b"x-portico"
 _TRACE = b"x-portico-trace"
 _BEGAN = b"x-portico-began"
 """The same from Apache httpd, which cannot send it before the client's headers: the fence checks all of them."""
-_OWN = (b"x-portico-msec", _BEGAN, SENDER_HEADER, _TRACE)
+_PEER = b"x-portico-peer"
+"""From Apache httpd: both ends of the client's connection."""
+_OWN = (b"x-portico-msec", _BEGAN, _PEER, SENDER_HEADER, _TRACE)
 _BURST = 4096
 """The backlog; the kernel allows no more than net.core.somaxconn."""
 _ONE_LINE = frozenset(name.lower().encode() for name in JOINED)
@@ -79,7 +84,7 @@ def behind_nginx(
     Only nginx can connect to the private socket, so its X-Real-IP and X-Forwarded-Proto can be trusted.
     """
 
-    websockets = set() if websockets is None else websockets
+    websockets, peers = set() if websockets is None else websockets, Peers()
 
     async def answering(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -89,6 +94,9 @@ def behind_nginx(
         request_id.set(headers.get(b"x-request-id", b"").decode("latin-1"))
         began = time.monotonic()
         queued = _queue_microseconds(headers.get(b"x-portico-msec") or headers.get(_BEGAN, b""))
+        if scope["type"] == "http" and _has_left(headers, peers):
+            await _not_executed(send)
+            return
         asked = headers.get(_TRACE)
         _set_client(scope, headers, fence)
         record = trace.begin(tracer, asked.decode("latin-1"), scope) if tracer and asked else None
@@ -117,6 +125,20 @@ def behind_nginx(
                 websockets.discard(websocket)
 
     return answering
+
+
+def _has_left(headers: dict[bytes, bytes], peers: Peers) -> bool:
+    """Whether the request waited, and httpd's client has left meanwhile: httpd does not hang up on the worker."""
+    named = headers.get(_PEER)
+    if not named or b"x-portico-msec" in headers or not is_long_ago(headers.get(_BEGAN)):
+        return False
+    return peers.has_left({PEER_VARIABLE: named.decode("latin-1")})
+
+
+async def _not_executed(send: Send) -> None:
+    plain = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 499, "headers": plain})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _called(app: App, record: Record | None, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from portico.place.model import Place
 from portico.plan.gateway.httpd.app.link import (
     answered,
+    client_connection,
     first_settings,
     pass_to_app,
     refuse_false_names,
@@ -94,8 +95,9 @@ def _granted(path: str, why: str) -> Directive:
 def _host(
     web: Web, addresses: Sequence[Address], names: Sequence[str], of: Sequence[Directive], why: str
 ) -> Directive:
-    name = next((one for one in names if not one.startswith("*")), UNKNOWN)
-    others = [one for one in names if one != name]
+    # httpd takes no IPv6 address as ServerName, and compares an alias with the host without its brackets.
+    name = next((one for one in names if not one.startswith(("*", "["))), UNKNOWN)
+    others = [one.strip("[]") for one in names if one != name]
     cause = web.hosts.cause
     return section(
         "VirtualHost", *addresses, why=why, cause=cause,
@@ -120,6 +122,7 @@ def _site(web: Web, addresses: Sequence[Address], *, is_tls: bool = False) -> Di
         [
             *secured,
             *_settings(web, is_tls=is_tls),
+            *client_connection(web, addresses),
             *host_settings(web),
             *cors_settings(web),
             unmarked(),

@@ -7,6 +7,7 @@ sets variables for what CGI has no right value of: the scheme behind a proxy, th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 from portico.app_servers.kind import Feature
@@ -19,6 +20,7 @@ from portico.plan.gateway.httpd.names import (
     DOLLAR,
     ID,
     MSEC,
+    PEER,
     PREFIX,
     RULE,
     SCHEME,
@@ -34,12 +36,14 @@ from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 from portico.plan.web.routing.model import Route
 from portico.proxy_headers import FAMILIES, named
+from portico.values import Address
 
 _FORWARDED = "https://werkzeug.palletsprojects.com/en/stable/middleware/proxy_fix/"
 _TRACE = "https://www.w3.org/TR/trace-context/"
 _READ_BY_SERVERS = (
     *("Script-Name", "Path-Info", "Request-Uri", "Remote-User", "Remote-Addr", "Transfer-Encoding"),
     *("Content-Length", "Content-Type", "X-Portico-Proxy", "X-Portico-Began", "X-Portico-Msec"),
+    "X-Portico-Peer",
 )
 """Names that an app server may read; Gunicorn takes a header `SCRIPT_NAME` for the prefix."""
 _REPLACED = (
@@ -93,6 +97,21 @@ def first_settings(web: Web) -> list[Directive]:
     if chooses(web) and not is_http(web):
         made.append(setting("true", f"{TO}={balancer_name()}", "the app, unless a rule below says another"))
     return made
+
+
+def client_connection(web: Web, addresses: Sequence[Address]) -> list[Directive]:
+    """In a virtual host: both ends of the client's connection, for Portico's own workers. The port is that of the
+    plan: SERVER_PORT would be the one of the Host header.
+    """
+    ports = {one.port for one in addresses}
+    if not web.app_server.worker or len(ports) > 1:
+        return []
+    why = "httpd does not hang up on the worker when a client leaves: the worker asks the kernel instead"
+    ends = f"%{{CONN_REMOTE_ADDR}} %{{REMOTE_PORT}} %{{reqenv:{PEER}}} {ports.pop()}"
+    return [
+        directive("SetEnvIf", "Server_Addr", "^(.+)$", f"{PEER}=$1", why=why, cause=decisions.QUEUE),
+        setting(f'"{ends}" =~ /^(.+)$/', f"{PEER}=$1", why, decisions.QUEUE),
+    ]
 
 
 def request_id() -> Directive:
@@ -229,7 +248,15 @@ def _last(web: Web) -> list[Directive]:
         )
         why = "when the request came: tells the time in the queue"
         made.append(_set("X-Portico-Began", f"%{{{MSEC}}}e", why, decisions.LOG_LINE))
+        made.append(_peer(web))
     return made
+
+
+def _peer(web: Web) -> Directive:
+    if not web.app_server.worker:
+        return _unset("X-Portico-Peer", "a worker of Portico elsewhere would believe it")
+    why = "the client's connection: the worker does not call the app for a client that left"
+    return _set("X-Portico-Peer", f"%{{{PEER}}}e", why, decisions.QUEUE)
 
 
 def pass_to_app(web: Web) -> list[Directive]:

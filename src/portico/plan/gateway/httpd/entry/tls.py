@@ -93,6 +93,10 @@ def _clients(clients: Clients) -> list[Directive]:
     ]
 
 
+_ADDRESS = r"m#^(?:[0-9.]+|\[.*\])(?::[0-9]+)?$#"
+"""A Host that is an address: browsers keep HSTS for names alone (RFC 6797 8.1.1)."""
+
+
 def hsts(web: Web) -> list[Directive]:
     """In a virtual host for HTTPS: the header."""
     if not web.tls or not web.tls.tells_hsts:
@@ -110,7 +114,7 @@ def hsts_file(tls: Files, seconds: int = 0) -> File:
         return File(Files.HSTS, ())
     words = "; includeSubDomains; preload" if tls.hsts == "preload" else ""
     said = value(f"max-age={seconds}{words}")
-    condition = f"expr=reqenv('{SCHEME}') == 'https'"
+    condition = f"expr=reqenv('{SCHEME}') == 'https' && req_novary('Host') !~ {_ADDRESS}"
     made = [
         directive("Header", "unset", "Strict-Transport-Security", why="said once", source=_HSTS),
         directive("Header", "always", "set", "Strict-Transport-Security", said, condition, source=_HSTS,
