@@ -296,8 +296,11 @@ def test_two_sites_at_once() -> None:
                 lambda: handshake(secure, "other.example", host="127.0.0.2").names == {"other.example"},
                 "that of the other",
             )
-            with pytest.raises(ssl.SSLError):
-                handshake(secure, "shop.example", host="127.0.0.2")
+            if other.is_apache:  # it shows its own, and answers 421
+                assert handshake(secure, "shop.example", host="127.0.0.2").names == {"other.example"}
+            else:
+                with pytest.raises(ssl.SSLError):
+                    handshake(secure, "shop.example", host="127.0.0.2")
 
 
 @contextlib.contextmanager

@@ -122,14 +122,16 @@ def test_upstream_sent_too_big_header_with_large_cookies(run: Served, cookies: i
 def test_an_answer_with_too_many_cookies_has_a_sentence(run: Served) -> None:
     answer = run.get("/head", params={"cookies": 17}, headers={"Accept": "text/html"})
     if is_uwsgi(run):
-        assert answer.status_code == 502
-        assert "more cookies and headers than the server takes" in answer.text
+        assert answer.status_code == (500 if run.is_apache else 502)
+        assert run.is_apache or "more cookies and headers than the server takes" in answer.text
         return
     assert answer.status_code == 500
     assert "bytes of headers, the limit is 65536" in run.stderr()
 
 
 def test_two_lengths_are_one_too_many(run: Served) -> None:
+    if is_uwsgi(run) and run.is_apache:
+        return  # httpd passes both on (docs/apache.md); Portico's own workers check
     answer = run.get("/lengths")
     if is_uwsgi(run):
         assert answer.status_code == 502
@@ -139,7 +141,11 @@ def test_two_lengths_are_one_too_many(run: Served) -> None:
 
 
 def test_a_chunked_upload_has_a_length_and_no_transfer_encoding(run: Served) -> None:
-    told = run.client.post(f"{run.url}/told", content=iter([b"a" * 1000, b"b" * 1000])).json()
+    answer = run.client.post(f"{run.url}/told", content=iter([b"a" * 1000, b"b" * 1000]))
+    if run.is_apache:
+        assert answer.status_code == 411
+        return
+    told = answer.json()
     assert told["length"] == 2000
     assert "HTTP_TRANSFER_ENCODING" not in told["environ"]
 

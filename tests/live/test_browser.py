@@ -168,7 +168,7 @@ def agreeing(seen: Seen) -> Iterator[tuple[float, float]]:
             by_page = {each["name"]: each["duration"] for each in own[one["url"]]}
             assert one["server_timing"] == by_page  # what the page's script may read, to the digit
             yield from ((by_page[name], one[f"{name}_us"]) for name in ("queue", "app"))
-            yield by_page["nginx"], one["gateway_us"]
+            yield next(by_page[name] for name in ("nginx", "httpd") if name in by_page), one["gateway_us"]
 
 
 def test_each_resource_says_who_gave_it_and_what_that_took(seen: Seen) -> None:

@@ -108,6 +108,7 @@ def full(site: Served) -> Iterator[list[Future[httpx.Response]]]:
             (site.directory / "open").touch()
 
 
+@pytest.mark.of_nginx  # httpd waits for room in the queue
 def test_a_full_queue_refuses_at_once_and_everything_else_goes_on(site: Served) -> None:
     assert site.get("/kept").text == "kept"
     with full(site) as began:

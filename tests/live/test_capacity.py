@@ -91,6 +91,7 @@ def once(run: Served, client: str) -> int:
         return status(connection)
 
 
+@pytest.mark.of_nginx  # httpd counts no requests in progress
 @pytest.mark.parametrize(
     ("clients", "same", "other"),
     [
@@ -127,6 +128,7 @@ def held_by_nginx(run: Served) -> int:
     return sum(bool(one.raddr) for worker in run.called("nginx: worker") for one in worker.net_connections())
 
 
+@pytest.mark.of_nginx  # httpd counts no requests in progress
 def test_of_bodies_that_may_go_to_disk_one_client_sends_a_part(run: Served) -> None:
     most, more = share(run, "portico_bodies"), 5
     with ExitStack() as held:

@@ -92,7 +92,8 @@ def test_requests_appear_by_themselves(page: Page, site: Served) -> None:
         site.get(f"/?visit={number}")
     expect(page.locator("#requests td.path", has_text="visit=4")).to_be_visible()
     _until_there_is_a_rate(page, site)
-    assert "clients to nginx" in (page.locator("#flow svg").get_attribute("aria-label") or "")
+    gateway = "apache" if site.is_apache else "nginx"
+    assert f"clients to {gateway}" in (page.locator("#flow svg").get_attribute("aria-label") or "")
     expect(page.locator("#charts svg")).to_have_count(4)
     expect(page.locator("#routes tr")).not_to_have_count(0)
 

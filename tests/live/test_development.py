@@ -263,6 +263,7 @@ def test_pdb_has_the_terminal_and_no_time_limit_ends_it(site: Served, terminal: 
     assert answers == ["gone on"]
 
 
+@pytest.mark.of_nginx  # httpd asks no second worker for the answer of one that ended
 def test_a_change_ends_a_session_in_pdb_and_the_new_code_answers_its_request(
     site: Served, terminal: Terminal
 ) -> None:
@@ -314,6 +315,7 @@ app = Starlette(routes=[Route("/", index), Route("/fails", fails)], lifespan=lif
 """
 
 
+@pytest.mark.of_nginx  # Gunicorn over HTTP has no --dev
 @pytest.mark.usefixtures("_needs_nginx")
 def test_an_asgi_app_is_reloaded_and_shows_what_fails() -> None:
     with served({"app.py": STARLETTE}, "--dev") as site:

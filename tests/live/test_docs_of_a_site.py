@@ -51,6 +51,7 @@ def site() -> Iterator[Served]:
             end(run)
 
 
+@pytest.mark.of_nginx  # the pages name it
 @pytest.mark.parametrize(("page", "command", "output"), shown(), ids=lambda value: str(value)[:40])
 def test_a_command_prints_what_the_page_shows(
     site: Served, page: str, command: str, output: list[str]

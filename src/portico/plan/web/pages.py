@@ -84,10 +84,11 @@ def pages(site: Site, limits: Limits, guards: Iterable[Guard]) -> Pages:
     return Pages(made, site.pages, tuple(site.unused_pages), site.cause("errors.pages"), plain)
 
 
+NO_METHOD = Page(405, "Method not allowed", "This address does not take requests of this kind.")
 _REFUSED = (
     Page(401, "Please sign in", "This address is for people with a password."),
     Page(403, "Not allowed", "You may not come to this address from where you are."),
-    Page(405, "Method not allowed", "This address does not take requests of this kind."),
+    NO_METHOD,
 )
 """The pages of guards that not every site has."""
 

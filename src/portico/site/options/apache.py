@@ -36,7 +36,7 @@ class Apache(Section, frozen=True):
         option(
             "Directives for the end of the site's virtual host, marked as yours; an entry that ends in .conf is a "
             "file.",
-            example=['Redirect 307 "/old" "/new"'],
+            example=['<Location "/old">\nRedirect 307 "/new"\n</Location>'],
             reach="httpd, which root starts, reads and writes the files that directives name",
         ),
     ] = []

@@ -54,7 +54,8 @@ _UNDONE: dict[type[Guard], tuple[str, str]] = {
 }
 """Guards that somebody must have asked for: the option, and what a gateway = "apache" does not do."""
 _BY_DEFAULT: dict[type[Guard], str] = {
-    FairShare: "in an overload httpd does not share the app fairly among clients",
+    FairShare: "in an overload httpd waits for room in the app's queue (no 503 at once), and does not share the app "
+    "fairly among clients",
 }
 """Guards that a site has without asking."""
 PASSED_ON = frozenset({*_UNDONE, *_BY_DEFAULT, Asked, Passed, HeadSize, NotElsewhere})

@@ -45,10 +45,15 @@ def untested(web: Web) -> Iterator[Problem]:
             yield Problem(one.causes[0] if one.causes else web.own.server_cause, what, hint)
 
 
+_LATE = "answers nothing: the app is asked before"
 _RISKY = {
     "require": "may let clients in that Portico refuses: only folders of files ask it",
     "proxypass": "is asked before Portico's own, so paths may reach another server than the app",
     "rewriterule": "comes after Portico's rules; those end the search where they match",
+    **dict.fromkeys(
+        ("redirect", "redirectmatch"), f"{_LATE}; put it, without its path, into a <Location> of that path"
+    ),
+    **dict.fromkeys(("alias", "aliasmatch"), f"{_LATE}; [static] serves a folder"),
     "sethandler": "may answer paths of the app",
     "allowoverride": "lets files in served folders change the configuration",
     "indexes": "lists files",

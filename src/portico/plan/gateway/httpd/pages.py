@@ -17,10 +17,12 @@ from portico.plan.web.pages import (
     BUSY,
     CRAWLER,
     FAILED,
+    NO_METHOD,
     RETRY_BUSY_SECONDS,
     RETRY_LIMITED_SECONDS,
     RETRY_MAINTENANCE_SECONDS,
     RETRY_SECONDS,
+    Pages,
 )
 from portico.plan.web.refusals import MAINTENANCE, STARTING
 
@@ -46,11 +48,19 @@ _EXPR = "https://httpd.apache.org/docs/2.4/mod/core.html#errordocument"
 def error_page_files(web: Web) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
     message = f'<!--#include virtual="{PREFIX}message.{{}}" -->'
-    made = page_files(web.pages, Marks(_ID, message.format("html"), message.format("json")), {})
+    made = page_files(_pages(web), Marks(_ID, message.format("html"), message.format("json")), {})
     return [
         *(_with_head(file, (), web.pages.cause) for file in made),
         *(_timed_out(file) for file in made if file.path.startswith(f"{_FOLDER}504.")),
     ]
+
+
+def _pages(web: Web) -> Pages:
+    """With that of 405 on every site: where httpd answers by itself, it adds an empty `Allow` to Portico's."""
+    made = web.pages.made
+    if not made or NO_METHOD in made:
+        return web.pages
+    return replace(web.pages, made=(*made, NO_METHOD))
 
 
 def as_it_stands(page: File, path: str, status: int, cause: str) -> File:
@@ -86,7 +96,7 @@ def page_settings() -> list[Directive]:
 
 def error_pages(web: Web) -> list[Directive]:
     """In a virtual host: the page of each status that httpd itself answers with."""
-    there = {page.file for page in web.pages.made}
+    there = {page.file for page in _pages(web).made}
     why = "httpd's own {} is shown as a page of this site's; the app's errors pass untouched"
     made = []
     for status in STATUSES:

@@ -166,9 +166,11 @@ def file_headers(web: Web) -> list[Directive]:
     """In a virtual host: the headers of files."""
     if not web.statics.sent:
         return []
+    known = f"{_SENT}_METHOD"
+    is_one = f"expr=-n reqenv('{known}') || -n reqenv('REDIRECT_{known}')"
     made = [
-        directive("Header", "always", "set", "Allow", _METHODS, f"env={_SENT}_METHOD", source=_ALLOW,
-                  why="the methods that a file knows"),
+        directive("Header", "always", "set", "Allow", _METHODS, is_one, source=_ALLOW,
+                  why="the methods that a file knows: with OPTIONS, and with the page of 405"),
     ]  # fmt: skip
     for sent in dict.fromkeys(web.statics.sent):
         made += _life_headers(web, sent)
