@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,7 @@ from portico.run.gateway.nginx.program import NGINX
 from portico.run.gateway.workers import leaving
 from tests.live.test_sites import Gateway, site
 from tests.support import (
+    GATEWAY,
     Served,
     end,
     portico,
@@ -98,6 +100,7 @@ def says_goodbye(connection: ClientConnection) -> None:
         connection.recv(60)
 
 
+@pytest.mark.of_nginx
 def test_an_old_worker_of_nginx_says_goodbye_before_it_is_ended_and_others_talk_on(
     run: Served, talks: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +128,8 @@ def test_an_old_worker_of_nginx_says_goodbye_before_it_is_ended_and_others_talk_
 
 
 def test_a_gateway_of_several_sites_says_goodbye_when_it_stops() -> None:
-    files = site("first", WSGI) | site("second", ASGI)
+    # httpd's uwsgi module carries no WebSockets.
+    files = site("first", ASGI if os.environ.get(GATEWAY) else WSGI) | site("second", ASGI)
     with private_directory() as home, ExitStack() as stack:
         write_files(home, files)
         running = start(home, "sites", "--workers", "1", "--request-timeout", "1s")

@@ -84,7 +84,8 @@ def test_behind_only_answers_the_declared_proxy_and_this_machine(kind: str) -> N
                 "X-Forwarded-For: 10.1.2.3\r\n",
                 "X-Real-IP: 127.0.0.2\r\nForwarded: for=127.0.0.2\r\n",
             ):
-                assert asked_from(run, "127.0.0.9", path, said) == b""
+                answer = asked_from(run, "127.0.0.9", path, said)
+                assert answer.startswith(b"HTTP/1.1 421 ") if run.is_apache else answer == b""
 
 
 def asked_from(run: Served, source: str, path: str = "/", headers: str = "") -> bytes:

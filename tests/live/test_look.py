@@ -96,14 +96,15 @@ def test_prometheus_gets_every_request() -> None:
     with served({"app.py": APP, "portico.toml": toml, "static/a.txt": "a"}, "app:app") as run:
         for path in ("/", "/", "/static/a.txt", "/teapot", "/boom", "/none"):
             run.get(path)
-        until(lambda: requests(scraped(url, key(run))) >= 6, "six requests in the metrics")
+        own = int(run.is_apache)  # Portico asks once through httpd, when the site starts
+        until(lambda: requests(scraped(url, key(run))) >= 6 + own, "six requests in the metrics")
         until(
             lambda: scraped(url, key(run))["portico_release_live[]"] == 1,
             "what is known of the processes is from now",
         )
         found = scraped(url, key(run))
     assert {group: requests(found, group) for group in ("2xx", "4xx", "5xx")} == {
-        "2xx": 3,
+        "2xx": 3 + own,
         "4xx": 2,
         "5xx": 1,
     }
@@ -134,7 +135,8 @@ def test_top_once_shows_the_way_of_the_requests(site: Served) -> None:
         done = portico(site, "top", "--once")
         assert done.returncode == 0, done.stderr
         assert "\x1b" not in done.stdout
-        words = ("clients", "nginx", "release 1, live", "worker", "p95", "GET /boom")
+        gateway = "apache" if site.is_apache else "nginx"
+        words = ("clients", gateway, "release 1, live", "worker", "p95", "GET /boom")
         return all(word in done.stdout for word in words)
 
     until(shown, "top shows all of it")
@@ -176,7 +178,7 @@ def events(url: str, count: int, **how: Any) -> list[dict[str, Any]]:
 def test_the_dashboard_comes_through_nginx(site: Served, ports: dict[str, int]) -> None:
     url = f"http://127.0.0.1:{ports['dashboard']}"
     page = httpx.get(url, auth=key(site), timeout=60)
-    assert page.headers["Server"] == "nginx"
+    assert page.headers["Server"] == ("Apache" if site.is_apache else "nginx")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     first, second = events(url, 2, auth=key(site))
     assert first["status"]["live"] == 1
@@ -325,9 +327,11 @@ def test_a_kept_trace_is_given_with_reasons(site: Served, ports: dict[str, int])
     told = json.loads(portico(site, "trace", "/", "--json").stdout)
     url = f"http://127.0.0.1:{ports['dashboard']}/trace"
     kept = httpx.get(url, params={"id": told["id"]}, auth=key(site), timeout=60).json()
-    (row,) = [row for row in kept["rows"] if row["action"] == "chooses location /"]
-    assert row["text"] == "location / {"
-    assert row["why"]
+    if not site.is_apache:
+        (row,) = [row for row in kept["rows"] if row["action"] == "chooses location /"]
+        assert row["text"] == "location / {"
+        assert row["why"]
+    assert any(row["text"] and row["why"] for row in kept["rows"])
     for wrong in ("", "0" * 32, "../" + told["id"], "%2e%2e"):
         assert httpx.get(url, params={"id": wrong}, auth=key(site), timeout=60).status_code == 404, wrong
     other = f"http://127.0.0.1:{ports['metrics']}/trace?id={told['id']}"
