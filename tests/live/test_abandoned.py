@@ -88,12 +88,15 @@ MANY = 30
 HEADERS = "Host: a.example\r\nContent-Length: 0\r\nX-Forwarded-For: 203.0.113.7\r\n"
 
 
-@pytest.fixture(scope="module", params=["embedded", "system", "asgi"])
+@pytest.fixture(scope="module", params=["embedded", "system", "asgi", "apache", "apache asgi"])
 def run(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
-    is_asgi = request.param == "asgi"
+    """Of httpd one of each protocol: it hangs up on no worker."""
+    is_asgi = "asgi" in request.param
     toml = TOML.replace("THREADS", "" if is_asgi else "threads = 1")
-    nginx = "embedded" if is_asgi else request.param
-    with served({"app.py": ASGI if is_asgi else APP, "portico.toml": toml}, "--nginx", nginx) as made:
+    words = ["--gateway", "apache"] if "apache" in request.param else ["--nginx", request.param]
+    if request.param == "asgi":
+        words = ["--nginx", "embedded"]
+    with served({"app.py": ASGI if is_asgi else APP, "portico.toml": toml}, *words) as made:
         yield made
 
 

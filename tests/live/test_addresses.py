@@ -135,10 +135,11 @@ def test_a_profile_that_the_server_does_not_have_is_a_clear_error(ca: Authority)
             assert "classic, shortlived" in run.stderr()
 
 
-def test_a_local_certificate_by_ipv6_address() -> None:
+@pytest.mark.parametrize("gateway", ["nginx", "apache"])
+def test_a_local_certificate_by_ipv6_address(gateway: str) -> None:
     secure = free_port()
     words = ["--https", "local", "--domain", "::1", "--https-listen", f"[::1]:{secure}"]
-    with served({"app.py": APP}, *words, host="[::1]") as run:
+    with served({"app.py": APP}, *words, "--gateway", gateway, host="[::1]") as run:
         trusted = ssl.create_default_context(cafile=run.directory / "state/local-ca" / make.AUTHORITY)
         answer = httpx.get(f"https://[::1]:{secure}/", verify=trusted, timeout=60)
         assert answer.json() == {"host": f"[::1]:{secure}"}
