@@ -27,8 +27,8 @@ NAVIGATION = {
     ),
     "Ideas": (
         "architecture", "trust", "nginx", "apache", "app-servers", "cache", "limits", "guard", "challenge", "crawlers",
-        "waf", "access", "headers", "users", "security", "capacity", "bench", "faults", "trace", "explain", "learn",
-        "decisions/README", "decisions/dependencies",
+        "waf", "access", "headers", "users", "security", "capacity", "bench", "tune", "faults", "trace", "explain",
+        "learn", "decisions/README", "decisions/dependencies",
     ),
     "Reference": (
         "reference", "commands", "own-directives", "check", "check-url", "symptoms", "log", "metrics", "tracing",

@@ -182,7 +182,9 @@ def test_every_other_command_of_the_readme_does_what_it_says() -> None:
             if line.startswith("portico drain"):  # the live tests have several servers
                 assert "the local app answers alone" in done.stderr
                 continue
-            if line.startswith("portico bench"):  # a running site is not loaded without a word
+            if line.startswith(
+                ("portico bench", "portico tune")
+            ):  # a running site is not loaded without a word
                 assert "add --yes" in done.stderr or "wrk is not installed" in done.stderr
                 continue
             if "fleet" in line.split()[1:3]:

@@ -107,6 +107,9 @@ PURE = (
     "measure/routes.py",
     "measure/statistics.py",
     "measure/verdict.py",
+    "measure/tune/model.py",
+    "measure/tune/outcome.py",
+    "measure/tune/rules.py",
     "project/alone.py",
 )
 WORLD = {

@@ -18,8 +18,8 @@ from hypothesis import strategies as some
 from msgspec.structs import replace as with_values
 
 from portico.check.fix.changes import changes
-from portico.check.fix.files import replace, without_rights
-from portico.check.fix.toml_lines import with_key
+from portico.check.fix.files import replace, second_name, without_rights
+from portico.check.fix.toml_lines import with_key, with_value
 from portico.check.model import Mode, Setting, warning
 from portico.check.system.modes import mode_findings
 from portico.site.facts import AppFacts
@@ -73,6 +73,45 @@ def test_a_key_is_added_and_nothing_else_changes(
 def test_what_has_no_simple_place_is_left_to_a_person(text: str, key: tuple[str, ...]) -> None:
     with pytest.raises(ValueError):
         with_key(text, key, "1")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value", "wanted"),
+    [
+        ("[t]\nc = 3  # three\nd = 4\n", ("t", "c"), '"auto"', '[t]\nc = "auto"  # three\nd = 4\n'),
+        ("t.c = 3\r\n", ("t", "c"), "4", "t.c = 4\r\n"),
+        ("c = 3\n[t]\nc = 3", ("t", "c"), "4", "c = 3\n[t]\nc = 4"),
+        ("c = '#3' # three\n", ("c",), "4", "c = 4 # three\n"),
+        ('["t"]\n"/a/" = "b"\n', ("t", "/a/"), '"c"', '["t"]\n"/a/" = "c"\n'),
+        ("[t]\nc = 3\n", ("t", "d"), "4", "[t]\nd = 4\nc = 3\n"),
+        ("x = \"\"\"\nc = 3\n\"\"\"\nc = 3\n", ("c",), "4", "x = \"\"\"\nc = 3\n\"\"\"\nc = 4\n"),
+    ],
+)  # fmt: skip
+def test_a_value_is_replaced_in_its_line_and_nothing_else_changes(
+    text: str, key: tuple[str, ...], value: str, wanted: str
+) -> None:
+    assert with_value(text, key, value) == wanted
+
+
+@pytest.mark.parametrize("text", ["t = { c = 3 }\n", "[t]\nc = [\n  3,\n]\n", '[t]\nc = """\n3"""\n'])
+def test_a_value_that_is_not_alone_in_its_line_is_left_to_a_person(text: str) -> None:
+    with pytest.raises(ValueError, match="is not alone in one line"):
+        with_value(text, ("t", "c"), "4")
+
+
+def test_the_old_file_keeps_another_name(home: Path) -> None:
+    path = home / "portico.toml"
+    path.write_text("a = 1\n")
+    path.chmod(0o640)
+    second_name(path, "before")
+    replace(path, b"a = 1\n", b"a = 2\n", OWN)
+    assert (path.read_text(), (home / "before").read_text()) == ("a = 2\n", "a = 1\n")
+    assert stat.S_IMODE((home / "before").stat().st_mode) == 0o640
+    with pytest.raises(FileExistsError):
+        second_name(path, "before")
+    (home / "link").symlink_to("portico.toml")
+    with pytest.raises(OSError, match="symbolic"):
+        second_name(home / "link", "other")
 
 
 _LINES = some.sampled_from(

@@ -41,6 +41,7 @@ GROUPS: Final = {
         "adopt": "Make a portico.toml from a configuration of nginx or Apache.",
         "learn": "Learn how a request is answered, with questions about your own app.",
         "bench": "Measure the app under load, beside other servers or older code.",
+        "tune": "Measure which settings serve the app better here, and propose them.",
         "what-if": "Compare a request before and after a line is changed.",
         "options": "List every option and its default.",
     },

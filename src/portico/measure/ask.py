@@ -29,16 +29,34 @@ class Answer(Struct, frozen=True):
     """It says no length: Django's own server answers so."""
 
 
+class Page(Struct, frozen=True):
+    """A whole answer. The names of headers are in lower case."""
+
+    answer: Answer
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """All its values with commas between them; empty if there is none."""
+        return ", ".join(value for each, value in self.headers if each == name)
+
+
 def ask(port: int, path: str, host: str, timeout: float = _ANSWER_SECONDS) -> Answer:
     """One GET. Raises OSError and HTTPException."""
+    return page(port, path, host, timeout).answer
+
+
+def page(port: int, path: str, host: str, timeout: float = _ANSWER_SECONDS) -> Page:
+    """The same, with all of the answer. Raises OSError and HTTPException."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     begun = time.monotonic()
     try:
         connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}"})
         answer = connection.getresponse()
         ends_with_connection = answer.length is None and not answer.chunked
-        answer.read()
-        return Answer(answer.status, (time.monotonic() - begun) * 1e3, ends_with_connection)
+        body = answer.read()
+        told = Answer(answer.status, (time.monotonic() - begun) * 1e3, ends_with_connection)
+        return Page(told, tuple((name.lower(), value) for name, value in answer.getheaders()), body)
     finally:
         connection.close()
 

@@ -23,6 +23,7 @@ _HAS_ARGUMENTS = re.compile(r"[<>{}*:()\\^$?]")
 _OF_FRAMEWORKS = ("/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect")
 """FastAPI's own."""
 _OK = range(200, 300)
+_TIMED_OUT = 504
 
 
 def named(words: Iterable[str]) -> list[Route]:
@@ -48,6 +49,21 @@ def of_log(requests: Iterable[Request]) -> list[Route]:
             last[one.path] = one.uri
     whole = counts.total()
     return [Route(last[path], "the log", count / whole) for path, count in counts.most_common(MOST)]
+
+
+def timed_out(requests: Iterable[Request]) -> list[Route]:
+    """The path that most often got 504, as it was asked last; none if no request did."""
+    counts, last = Counter[str](), dict[str, str]()
+    for one in requests:
+        if (
+            one.method == "GET"
+            and one.uri.startswith("/")
+            and is_harmless(one.uri)
+            and one.status == _TIMED_OUT
+        ):
+            counts[one.path] += 1
+            last[one.path] = one.uri
+    return [Route(last[path], "the log", status=_TIMED_OUT) for path, _ in counts.most_common(1)]
 
 
 def of_app(facts: AppFacts, mount: str = "") -> list[Route]:

@@ -39,8 +39,9 @@ _T = TypeVar("_T")
 
 class Order(Struct, frozen=True):
     """What is measured. Contenders that `run_together` are under load at the same time: whatever else the machine does
-    then meets them alike. Else one contender runs at a time. In a round each is started once and each route is
-    measured in `slices`. After `limit_seconds` no round begins, if there were enough to compare.
+    then meets them alike. Those that `take_turns` are all started, and get the load one after the other, slice by
+    slice: so each has the whole machine. Else one contender runs at a time. In a round each is started once and each
+    route is measured in `slices`. After `limit_seconds` no round begins, if there were enough to compare.
     """
 
     app: str
@@ -55,6 +56,7 @@ class Order(Struct, frozen=True):
     start_seconds: float
     limit_seconds: float
     run_together: bool = False
+    take_turns: bool = False
 
     @property
     def connections_each(self) -> int:
@@ -101,7 +103,7 @@ class Session:
         """The candidates that the app answers, with their statuses."""
         self._say(f"looking for routes: {self._base.name} starts")
         try:
-            with self._launched(self._base) as programs:
+            with launched(self._base) as programs:
                 self._wait(programs)
                 return self._answering(programs.port)
         except (PeerError, OSError) as error:
@@ -131,23 +133,31 @@ class Session:
 
     def _groups(self) -> list[list[Way]]:
         there = [way for way in self._order.ways if way.key not in self._missing]
-        return [there] if self._order.run_together else [[way] for way in there]
+        is_one = self._order.run_together or self._order.take_turns
+        return [there] if is_one else [[way] for way in there]
 
     def _measure_group(self, group: Sequence[Way], number: int) -> None:
         with ExitStack() as stack:
             running = list[tuple[Way, Programs]]()
             for way in _turned(group, number):
                 self._say(f"round {number + 1} of {self._order.rounds}: {way.name} starts")
-                running.append((way, stack.enter_context(self._launched(way))))
+                running.append((way, stack.enter_context(launched(way))))
             running = [(way, programs) for way, programs in running if self._is_ready(way, programs)]
             self._warm_up(running)
-            for route in self._routes * self._order.slices:
-                self._measure(running, route, number)
+            for index, route in enumerate(self._routes * self._order.slices):
+                for part in self._parts(running, index):
+                    self._measure(part, route, number)
             for way, programs in running:
                 if way.key not in self._stands:
                     self._stands[way.key] = stands_slow_clients(
                         programs.port, self._routes[0].path, self._order.host
                     )
+
+    def _parts(
+        self, running: list[tuple[Way, Programs]], index: int
+    ) -> Sequence[Sequence[tuple[Way, Programs]]]:
+        """Those that are under load at the same time."""
+        return [[one] for one in _turned(running, index)] if self._order.take_turns else [running]
 
     def _is_ready(self, way: Way, programs: Programs) -> bool:
         try:
@@ -159,21 +169,6 @@ class Session:
     def _wait(self, programs: Programs) -> None:
         path = self._routes[0].path if self._routes else "/"
         wait_until_ready(programs, path, self._order.host, self._order.start_seconds)
-
-    @contextmanager
-    def _launched(self, way: Way) -> Iterator[Programs]:
-        """The contender's programs, started and not waited for."""
-        with stand() as own:
-            setup = way.setup(own)
-            for name, text in setup.files.items():
-                (own.directory / name).write_text(text)
-            programs = Programs(own)
-            try:
-                for program in setup.programs:
-                    programs.launch(program)
-                yield programs
-            finally:
-                programs.end()
 
     def _warm_up(self, running: Sequence[tuple[Way, Programs]]) -> None:
         with ThreadPoolExecutor(max(1, len(running))) as pool:
@@ -279,6 +274,22 @@ class Session:
             samples=self._samples,
             problems=list(self._problems),
         )
+
+
+@contextmanager
+def launched(way: Way) -> Iterator[Programs]:
+    """The contender's programs, started and not waited for."""
+    with stand() as own:
+        setup = way.setup(own)
+        for name, text in setup.files.items():
+            (own.directory / name).write_text(text)
+        programs = Programs(own)
+        try:
+            for program in setup.programs:
+                programs.launch(program)
+            yield programs
+        finally:
+            programs.end()
 
 
 def _turned(items: Sequence[_T], number: int) -> list[_T]:

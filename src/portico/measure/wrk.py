@@ -36,11 +36,11 @@ class Figures(msgspec.Struct, frozen=True):
     read_errors: int
 
 
-def refuse_without_wrk() -> None:
+def refuse_without_wrk(command: str = "bench") -> None:
     """Raises UsageError if wrk is not installed."""
     if shutil.which("wrk") is None:
         what = "wrk is not installed; it makes the load"
-        raise UsageError(Problem("bench", what, "sudo apt install wrk (Fedora, Arch, Alpine: the same name)"))
+        raise UsageError(Problem(command, what, "sudo apt install wrk (Fedora, Arch, Alpine: the same name)"))
 
 
 def wrk(

@@ -44,6 +44,15 @@ def replace(path: Path, before: bytes, after: bytes, owners: frozenset[int]) -> 
         _put(above, path.name, after, mode, found)
 
 
+def second_name(path: Path, name: str) -> None:
+    """Give the file another name beside its own, so that it stays when `replace` puts another in its place.
+
+    Raises OSError, also if there is such a name.
+    """
+    with _above(path) as above, file(above, path.name, os.O_RDONLY):
+        os.link(path.name, name, src_dir_fd=above, dst_dir_fd=above, follow_symlinks=False)
+
+
 def _put(above: int, name: str, content: bytes, mode: int, like: os.stat_result) -> None:
     draft = f".{name}.{os.getpid()}"
     made = os.open(

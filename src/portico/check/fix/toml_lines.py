@@ -1,4 +1,6 @@
-"""A key added to a TOML file as somebody would who edits it: every other line, and every comment, stays as it is."""
+"""A key of a TOML file added or changed as somebody would who edits it: every other line, and every comment, stays as
+it is.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,8 @@ from copy import deepcopy
 from typing import Any
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_ASSIGNED = re.compile(r"(?P<name>[^=#\[\]{}]+?)\s*=\s*")
+_COMMENTS = re.compile(r"[ \t]*#")
 
 
 def with_key(text: str, key: tuple[str, ...], value: str) -> str:
@@ -22,6 +26,60 @@ def with_key(text: str, key: tuple[str, ...], value: str) -> str:
     if tomllib.loads(made) != wanted:
         raise ValueError(f"{'.'.join(key)} has no simple place in the file")
     return made
+
+
+def with_value(text: str, key: tuple[str, ...], value: str) -> str:
+    """The same for a key that may be there already: its value is replaced, in its line. Raises ValueError."""
+    before = tomllib.loads(text)
+    if not _has(before, key):
+        return with_key(text, key, value)
+    wanted = _changed(before, key, tomllib.loads(f"x = {value}")["x"])
+    lines = text.splitlines(keepends=True)
+    for index, line in enumerate(lines):
+        made = _rewritten(line, key[-1], value)
+        if made is None:
+            continue
+        whole = "".join([*lines[:index], made, *lines[index + 1 :]])
+        if _loaded(whole) == wanted:
+            return whole
+    raise ValueError(f"{'.'.join(key)} is not alone in one line of the file")
+
+
+def _has(document: Any, key: tuple[str, ...]) -> bool:
+    for step in key:
+        if not isinstance(document, dict) or step not in document:
+            return False
+        document = document[step]
+    return True
+
+
+def _changed(old: dict[str, Any], key: tuple[str, ...], value: Any) -> dict[str, Any]:
+    made = deepcopy(old)
+    place = made
+    for step in key[:-1]:
+        place = place[step]
+    place[key[-1]] = value
+    return made
+
+
+def _rewritten(line: str, name: str, value: str) -> str | None:
+    """The line with another value if it gives one to a key of that name; a comment behind it stays."""
+    found = _ASSIGNED.match(line)
+    if found is None or name not in found["name"]:
+        return None
+    rest = line[found.end() :]
+    ends = [*(each.start() for each in _COMMENTS.finditer(rest)), len(rest.rstrip("\r\n"))]
+    for end in sorted(ends):
+        if _loaded(f"x = {rest[:end]}") is not None:
+            return line[: found.end()] + value + rest[end:]
+    return None
+
+
+def _loaded(text: str) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
 
 
 def _with(old: dict[str, Any], key: tuple[str, ...], value: Any) -> dict[str, Any]:

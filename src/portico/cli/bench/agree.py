@@ -29,11 +29,12 @@ def refuse_beside_url(
         )
 
 
-def agree_beside_running(words: Words, *, is_agreed: bool) -> None:
+def agree_beside_running(words: Words, command: str, *, is_agreed: bool) -> None:
+    """Raises UsageError without a yes."""
     running = lock.running(runtime_of(words.app, words.config, words.flags.get("name", "")))
     if running is not None:
         what = f"{running.app} runs here: its clients wait longer meanwhile, and it shares its database with the copies"
-        _agree(what, "bench", is_agreed=is_agreed)
+        _agree(what, command, is_agreed=is_agreed)
 
 
 def agree_to_url(url: str, *, is_agreed: bool) -> None:

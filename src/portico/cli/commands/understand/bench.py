@@ -14,16 +14,21 @@ import click
 
 from portico.cli import output
 from portico.cli.bench.agree import agree_beside_running, agree_to_url, refuse_beside_url
+from portico.cli.bench.start import (
+    SOME_PORT,
+    host_of,
+    refuse_without_app,
+    routes_of,
+    start_seconds_of,
+)
 from portico.cli.bench.table import lines
 from portico.cli.completion import files
 from portico.cli.flags import given, site_arguments
 from portico.cli.progress import progress
 from portico.errors import FAILED, Problem, UsageError
-from portico.log.reader import last_lines, request_reader
-from portico.measure import routes
 from portico.measure.code import code_of
 from portico.measure.contenders import KEYS, Way, Words, portico, ways
-from portico.measure.model import Results, Route
+from portico.measure.model import Results
 from portico.measure.programs import end_all
 from portico.measure.session import Order, Session
 from portico.measure.url import measured_url
@@ -31,7 +36,6 @@ from portico.measure.verdict import changes
 from portico.measure.wrk import CONNECTIONS, refuse_without_wrk
 from portico.project.gather import gather
 from portico.project.gathered import Gathered
-from portico.project.running import runtime_of, state_beside_of
 
 _ROUNDS, _ROUNDS_AGAINST = 3, 6
 _SLICES_AGAINST = 4
@@ -39,11 +43,6 @@ _LIMIT_SECONDS = 100.0
 """How long it takes at most by default, but for the last round."""
 _CONNECTIONS_AGAINST = 8
 """Those that are cut off at the end of a slice have cost CPU time and are not counted: fewer are more exact."""
-_LOG_BYTES = 8 << 20
-"""Of the end of the access log: some 20 000 requests."""
-_SOME_PORT = 8080
-"""Of the plan that is only looked at; each contender gets a free one."""
-_START_EXTRA = 3
 
 
 @click.command("bench")
@@ -92,9 +91,9 @@ def command(
         _show(results, "", "", is_json=is_json)
         return
     words = Words(app, config, given(flags))
-    found = gather(app, config, words.flags, alone=_SOME_PORT)
-    _refuse_without_app(found)
-    agree_beside_running(words, is_agreed=yes)
+    found = gather(app, config, words.flags, alone=SOME_PORT)
+    refuse_without_app(found)
+    agree_beside_running(words, "bench", is_agreed=yes)
     with ExitStack() as stack:
         before, base = "", "portico"
         if against:
@@ -109,15 +108,15 @@ def command(
         order = Order(
             app=found.plan.app,
             ways=chosen,
-            candidates=_candidates(found, words, paths),
+            candidates=routes_of(found, words, paths),
             is_named=bool(paths),
-            host=(found.site.options.canonical or next(iter(found.site.options.domains), "")).lstrip("*."),
+            host=host_of(found),
             rounds=rounds or (_ROUNDS_AGAINST if against else _ROUNDS),
             seconds=seconds,
             slices=_SLICES_AGAINST if against else 1,
             connections=connections or (_CONNECTIONS_AGAINST if against else CONNECTIONS),
             limit_seconds=_LIMIT_SECONDS if rounds is None else math.inf,
-            start_seconds=2 * float(found.site.options.start_timeout) + _START_EXTRA * found.import_seconds,
+            start_seconds=start_seconds_of(found),
             run_together=bool(against),
         )
         with progress() as say:
@@ -146,7 +145,7 @@ def _before_and_after(stack: ExitStack, found: Gathered, words: Words, against: 
         )  # the app's and the gateway's users must reach what is in it, and nobody may list it
     home = Path(found.site.directory)
     code = stack.enter_context(code_of(against, home, found.place.app_user, private))
-    there = gather(words.app, words.config, words.flags, release=str(code), alone=_SOME_PORT)
+    there = gather(words.app, words.config, words.flags, release=str(code), alone=SOME_PORT)
     imported = Path(there.site.facts.directory)
     if not imported.is_relative_to(code) and code != home:
         what = (
@@ -169,19 +168,3 @@ def _keys(peers: str) -> tuple[str, ...]:
             Problem("--peers", f'"{unknown[0]}" is not known', f"expected some of {', '.join(KEYS)}")
         )
     return found
-
-
-def _candidates(found: Gathered, words: Words, paths: tuple[str, ...]) -> list[Route]:
-    if paths:
-        return routes.named(paths)
-    log = (
-        Path(state_beside_of(runtime_of(words.app, words.config, words.flags.get("name", "")))) / "access.log"
-    )
-    of_log = routes.of_log(request_reader().read(last_lines(log, _LOG_BYTES)))
-    return of_log or routes.of_app(found.site.facts, found.site.options.mount)
-
-
-def _refuse_without_app(found: Gathered) -> None:
-    if not found.plan.has_app:
-        what = "the site has no app here: every server is elsewhere"
-        raise UsageError(Problem("", what, "measure its address: portico bench http://127.0.0.1:8080/"))

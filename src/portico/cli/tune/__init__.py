@@ -1,0 +1,1 @@
+"""`portico tune`: its tables, and the lines of portico.toml."""

@@ -1,0 +1,86 @@
+"""What `portico tune` would write into portico.toml, and how it is written: the old file stays under another name."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from portico.check.fix.changes import TextChange
+from portico.check.fix.files import second_name
+from portico.check.fix.toml_lines import with_value
+from portico.errors import PorticoError, Problem, UsageError
+from portico.measure.tune.model import Candidate
+from portico.place.untrusted import content
+from portico.site.load import FILE
+from portico.site.model import Site
+
+_SHORT = {key: key[:1] for key in (("workers", "count"), ("cache", "size"))}
+"""Keys that may be written as the value of their table."""
+
+
+class Config(Struct, frozen=True):
+    """A portico.toml as it was when the measurement began."""
+
+    path: Path
+    text: str
+    exists: bool
+
+
+def config_of(site: Site) -> Config:
+    """Raises PorticoError if it cannot be read."""
+    path = Path(site.origin if site.origin.endswith(".toml") else f"{site.directory}/{FILE}").absolute()
+    try:
+        return Config(path, content(path).decode(), exists=True)
+    except FileNotFoundError:
+        return Config(path, "", exists=False)
+    except (OSError, ValueError) as error:
+        raise PorticoError(Problem(str(path), f"cannot be read: {error}")) from None
+
+
+def refuse_unwritable(config: Config) -> None:
+    """Raises UsageError, before minutes of measuring are lost."""
+    if not os.access(config.path.parent, os.W_OK):
+        what = "cannot be written by this user"
+        raise UsageError(Problem(str(config.path), what, "leave --apply out, and write the lines yourself"))
+
+
+def changed(config: Config, kept: Iterable[Candidate]) -> tuple[TextChange, list[Candidate]]:
+    """The new text, and the settings that have no simple place in the file."""
+    text, left = config.text, list[Candidate]()
+    for one in kept:
+        try:
+            text = _with(text, one)
+        except ValueError:
+            left.append(one)
+    owners = frozenset({os.geteuid(), config.path.parent.stat().st_uid})
+    return TextChange(config.path, config.text, text, owners), left
+
+
+def _with(text: str, one: Candidate) -> str:
+    """Raises ValueError."""
+    try:
+        return with_value(text, one.key, one.toml)
+    except ValueError:
+        if one.key not in _SHORT:
+            raise
+        return with_value(text, _SHORT[one.key], one.toml)
+
+
+def apply(change: TextChange, config: Config) -> Path | None:
+    """Returns where the old text is, None if there was none. Raises PorticoError; the file is as it was then."""
+    saved = None
+    try:
+        if config.exists:
+            saved = config.path.with_name(f"{config.path.name}.{time.strftime('%Y%m%d-%H%M%S')}")
+            second_name(config.path, saved.name)
+        change.apply()
+    except OSError as error:
+        what = f"was not changed: {error.strerror or error}"
+        raise PorticoError(
+            Problem(str(config.path), what, "write the lines yourself; no link is followed")
+        ) from None
+    return saved
