@@ -12,6 +12,7 @@ import socket
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -951,6 +952,49 @@ def test_requests_that_end_within_their_first_step_leave_nothing(log: Lines) -> 
     with asyncio.Runner() as runner:
         assert runner.run(ask()) == 0
     assert not log.lines
+
+
+def test_each_request_has_a_task_and_a_context_of_its_own(runner: asyncio.Runner) -> None:
+    """Also where a task runs until its first wait at once (Python 3.12)."""
+    seen = list[tuple[asyncio.Task[Any] | None, str]]()
+    word = ContextVar("word", default="")
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        seen.append((asyncio.current_task(), word.get()))
+        word.set("of another request")
+        async with asyncio.timeout(ENDLESS):
+            if scope["path"] == "/waits":
+                await asyncio.sleep(0)
+        await ok(send)
+
+    async def ask() -> None:
+        site = Site(app, LOG)
+        for path in ("/", "/waits", "/"):
+            assert (await site.get(PATH_INFO=path))[1]
+        await until(lambda: not site.server.unfinished)
+
+    runner.run(ask())
+    assert len({id(task) for task, _ in seen if task}) == 3
+    assert {found for _, found in seen} == {""}
+
+
+def test_the_end_accepts_what_waits_before_it_calls_the_app(runner: asyncio.Runner) -> None:
+    called = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        called.append(1)
+        await ok(send)
+
+    async def ask() -> list[bytes]:
+        site = Site(app, LOG)
+        site.server.pause()
+        peers = [await site.ask() for _ in range(3)]
+        site.server.is_paused = False  # not `resume`: the loop has not looked
+        site.server.stop(takes_backlog=True)
+        assert (site.server.unfinished, called) == (3, [])
+        return [(await peer.read())[0] for peer in peers]
+
+    assert all(data.endswith(b"ok") for data in runner.run(ask()))
 
 
 @pytest.mark.parametrize("seconds", [0, 20])

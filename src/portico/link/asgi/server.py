@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -81,11 +82,11 @@ class Server:
 
     def stop(self, *, takes_backlog: bool) -> None:
         """Accepts no more; first those that wait, where no other worker may be left to do so."""
+        self._is_stopped = True
         if takes_backlog and not self.is_paused:
             while self._accept():
                 pass
         self.pause()
-        self._is_stopped = True
         for exchange in self._exchanges:
             exchange.may_be_cancelled = True
 
@@ -155,11 +156,20 @@ class Server:
         except OSError:
             seen = b""  # nothing has come yet
         exchange = Exchange(self._means, connection, self._ended)
-        task = self._loop.create_task(exchange.serve(seen))
-        if not task.done():  # with asyncio.eager_task_factory it may be
+        task = self._begin(exchange.serve(seen))
+        if not task.done():
             self._exchanges[exchange] = task
         self.accepted += 1
         return True
+
+    def _begin(self, serving: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task of its own. It runs until its first wait at once where Python can do that: most requests have none,
+        and the next connection is left to other workers meanwhile.
+        """
+        # The end accepts until the backlog is empty: it must not run the app in between, while more arrive.
+        if sys.version_info >= (3, 12) and not self._is_stopped and self._loop.get_task_factory() is None:
+            return asyncio.Task(serving, loop=self._loop, eager_start=True)
+        return self._loop.create_task(serving)
 
     def _remind(self, error: OSError) -> None:
         if (now := time.monotonic()) - self._reminded >= _REMINDER_SECONDS:
