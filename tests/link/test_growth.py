@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -233,3 +233,20 @@ def _connected(path: str) -> socket.socket:
 
 def _threads(pid: int) -> int:
     return len([*Path(f"/proc/{pid}/task").iterdir()])
+
+
+def test_the_look_at_the_main_thread_keeps_one_file_open() -> None:
+    growth = Growth(4)
+    before = _open_schedules()
+    growth.look(1, [])
+    for _ in range(5):
+        growth.sleep(0)
+    assert _open_schedules() <= before + 1
+
+
+def _open_schedules() -> int:
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found += descriptor.readlink().name == "schedstat"
+    return found

@@ -10,6 +10,7 @@ time runs Python. So a worker is measured while requests wait, by three things:
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -32,6 +33,8 @@ _HELD: Final = 0.6
 _STEP: Final = 2
 """After each measurement a half more."""
 LINGER_SECONDS: Final = 10.0
+_LINE_BYTES: Final = 128
+"""More than three numbers of 64 bits."""
 
 
 class Growth:
@@ -54,6 +57,8 @@ class Growth:
         self._began = self._seen = self._cpu = self._held = 0.0
         self._sleeps = 0
         self._delays: dict[int, float] | None = None
+        self._own = -1
+        """The kernel's figures about the main thread, a descriptor; -1: not open yet."""
         self._room = 0
 
     def is_open(self, threads: int) -> bool:
@@ -65,13 +70,22 @@ class Growth:
         if not self._most or self._is_closed or not self._began:
             time.sleep(seconds)
             return
-        native = threading.get_native_id()
-        delay, began = _delay_seconds(native), time.monotonic()
+        delay, began = self._own_delay_seconds(), time.monotonic()
         time.sleep(seconds)
         late = time.monotonic() - began - seconds
-        self._held += max(0.0, late - (_delay_seconds(native) - delay))
+        self._held += max(0.0, late - (self._own_delay_seconds() - delay))
         self._sleeps += 1
         self._seen = time.monotonic()
+
+    def _own_delay_seconds(self) -> float:
+        """The same as `_delay_seconds` of the main thread, which is the only one that sleeps here. The file stays
+        open: with each system call the thread loses the interpreter lock to one of many that wait for it.
+        """
+        with suppress(OSError, ValueError, IndexError):
+            if self._own < 0:
+                self._own = os.open(_schedule(threading.get_native_id()), os.O_RDONLY | os.O_CLOEXEC)
+            return _delay(os.pread(self._own, _LINE_BYTES, 0))
+        return 0.0
 
     def look(self, threads: int, natives: Iterable[int]) -> None:
         """Called many times a second while requests wait; `natives` are the kernel's numbers of the active threads."""
@@ -126,5 +140,14 @@ FIXED: Final = Growth()
 def _delay_seconds(native: int) -> float:
     """How long the thread was ready to run and had no processor; 0 where the kernel does not count it."""
     with suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/self/task/{native}/schedstat").read_bytes().split()[1]) / 1e9
+        return _delay(Path(_schedule(native)).read_bytes())
     return 0.0
+
+
+def _schedule(native: int) -> str:
+    return f"/proc/self/task/{native}/schedstat"
+
+
+def _delay(line: bytes) -> float:
+    """Of time on a processor, time without one, and timeslices: https://docs.kernel.org/scheduler/sched-stats.html"""
+    return int(line.split()[1]) / 1e9

@@ -206,7 +206,7 @@ class ThreadPool:
         did.
         """
         if not self._resting or self.size > self._count:
-            self._growth.look(self.size, [slot.native for slot in self.slots.copy() if slot.on_duty])
+            self._growth.look(self.size, (slot.native for slot in self.slots.copy() if slot.on_duty))
         lately = time.monotonic_ns() - _HELD_UP_NS
         with self._lock:
             self._unheard += 1
