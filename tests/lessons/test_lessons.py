@@ -6,6 +6,7 @@ import pytest
 
 from portico.lessons import down, location, missing, slash, steps
 from portico.lessons.model import Question, lesson, question
+from portico.lessons.of_trace import of_trace
 from portico.lessons.stages import STAGES, decision, is_of_app, stages, step
 from portico.protocol.trace import Bar, Row, Trace, Tracked
 
@@ -175,3 +176,11 @@ def test_the_slash_is_asked_by_what_each_variant_got() -> None:
     made = slash.slash(passes, files).questions
     assert [one.answer for one in made] == [*"abcdxyz"]
     assert made[0].text.startswith("location /shop/ { proxy_pass http://app; } gets GET /shop/cart.")
+
+
+def test_any_trace_is_asked_what_it_has_not() -> None:
+    one = asked(of_trace(FILE).questions, "did the request not take")
+    assert one.answer == "the worker calls the app"
+    assert one.hint == "nginx sends the file below /srv/static/."
+    assert len(of_trace(WHOLE).questions) == 5
+    assert of_trace(WHOLE).questions[0].see == "portico trace /"

@@ -225,6 +225,32 @@ def test_a_traced_request_opens_as_a_walk(page: Page, site: Served) -> None:
     expect(page.locator("#detail")).not_to_be_visible()
 
 
+def test_a_traced_request_asks_and_answers_with_what_happened(page: Page, site: Served) -> None:
+    command = [sys.executable, "-m", "portico", "trace", "/?asked=1"]
+    subprocess.run(command, cwd=site.directory, env=environment(site.directory), check=True, timeout=100)
+    page.locator("#requests tr", has_text="asked=1").first.get_by_role("button").click()
+    page.get_by_role("button", name="Ask me about it").click()
+    quiz, count = page.locator(".quiz"), 0
+    while quiz.locator("legend").count():
+        count += 1
+        expect(quiz.locator("legend small")).to_have_text(re.compile(rf"question {count} of \d"))
+        said = quiz.locator("[aria-live]")
+        quiz.get_by_role("button", name="Hint").click()
+        expect(said).not_to_be_empty()
+        for choice in quiz.get_by_role("radio").all():
+            choice.check()
+            quiz.get_by_role("button", name="Answer").click()
+            expect(said).to_contain_text(re.compile(r"Right\.|Not that one\."))
+            if "Right." in (said.text_content() or ""):
+                break
+        expect(said).to_contain_text(re.compile(r"Right\. .+\."))  # with its evidence
+        _has_no_fault(page)
+        quiz.get_by_role("button", name=re.compile("Next question|Done")).click()
+    assert count > 3
+    expect(quiz).to_contain_text(re.compile(rf"\d of {count} answered right at once"))
+    _has_no_fault(page)
+
+
 @pytest.mark.parametrize("page", [PHONE], indirect=True)
 def test_a_phone_is_wide_enough(page: Page, site: Served) -> None:
     site.get(f"/{'long-word-' * 30}")

@@ -211,7 +211,7 @@ def test_loopback_is_open_to_nobody_without_the_password(site: Served, ports: di
     assert file.stat().st_mode & 0o777 == 0o600
     assert str(file) in site.stderr(), "people are told where it is"
     for port in ports.values():
-        for path in ("/", "/events", "/metrics", "/trace"):
+        for path in ("/", "/events", "/metrics", "/trace", "/lesson"):
             assert httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60).status_code == 401, path
     word = {"Authorization": f"Bearer {file.read_text().strip()}"}
     url = f"http://127.0.0.1:{ports['metrics']}/metrics"

@@ -20,6 +20,8 @@ import msgspec
 
 from portico.errors import PorticoError
 from portico.http import END, Request, read_request
+from portico.lessons.model import Lesson
+from portico.lessons.of_trace import of_trace
 from portico.link import private_socket
 from portico.protocol.feed import Item
 from portico.protocol.trace import Trace
@@ -39,9 +41,13 @@ _FILES = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     **{
         f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-        for name in ("main", "flow", "charts", "lists", "tables", "walk", "words")
+        for name in ("main", "flow", "charts", "lists", "tables", "quiz", "walk", "words")
     },
 }
+
+
+_OF_TRACE: dict[str, Callable[[Trace], Trace | Lesson]] = {"/trace": lambda trace: trace, "/lesson": of_trace}
+"""What is answered about a traced request."""
 
 
 class Source(Protocol):
@@ -125,10 +131,11 @@ class Endpoint:
             name, kind = _FILES[path]
             body = (resources.files("portico.watch") / "dashboard" / name).read_bytes()
             return Response("200 OK", kind, body)
-        if path == "/trace" and not self._metrics_only:
+        if path in _OF_TRACE and not self._metrics_only:
             name = dict(urllib.parse.parse_qsl(request.query)).get("id", "")
             if name.isalnum() and name.isascii() and (trace := await self._source.trace(name)):
-                return Response("200 OK", "application/json", json.dumps(msgspec.to_builtins(trace)).encode())
+                made = _OF_TRACE[path](trace)
+                return Response("200 OK", "application/json", json.dumps(msgspec.to_builtins(made)).encode())
         return Response("404 Not Found", body=b"nothing here\n")
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

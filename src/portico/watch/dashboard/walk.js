@@ -1,5 +1,6 @@
 // A traced request, one step after the other: where it is, what it carries, which line is responsible.
 
+import { quiz } from "./quiz.js";
 import { $, make } from "./words.js";
 
 const PLACES = ["client", "gateway", "link", "worker", "app"];
@@ -56,7 +57,8 @@ function build(box, trace) {
     make("ol", { class: "places" }, ...places.values()),
     said, carried,
     make("ul", { class: "moments" }, ...trace.moments.map((one) =>
-      make("li", {}, one.text, one.see ? make("code", {}, one.see) : null))));
+      make("li", {}, one.text, one.see ? make("code", {}, one.see) : null))),
+    quiz(trace.id));
   go = show;
   show(0);
 }
@@ -88,7 +90,7 @@ function table(rows, columns, actor) {
 
 $("detail").addEventListener("keydown", (event) => {
   const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (!by || !go || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!by || !go || event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement) return;
   event.preventDefault();
   go(by);
 });
