@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ from portico.watch.trace.evidence import TracedSite, follow
 from portico.watch.trace.shown import shown
 
 _START_EXTRA = 3
+_KILL_SECONDS = 0.05
 _LOOPBACK = "127.0.0.1"
 
 
@@ -76,6 +78,26 @@ class Copy:
             if role == "app":
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
+
+    @contextmanager
+    def without_app(self) -> Iterator[None]:
+        """The app is killed again whenever it was started, before it serves: one that serves for a second between two
+        crashes would be started again at once.
+        """
+        is_over = threading.Event()
+
+        def keep_down() -> None:
+            while not is_over.wait(_KILL_SECONDS):
+                with suppress(psutil.Error):
+                    self.kill_app()
+
+        killer = threading.Thread(target=keep_down, daemon=True)
+        killer.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            killer.join()
 
     @property
     def _language(self) -> Language:

@@ -95,19 +95,16 @@ def _down(copy: Copy, paths: Paths) -> Lesson:
     copy.kill_app()
     once = _outcome(copy.ask(paths.app), paths.app, "The app server had just been killed")
     often = "The app server had been killed each time that Portico had started it"
-    outcomes = [once, _outcome(_when_down(copy, paths.app), paths.app, often)]
-    for path in (paths.file, paths.cached):
-        if path:
-            copy.kill_app()
-            outcomes.append(_outcome(copy.ask(path), path, often))
+    with copy.without_app():
+        outcomes = [once, _outcome(_when_down(copy, paths.app), paths.app, often)]
+        outcomes += [_outcome(copy.ask(path), path, often) for path in (paths.file, paths.cached) if path]
     return down.down(outcomes, usual)
 
 
 def _when_down(copy: Copy, path: str) -> Seen:
-    """The first answer of the copy that is not the app's; it is killed until there is one."""
+    """The first answer of the copy that is not the app's."""
     ends = time.monotonic() + _DOWN_SECONDS
     while time.monotonic() < ends:
-        copy.kill_app()
         seen = copy.ask(path)
         if seen.trace.status >= 500:
             return seen
