@@ -230,6 +230,7 @@ def test_a_traced_request_asks_and_answers_with_what_happened(page: Page, site: 
     subprocess.run(command, cwd=site.directory, env=environment(site.directory), check=True, timeout=100)
     page.locator("#requests tr", has_text="asked=1").first.get_by_role("button").click()
     page.get_by_role("button", name="Ask me about it").click()
+    expect(page.locator(".quiz legend")).to_have_count(1)
     quiz, count = page.locator(".quiz"), 0
     while quiz.locator("legend").count():
         count += 1

@@ -422,7 +422,13 @@ def test_what_if_a_line_were_another(site: Served) -> None:
     assert found["header Content-Encoding"] == ("gzip", "-")
     assert "answer" not in found
     assert what_if(site, "gzip", "/page", "--drop") == found
+    assert what_if(site, "compression", "/page", "--drop") == found
     assert what_if(site, "gzip_comp_level 5", "/page") == {}
+    assert what_if(site, "add_header X-Level here", "/page")["header X-Level"] == ("-", "here")
+    file = what_if(site, "static", "/static/app.css", "--drop")
+    assert file["the app"] == ("is not asked", "answers")
+    none = portico("what-if", "static", "/page", "--drop", cwd=site.directory)
+    assert (none.returncode, "this request takes no step static" in none.stderr) == (2, True)
     refused = what_if(site, "client_max_body_size 10", "/", "-d", "x" * 20)
     assert (refused["answer"], refused["the app"]) == (("200", "413"), ("answers", "is not asked"))
     assert site.get("/page", headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"

@@ -8,11 +8,17 @@ from portico.errors import Problem, UsageError
 
 
 class Change(Struct, frozen=True):
-    """The change: `text` replaces the directive, empty removes it; `line` 0: there is only one."""
+    """The change: `text` replaces the directive, empty removes it; `line` 0: there is only one.
+
+    `around` are the lines where the blocks in force for a request begin, the innermost first: a directive that is not
+    there yet is added to the first of them that may have it, and so is one that `adds` to others of its name.
+    """
 
     name: str
     text: str
     line: int = 0
+    around: tuple[int, ...] = ()
+    adds: bool = False
 
     @classmethod
     def parse(cls, words: str, at: str = "", *, drops: bool = False) -> Change:

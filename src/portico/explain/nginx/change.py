@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from portico.errors import Problem, UsageError
 from portico.explain.change import Change, not_a_change
+from portico.explain.nginx.contexts import MAIN, may_stand_in
 from portico.explain.nginx.words import TABLES
 
 _LISTEN = re.compile(r"(\s*listen )(\S+?)((?: [^;]*)?;)")
@@ -18,7 +19,7 @@ def changed(lines: list[str], change: Change) -> tuple[list[str], str]:
     """The lines with the change, and the change in words. Raises UsageError."""
     if re.search(r"[{}]", change.text or change.name):
         raise not_a_change(change.text or change.name)
-    found = _places(lines, change.name)
+    found = [] if change.adds else _places(lines, change.name)
     if change.line:
         if change.line not in found:
             where = ", ".join(map(str, found)) or "nowhere"
@@ -35,12 +36,43 @@ def changed(lines: list[str], change: Change) -> tuple[list[str], str]:
         raise UsageError(
             Problem("", f"there is no {change.name} to drop", "portico explain lists what is there")
         )
+    begin = next((begin for begin in change.around if may_stand_in(change.name, _name(lines[begin - 1]))), 0)
+    if begin:
+        return _added(lines, change.text, begin)
+    if change.around and may_stand_in(change.name, MAIN):
+        return [f"{change.text};", *lines], f"added to the main level: {change.text}"
     end = _end_of_last_server(lines)
     return [*lines[:end], f"        {change.text};", *lines[end:]], f"added to the server: {change.text}"
 
 
+def _added(lines: list[str], text: str, begin: int) -> tuple[list[str], str]:
+    """At the end of the block that begins at this line."""
+    end, old = _end(lines, begin), lines[begin - 1]
+    indent = " " * (len(old) - len(old.lstrip()) + 4)
+    block = old.strip().rstrip("{").rstrip()
+    return [
+        *lines[: end - 1],
+        f"{indent}{text};",
+        *lines[end - 1 :],
+    ], f"added to {block} (nginx.conf:{begin}): {text}"
+
+
+def _end(lines: list[str], begin: int) -> int:
+    """The line that closes the block that begins at that one."""
+    old = lines[begin - 1]
+    closing = " " * (len(old) - len(old.lstrip())) + "}"
+    return next(
+        (number for number in range(begin + 1, len(lines) + 1) if lines[number - 1] == closing), len(lines)
+    )
+
+
 def _replaced(lines: list[str], change: Change, number: int) -> tuple[list[str], str]:
     old = lines[number - 1]
+    if old.rstrip().endswith("{") and not change.text:
+        return [
+            *lines[: number - 1],
+            *lines[_end(lines, number) :],
+        ], f"nginx.conf:{number} {old.strip()} ... }} dropped"
     if old.rstrip().endswith("{"):
         raise UsageError(
             Problem(f"nginx.conf:{number}", f"{change.name} is a block", "change a line in it instead")

@@ -16,21 +16,64 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from portico.errors import PorticoError, Problem
+from portico.errors import PorticoError, Problem, UsageError
 from portico.explain.change import Change
-from portico.explain.language import Language
+from portico.explain.language import Language, Setting
 from portico.explain.languages import language_in
+from portico.explain.node import Node
 from portico.watch.trace.evidence import Evidence, TracedSite
 
 _START_SECONDS = 30.0
 
 
+STEPS = {
+    "cache": (Setting.CACHE,),
+    "compression": (Setting.COMPRESSION,),
+    "limit": (Setting.RATE, Setting.CONNECTIONS),
+    "static": (Setting.FILES,),
+}
+"""What a step that can be dropped is called, and the settings that make it; without files, their location goes."""
+
+
 def placed(change: Change, evidence: Evidence) -> Change:
-    """The place that is in force for this request, if it is among several."""
+    """The place that is in force for this request, if it is among several; for the name of a step that is dropped,
+    the line that makes it. Raises UsageError if the request takes no such step.
+    """
     if change.line:
         return change
-    found = next((here for level in evidence.levels if (here := level.all(change.name))), [])
-    return replace(change, line=found[0].line) if len(found) == 1 else change
+    if not change.text and change.name in STEPS:
+        node = _step(change.name, evidence)
+        return replace(change, name=node.name, line=node.line)
+    level = next((level for level in evidence.levels if level.all(change.name)), None)
+    found = level.all(change.name) if level else []
+    if len(found) == 1:
+        return replace(change, line=found[0].line)
+    if level and change.text:
+        return _among(change, level, found)
+    main = evidence.language.main
+    around = tuple(level.line for level in evidence.levels if level.line and Path(level.file).name == main)
+    return replace(change, around=around)
+
+
+def _among(change: Change, level: Node, found: list[Node]) -> Change:
+    """Of a directive that stands several times in one block: the one about the same thing, or one more."""
+    same = [node for node in found if [*node.args[:1]] == change.text.split()[1:2]]
+    if len(same) == 1:
+        return replace(change, line=same[0].line)
+    return replace(change, around=(level.line,), adds=True) if level.line and not same else change
+
+
+def _step(name: str, evidence: Evidence) -> Node:
+    """The line, or for files the location. Raises UsageError."""
+    settings = STEPS[name]
+    node = next((node for one in settings if (node := evidence.setting(one))), None)
+    if settings == STEPS["static"]:
+        location = evidence.verdict.location if evidence.verdict else None
+        node = location if location and node and location.first(node.name) is node else None
+    if node is None:
+        hint = f"portico trace shows the steps; those that can be dropped are {', '.join(STEPS)}"
+        raise UsageError(Problem("--drop", f"this request takes no step {name}", hint))
+    return node
 
 
 @contextmanager

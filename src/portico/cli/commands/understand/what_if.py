@@ -36,7 +36,7 @@ _VOLATILE = {"date", "x-request-id", "X-Request-ID"}
     metavar="LINE",
     help="Which line, when it is not the one in force for the request: nginx.conf:92.",
 )
-@click.option("--drop", is_flag=True, help="Drop the directive instead of changing its value.")
+@click.option("--drop", is_flag=True, help="Drop the directive or step instead of changing it.")
 @click.option("-X", "--request", "method", metavar="METHOD", help="GET, or POST when there is data.")
 @click.option(
     "-H", "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header of the request."
@@ -49,9 +49,13 @@ def command(
 ) -> None:
     """Show what CHANGE would do to a request, without touching the running site.
 
-    CHANGE is a directive as it would stand ('gzip off', 'client_max_body_size 1k'), or its name with --drop. The
-    request is sent twice, through a second gateway on a port of its own, as it is and as it would be; the app is the
-    running one.
+    CHANGE is a directive as it would stand ('gzip off', 'client_max_body_size 1k'), or its name with --drop. A new one
+    is added where it belongs: to the location of the request if it may stand there, else to the server, http or the
+    main level; and one that stands several times (add_header) beside the others. --drop also takes a block, and a
+    step: cache, compression, limit, static.
+
+    The request is sent twice, through a second gateway on a port of its own, as it is and as it would be; the app is
+    the running one.
     """
     wanted = Change.parse(change, at, drops=drop)
     runtime = runtime_of(None, config, name)
