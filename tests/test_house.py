@@ -49,6 +49,7 @@ PURE = (
     "site/model.py",
     "site/checks/",
     "site/keys.py",
+    "site/variables.py",
     "site/own/model.py",
     "site/own/nginx/syntax.py",
     "app_servers/",

@@ -20,7 +20,8 @@ NEEDED = os.environ["OF_TOML"]
 def app(environ, start_response):
     import json
     start_response("200 OK", [("Content-Type", "application/json")])
-    names = ("OF_TOML", "OF_FILE", "BOTH", "INHERITED", "OF_LINE", "HOME", "PORTICO_CONTROL", "OF_DOTENV")
+    names = ("OF_TOML", "OF_FILE", "BOTH", "INHERITED", "OF_LINE", "HOME", "PORTICO_CONTROL", "OF_DOTENV",
+             "OF_VARIABLE", "PORTICO_ENV", "PORTICO_MAX_UPLOAD")
     return [json.dumps({name: os.environ.get(name) for name in names}).encode()]
 """
 TOML = """
@@ -39,7 +40,12 @@ FILE = "OF_FILE=\"treasure-3 and more\"\nBOTH=of the file\nINHERITED=of the file
 def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
     files = {"app.py": APP, "portico.toml": TOML, "secret.env": FILE}
     words = ("--env", "OF_LINE=treasure-4", "--workers-server", request.param)
-    with served(files, *words, env={"INHERITED": "of the caller"}) as run:
+    options = {
+        "PORTICO_ENV": "OF_VARIABLE=treasure-5,BOTH=hidden,OF_LINE=hidden",
+        "PORTICO_MAX_UPLOAD": "5MiB",
+    }
+    options["PORTICO_WORKERS"] = "7"
+    with served(files, *words, env={"INHERITED": "of the caller", **options}) as run:
         yield run
 
 
@@ -49,12 +55,22 @@ def test_the_app_has_them_in_their_order(site: Served) -> None:
     assert had.pop("PORTICO_CONTROL").startswith(str(site.directory))
     assert had == {
         "OF_TOML": "treasure-1",
-        "BOTH": "treasure-2",
+        "BOTH": "hidden",
+        "OF_VARIABLE": "treasure-5",
+        "PORTICO_ENV": None,
+        "PORTICO_MAX_UPLOAD": None,
         "INHERITED": "of the caller",
         "OF_LINE": "treasure-4",
         "HOME": "/somewhere",
         "OF_DOTENV": None,
     }
+
+
+def test_the_options_of_the_environment_are_named(site: Served) -> None:
+    assert "uploads  up to 5MiB" in site.stderr()
+    assert "options of the environment: PORTICO_MAX_UPLOAD" in site.stderr()
+    what = "of the environment, no option and not used: PORTICO_WORKERS (did you mean PORTICO_WORKERS_COUNT?)"
+    assert what in site.stderr()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from portico.check.system.names import name_findings
 from portico.place.owner import as_user
 from portico.project.gathered import Gathered
 from portico.site.facts import AppFacts, AppSettings
+from portico.site.variables import without
 
 
 def findings(
@@ -33,7 +34,7 @@ def findings(
 ) -> list[Finding]:
     """`ours` are ports of sites beside this one. Without `surroundings`, this machine is looked at."""
     site, place = gathered.site, gathered.place
-    who = as_user(place.app_user, os.environ, site.environment.values)
+    who = as_user(place.app_user, without(os.environ), site.environment.values)
     answers, why_none = looks(site, place, who) if site.has_app else ((), ())
     said = answers[0].settings if answers else AppSettings()
     return in_order([

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,10 +19,13 @@ from portico.run.host.hosted import HostedSite
 from portico.run.host.sites import Sites
 from portico.run.host.state import Status
 from portico.run.supervisor.loop import run
+from portico.site.variables import forget
 
 
 def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> int:
     """Serve all sites until a signal ends the run; returns the exit code. Raises PorticoError."""
+    if names := forget(os.environ):
+        output.say(output.warned(f"not used: {', '.join(names)} of the environment, which {_OF_ONE}"))
     several = Several(apps, flags)
     place = several.place()
     sites, screen = Sites(place, lambda: several.look(place), answers), Screen()
@@ -34,6 +38,9 @@ def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> int:
         )
     finally:
         screen.close()
+
+
+_OF_ONE = "would be options of one site; these are several, with a portico.toml each"
 
 
 def _say(item: notices.Notice, sites: Sites, place: Place, screen: Screen) -> None:

@@ -113,6 +113,8 @@ class Place(Struct, frozen=True):
     """The runtime directory is removed when the user logs out."""
     variables_of_tools: tuple[str, ...] = ()
     """Variables in the environment that would change an app server or nginx."""
+    unknown_options: tuple[str, ...] = ()
+    """Variables of the environment that look like options and are none, with what was probably meant."""
     app_python: str = ""
     """The interpreter that runs the app, if it is not Portico's own (`place.interpreter`)."""
     app_python_why: str = ""

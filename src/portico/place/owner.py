@@ -96,7 +96,7 @@ def as_user(name: str, environ: Mapping[str, str], own: Mapping[str, str] | None
     current user. `own` are variables that win over all others.
     """
     if not name:
-        return {"env": {**environ, **own}} if own else {}
+        return {"env": {**environ, **(own or {})}}
     entry = pwd.getpwnam(name)
     all_of_them = os.getgrouplist(name, entry.pw_gid)
     env = {**environ, **environment(name), **(own or {})}

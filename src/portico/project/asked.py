@@ -27,6 +27,7 @@ from portico.site.model import Site
 from portico.site.options import Options
 from portico.site.routing import answers_everything
 from portico.site.upstream_server import Server
+from portico.site.variables import without
 
 if TYPE_CHECKING:
     from portico.project.declared import Declared
@@ -46,7 +47,7 @@ def start(given: Declared) -> Discovery | NoApp:
             options.app,
             directory,
             program=given.python.asks,
-            who=as_user(given.runner.name, os.environ, variables(given)),
+            who=as_user(given.runner.name, without(os.environ), variables(given)),
             reached=reached(options),
             timeout=float(options.start_timeout),
         )
@@ -84,7 +85,7 @@ def with_versions(given: Declared) -> Declared:
         return given
     names = [WEBSOCKETS, *(kind.package for kind in KINDS if kind.extra)]
     where = given.causes.get("python", "")
-    who = as_user(given.runner.name, os.environ, variables(given))
+    who = as_user(given.runner.name, without(os.environ), variables(given))
     return replace(given, versions=versions(given.python.path, names, where, who))
 
 

@@ -13,6 +13,7 @@ from portico.place.owner import as_user
 from portico.place.tools import with_programs, without_tools
 from portico.project import asked
 from portico.project.gather import declared_by
+from portico.site.variables import without
 
 
 class Surroundings(Struct, frozen=True):
@@ -36,7 +37,7 @@ def surroundings(config: str | None) -> Surroundings:
         raise UsageError(
             Problem("exec", what, f"sudo -u {user} portico exec ..., or without a terminal: setsid -w")
         )
-    inherited = with_programs(without_tools(os.environ), given.python.program)
+    inherited = with_programs(without_tools(without(os.environ)), given.python.program)
     named = {"FLASK_APP": str(given.options.app)} if given.options.app else {}  # others do not read it
     own = {**named, **asked.variables(given)}
     become = as_user(user, inherited, own)

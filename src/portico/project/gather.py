@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.own.tables import table_of
 from portico.site.resolve import own_directory, resolve, site_name
+from portico.site.variables import unknown
 from portico.site.variants.development import facts_for, without_deadlines
 
 if TYPE_CHECKING:
@@ -125,6 +127,7 @@ def _place(given: Declared, gateway: str, binary: str) -> Place:
     return replace(
         _with_python(found, given),
         host_runtime=gateway,
+        unknown_options=unknown(os.environ),
         app_user=runner.name,
         app_user_why=runner.why,
         app_groups=groups(runner.name),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from portico.run.disk import lock
 from portico.run.host.host_file import HOST_FILE
 from portico.site.load import load, parsed
 from portico.site.resolve import own_directory, site_name
+from portico.site.variables import variable
 
 
 def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
@@ -37,7 +39,8 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
     directory, _ = where_is(app, config)
     gateway = runtime_directory(own_directory(directory), name or GATEWAY)
     file = config_file(directory, config)
-    name = name or (_name(file) if file else "") or named_by_file(config) or site_name(directory)
+    name = name or os.environ.get(variable("name"), "") or (_name(file) if file else "")
+    name = name or named_by_file(config) or site_name(directory)
     own = runtime_directory(own_directory(directory), name)
     is_gateway = not is_one and lock.running(str(own)) is None and lock.running(str(gateway)) is not None
     if is_gateway and not (own / HOST_FILE).exists():

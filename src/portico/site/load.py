@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
 from portico.reading import ordinary
+from portico.site import variables
 from portico.site.checks.values import broken_rules
 from portico.site.convert import convert
 from portico.site.entries import entry_lines
@@ -47,7 +48,7 @@ RENAMED = {
 
 
 def load(path: Path | None, flags: Mapping[str, Any]) -> tuple[Options, dict[str, str]]:
-    """Reads the file, applies the flags over it, checks everything.
+    """Reads the file, applies the environment and then the flags over it, checks everything.
 
     `path` is the portico.toml or None, `flags` maps a flag's name ("listen", "workers") to its text, or to a list of
     texts if the flag may be repeated. Returns the options and, for each key that was set, its origin
@@ -56,7 +57,7 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> tuple[Options, dict[str
     """
     text = _read(path) if path else ""
     shown = path.name if path else FILE
-    found = [*_from_file(text, shown), *_from_flags(flags)]
+    found = [*_from_file(text, shown), *_from_environment(os.environ), *_from_flags(flags)]
     problems = [item for item in found if isinstance(item, Problem)]
     values = _values(found)
     causes = {key.name: where for key, _, where in _settings(found)} | _of_entries(found, text, shown)
@@ -170,6 +171,12 @@ def _of_entries(found: list[_Found], text: str, shown: str) -> dict[str, str]:
             for number, of_entry in enumerate(entry_lines(text, int(where.rpartition(":")[2]))):
                 causes[f"{key.name}[{number}]"] = "\n".join(f"{shown}:{line}" for line in of_entry)
     return causes
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[_Found]:
+    for key, value, is_flag in variables.given(environ):
+        where = variables.cause(key.name)
+        yield _not_utf8(where, value) or _setting(key, value, where, is_flag=is_flag)
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Iterator[_Found]:

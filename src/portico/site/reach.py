@@ -5,6 +5,7 @@ Every other option gives that user nothing new: it may stand in a portico.toml t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any
@@ -13,6 +14,7 @@ from portico.errors import Problem
 from portico.site.keys import Key, flag_keys, keys
 from portico.site.options import Options
 from portico.site.own.tables import TABLES
+from portico.site.variables import is_cause
 
 COMMAND_LINE = "the command line"
 _SOCKET = "unix:"
@@ -51,7 +53,15 @@ def _sockets(options: Options, causes: Mapping[str, str], file: str, doubt: str)
 
 
 def is_from_file(cause: str) -> bool:
-    return bool(cause) and cause != COMMAND_LINE and not cause.startswith("--")
+    """Whether a file says it: then whoever can change the file does. The command line and the environment are those of
+    who starts Portico.
+    """
+    if _LINE.search(cause):  # whatever the file is called
+        return True
+    return bool(cause) and cause != COMMAND_LINE and not cause.startswith("--") and not is_cause(cause)
+
+
+_LINE = re.compile(r":\d+$")
 
 
 def _reaches(key: Key, options: Options) -> bool:

@@ -12,6 +12,7 @@ from portico.site.keys import Key, access_keys, flag_keys, keys, purpose, route_
 from portico.site.options.access import Access
 from portico.site.options.edge import Edge
 from portico.site.options.route import Route
+from portico.site.variables import USER, variable
 
 
 def reference_page() -> str:
@@ -20,8 +21,9 @@ def reference_page() -> str:
         "# Every option",
         "",
         "Generated from `src/portico/site/options/` by `make docs`. Every key of `portico.toml` is optional;",
-        "each is also a flag. A table may be given as a plain value, which then means the key marked *short*:",
-        '`workers = 4`, `nginx = "system"`.',
+        "each is also a flag, and a variable of the environment ([environment.md](environment.md#options-of-portico)).",
+        "A table may be given as a plain value, which then means the key marked *short*: `workers = 4`,",
+        '`nginx = "system"`.',
         "",
     ]
     lines += _index()
@@ -111,8 +113,12 @@ def _entry(key: Key) -> list[str]:
         _DEFAULT.sub("", key.help).strip(),
         "",
         f"Default: {default_of(key)}. Example `{_assignment(key)}`. Flag `--{flag}`. Type: {key.expected}.",
+        f"Variable `{variable(key.name)}`{_WEAKER if variable(key.name) == USER else ''}.",
     ]
     return [*lines, *_rights(key), *([f"Source: <{key.source}>"] if key.source else []), ""]
+
+
+_WEAKER = ", where neither a flag nor portico.toml names one"
 
 
 def _rights(key: Key) -> list[str]:

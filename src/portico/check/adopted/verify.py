@@ -35,6 +35,7 @@ from portico.project.adopt.adopt import Made, Result
 from portico.project.adopt.combine import with_named_app
 from portico.project.adopt.toml import toml_of
 from portico.site.access.sha512_crypt import hashed
+from portico.site.variables import without
 
 _START_SECONDS = 120.0
 _STOP_SECONDS = 60.0
@@ -243,7 +244,7 @@ def _mounted(site: AdoptedSite, as_written: AdoptedSite) -> AdoptedSite:
 
 def _environment(directory: Path) -> dict[str, str]:
     own = {"PORTICO_RUNTIME_DIR": str(directory / "run"), "PORTICO_STATE_DIR": str(directory / "state")}
-    return {name: value for name, value in os.environ.items() if name != "PORT"} | own
+    return {name: value for name, value in without(os.environ).items() if name != "PORT"} | own
 
 
 def _is_ready(process: subprocess.Popen[bytes], said: Path) -> bool:

@@ -16,6 +16,7 @@ from portico.cli.completion import folders
 from portico.cli.export.give import write_new, write_secret
 from portico.cli.flags import given, site_arguments_but
 from portico.project.gather import gather
+from portico.site.variables import forget
 
 
 @click.command("compose")
@@ -41,6 +42,7 @@ def command(
     from portico.project.image.words import in_image, words
 
     os.environ.pop("PORT", None)  # from this shell
+    forget(os.environ)
     flags = given(said)
     found = gather(app, config, flags, serves=False)
     directory = Path(write or found.site.directory)

@@ -18,6 +18,7 @@ from portico.place.model import Place
 from portico.project.gather import gather
 from portico.site.model import Site
 from portico.site.secrets import secret_files, user_files
+from portico.site.variables import forget
 
 
 @click.command("docker")
@@ -40,6 +41,7 @@ def command(app: str | None, config: str | None, write: str | None, **said: Any)
     from portico.project.image.words import in_image, words
 
     os.environ.pop("PORT", None)  # from this shell; the image has its own
+    forget(os.environ)
     flags = given(said)
     found = gather(app, config, flags, serves=False)
     refuse_passwords(found.site, found.plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from portico.cli.completion import folders
 from portico.cli.export.give import write_new
 from portico.cli.flags import given, site_arguments_but
 from portico.project.gather import gather
+from portico.site.variables import forget
 
 
 def eject_command(name: str, title: str, flags: Mapping[str, str]) -> click.Command:
@@ -41,6 +43,7 @@ Every line of the configuration says why it is there; README.md says what each f
 def _write(app: str | None, config: str | None, directory: Path, flags: Mapping[str, Any]) -> None:
     from portico.export.eject import ejected
 
+    forget(os.environ)
     found = gather(app, config, flags, looks=True)
     made = ejected(found.site, found.place, str(directory))
     write_new(made.files, directory, {})

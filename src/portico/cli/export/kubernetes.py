@@ -15,6 +15,7 @@ from portico.cli.export.give import give, write_new
 from portico.cli.flags import given, site_arguments
 from portico.place.owner import as_user
 from portico.project.gather import gather
+from portico.site.variables import forget
 
 
 @click.command("kubernetes")
@@ -40,6 +41,7 @@ def command(app: str | None, config: str | None, image: str | None, write: str |
     from portico.project.image.words import in_image, words
 
     os.environ.pop("PORT", None)  # from this shell; a pod has its own
+    forget(os.environ)
     flags = given(said)
     found = gather(app, config, flags, serves=False)
     who = as_user(found.place.app_user, os.environ, found.site.environment.values)

@@ -17,6 +17,7 @@ from portico.project.gather import gather
 from portico.project.here import here
 from portico.project.image.words import exportable
 from portico.site.secrets import for_systemd
+from portico.site.variables import forget
 
 
 @click.command("systemd")
@@ -43,6 +44,7 @@ def command(app: str | None, config: str | None, user: str, write: str | None, *
     from portico.plan.build import plan
 
     os.environ.pop("PORT", None)  # from this shell; the service has no PORT
+    forget(os.environ)
     # As root, the app is imported as its future user, if this machine has that user.
     found = gather(app, config, given(flags) | ({"user": user} if _is_known(user) else {}), serves=False)
     who = user or found.site.options.user or ("" if found.place.is_root else found.place.user)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import connections
+from portico.site.variables import is_cause
 
 _FEW = 1024
 """Connections of an nginx worker unless the file limit is low."""
@@ -15,6 +16,14 @@ def left_out(web: Web) -> Iterator[str]:
     """Environment variables that would override the plan."""
     if names := ", ".join(web.place.variables_of_tools):
         yield f"not passed on: {names} of the environment, which would override the plan; portico.toml has options"
+
+
+def options_of_the_environment(web: Web) -> Iterator[str]:
+    """Which options the environment has set, and which variables look like some: never their values."""
+    if names := sorted(one for one in set(web.site.causes.values()) if is_cause(one)):
+        yield f"options of the environment: {', '.join(one.partition(' ')[0] for one in names)}"
+    if strange := ", ".join(web.place.unknown_options):
+        yield f"of the environment, no option and not used: {strange}"
 
 
 def variables_left_out(web: Web) -> Iterator[str]:

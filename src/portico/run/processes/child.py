@@ -22,6 +22,7 @@ from portico.place.tools import without_tools
 from portico.run.machine.action import StopMode
 from portico.run.processes import exec_shim, proc
 from portico.run.processes.exec_shim import LISTENER_FD
+from portico.site.variables import without
 
 UNKNOWN = 255
 """The exit code of a child that other code collected, as in asyncio."""
@@ -187,8 +188,8 @@ def _await_program(process: subprocess.Popen[bytes], failed: int, program: str) 
 
 
 def environment() -> dict[str, str]:
-    """Our environment as a program gets it, without variables that would decide for it."""
-    return without_tools(os.environ)
+    """Our environment as a program gets it, without variables that would decide for it, and without our options."""
+    return without_tools(without(os.environ))
 
 
 def _keep_listener_fd_taken() -> None:

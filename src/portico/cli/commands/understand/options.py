@@ -8,6 +8,7 @@ from portico.cli import output
 from portico.site.json_schema import json_schema
 from portico.site.keys import keys
 from portico.site.reference_page import reference_page, shown
+from portico.site.variables import variable
 
 
 @click.command("options")
@@ -22,7 +23,13 @@ def command(is_json: bool, schema: bool, markdown: bool) -> None:
         output.result(reference_page())
     elif is_json:
         listed = [
-            {"name": key.name, "default": shown(key.default), "help": key.help, "expected": key.expected}
+            {
+                "name": key.name,
+                "variable": variable(key.name),
+                "default": shown(key.default),
+                "help": key.help,
+                "expected": key.expected,
+            }
             for key in keys()
         ]
         output.result(output.as_json(listed))
