@@ -331,6 +331,58 @@ def test_an_asgi_app_is_reloaded_and_shows_what_fails() -> None:
         until_answered(site, "/", "one")
 
 
+DJANGO = """
+import django
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import path
+
+settings.configure(ALLOWED_HOSTS=["*"], DEBUG=True, ROOT_URLCONF=__name__, SECRET_KEY="of a test, no secret at all")
+WORD = "one"
+
+def index(request):
+    return HttpResponse(WORD)
+
+urlpatterns = [path("", index)]
+app = get_wsgi_application()
+"""
+FASTAPI = """
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+app = FastAPI()
+WORD = "one"
+
+@app.get("/", response_class=PlainTextResponse)
+def index():
+    return WORD
+"""
+QUART = """
+from quart import Quart
+
+app = Quart(__name__)
+WORD = "one"
+
+@app.get("/")
+async def index():
+    return WORD
+"""
+
+
+@pytest.mark.usefixtures("_needs_nginx")
+@pytest.mark.parametrize("code", [DJANGO, FASTAPI, QUART], ids=["django", "fastapi", "quart"])
+def test_a_save_is_served_with_every_framework(code: str) -> None:
+    with served({"app.py": code}, "--dev") as site:
+        assert site.get().text == "one"
+        save(site.directory / "app.py", code.replace('WORD = "one"', 'WORD = "two"'))
+        until_answered(site, "/", "two")
+        save(site.directory / "app.py", code.replace('WORD = "one"', "WORD = missing"))
+        until_answered(site, "/", "NameError")
+        save(site.directory / "app.py", code)
+        until_answered(site, "/", "one")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

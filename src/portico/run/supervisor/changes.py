@@ -96,9 +96,9 @@ class Changes:
             sources.forget_compiled(path)
         if changed - settings:
             self._site.renew_workers()
-        if code and plan.background:
-            self._tell(was.ReloadAsked())
-        elif code or changed & settings:
+        if changed & settings or (code and plan.background):
+            self._tell(was.ReloadAsked())  # to ask first whether the plan is another would take as long again
+        elif code:
             self._plan_again()
 
     def _plan_again(self) -> None:
