@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.support import Served, portico, private_directory, served
+from tests.support import Served, portico, private_directory, served, write_files
+from tests.support.until import until
 
 pytestmark = pytest.mark.of_nginx  # httpd sends no files for the app
 
@@ -369,3 +373,66 @@ def test_where_the_gateway_sends_no_files_the_worker_sends_those_that_the_app_na
                 assert answer.status_code == 500, path
                 assert BIG[:100] not in answer.content
             assert "files below downloads.roots are sent by the worker" in run.stderr()
+
+
+def logged(home: Path, uri: str) -> dict[str, Any] | None:
+    """The line of that request, once it is there."""
+    lines = portico("logs", "--no-follow", "--json", cwd=home).stdout.splitlines()
+    return next((one for one in map(json.loads, lines) if one["uri"] == uri), None)
+
+
+STARLETTE = """
+from starlette.applications import Starlette
+from starlette.responses import FileResponse, PlainTextResponse
+from starlette.routing import Route
+
+async def file(request):
+    return FileResponse(request.path_params["name"], headers={"Cache-Control": "no-store"})
+
+async def upload(request):
+    return PlainTextResponse(str(len(await request.body())))
+
+app = Starlette(routes=[Route("/file/{name:path}", file), Route("/upload", upload, methods=["POST"])])
+"""
+
+
+@pytest.mark.usefixtures("_needs_nginx")
+def test_an_asgi_app_s_file_is_sent_by_nginx_and_its_upload_and_queue_time_are_there() -> None:
+    with private_directory() as home:
+        (home / "media").mkdir()
+        for name in ("media/big.bin", "elsewhere.bin"):
+            (home / name).write_bytes(BIG)
+        toml = '[downloads]\nroots = ["media"]\n' + TOML.format(directory=home)
+        with served({"app.py": STARLETTE, "portico.toml": toml}, directory=home) as run:
+            answer = run.get("/file/media/big.bin")
+            assert (answer.content, answer.headers["Cache-Control"]) == (BIG, "no-store")
+            assert by_nginx(run, "/file/media/big.bin")
+            part = run.get("/file/media/big.bin", headers={"Range": "bytes=1000-200999"})
+            assert (part.status_code, part.content) == (206, BIG[1000:201_000])
+            assert run.get("/file/elsewhere.bin").content == BIG
+            assert not by_nginx(run, "/file/elsewhere.bin")
+            sent = run.client.post(f"{run.url}/upload", content=BIG)
+            assert sent.text == str(len(BIG))
+            line = until(lambda: logged(home, "/upload"), run.stderr)
+            assert line
+            assert line["queue_us"] is not None
+            assert line["endpoint"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            '[routes."/upload"]\nupload_to_file = true\n',
+            "only Portico's own worker takes the file of an upload",
+        ),
+        ('[workers]\nqueue = "1s"\n', "requests to an ASGI app do not wait in a queue"),
+    ],
+    ids=["upload_to_file", "queue"],
+)
+def test_what_asgi_apps_have_not_is_an_error_of_the_plan(text: str, says: str) -> None:
+    with private_directory() as home:
+        write_files(home, {"app.py": STARLETTE, "portico.toml": text})
+        done = portico("plan", cwd=home)
+        assert done.returncode == 2, done.stdout[-500:]
+        assert says in done.stderr
