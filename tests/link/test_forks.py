@@ -75,7 +75,7 @@ def test_a_streamed_answer_ends_although_a_child_holds_its_connection(app: str, 
             forked = threads.submit(on.get, "/fork")
             time.sleep(1)  # whoever forks while a thread holds a lock of Python's may wait for ever: not here
             (on.directory / "go").touch()
-            assert answer.result(30).text == "first last"
+            assert answer.result(60).text == "first last"
         finally:
             (on.directory / "over").touch()
         assert forked.result(60).status_code == 200

@@ -29,11 +29,16 @@ def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tm
             def serve(connection: Connection, slot: Slot) -> None:
                 served.append(connection)
 
-            pool = ThreadPool(listener, serve, lambda: None, count=1, most=1, name="t", enough=9)
+            pool = ThreadPool(listener, serve, lambda: None, count=1, most=1, name="woken", enough=9)
             pool.start()
-            while _state(sleeper) != "S":
+            waiting = [
+                sleeper,
+                *(one for one in threading.enumerate() if one.name.startswith("portico woken")),
+            ]
+            assert len(waiting) == 2
+            for _ in range(30):  # also where a thread gets no processor for a while
+                until(lambda: [_state(one) for one in waiting] == ["S"] * 2)
                 time.sleep(0.01)
-            time.sleep(0.3)
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(path)
                 time.sleep(0.3)

@@ -13,9 +13,19 @@ from pathlib import Path
 
 import httpx
 import pytest
-from websockets.sync.client import connect
 
-from tests.support import Served, end, portico, private_directory, rewrite, start, until_ready, write_files
+from tests.support import (
+    Served,
+    end,
+    portico,
+    private_directory,
+    rewrite,
+    start,
+    until_ready,
+    until_there,
+    write_files,
+)
+from tests.support.clients import talk
 from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, paths, python
 
@@ -133,8 +143,8 @@ def test_everything_of_the_app_runs_in_its_own_environment(site: Served) -> None
     assert all(said[name] for name in ("portico", "gunicorn", "websockets"))
     assert site.get("/spawned").json()[0] == own
     assert (site.directory / "before").read_text() == own
-    until(lambda: (site.directory / "worker").exists(), "the background process runs")
-    assert (site.directory / "worker").read_text() == own
+    until_there(site.directory / "worker")
+    assert until((site.directory / "worker").read_text) == own  # it is there before its text is
     assert f"the app runs with {own}/bin/python (beside the app)" in site.stderr()
     done = portico("exec", "python", "-c", "import sys; print(sys.prefix)", cwd=site.directory)
     assert done.stdout.strip() == own
@@ -175,9 +185,8 @@ def test_a_reload_says_which_other_python_it_takes_and_status_names_it() -> None
             assert done.returncode == 0, done.stdout
             said = f"starts beside the running one, with Python {version} ({own}/bin/python) ..."
             assert said in done.stdout
-            assert (
+            run.until_said(
                 said.replace("starts", "is starting").replace("running", "live").removesuffix(" ...")
-                in run.stderr()
             )
             assert run.get().text == str(own)
             status = json.loads(portico("status", "--json", cwd=home).stdout)
@@ -193,8 +202,8 @@ def test_an_asgi_app_has_websockets_without_installing_anything() -> None:
         own = make(home / "venv")
         for run in begin(home):
             assert run.get().text == str(own)
-            with connect(f"ws://127.0.0.1:{run.port}/") as socket:
-                assert socket.recv() == str(own)
+            with talk(run.port, "/") as socket:
+                assert socket.recv(60) == str(own)
         (there,) = own.glob("lib/python*/site-packages")
         (there / "websockets-12.0.dist-info").mkdir()
         done = portico("plan", cwd=home)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from portico.run.precompress.watcher import _clear
-from tests.support import Served, private_directory, start, until_ready, write_files
+from tests.support import Served, private_directory, start, until_ready, walk, write_files
 from tests.support import end as stop
 from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, as_user, paths, places, python
@@ -141,17 +141,19 @@ def test_copies_are_made_by_nginx_s_user(features: Served) -> None:
         return bool(answer.headers.get("content-encoding") == "br")
 
     until(compressed, "a compressed form")
-    until(lambda: any(path.name == "app.css" for path in (state / "static").rglob("*")), "a copy")
-    copies = list((state / "static").rglob("app.css"))
-    assert copies
-    assert {path.owner() for path in copies} == {runtime.group()}
+
+    def copies(name: str) -> list[os.stat_result]:
+        return [status for path, status in walk(state / "static") if path.name == name]
+
+    made = until(lambda: copies("app.css"), "a copy")
+    assert {pwd.getpwuid(status.st_uid).pw_name for status in made} == {runtime.group()}
     closed = features.directory / "static/closed.css"
     closed.touch(0o600)  # at no moment readable for nginx's user
     shutil.chown(closed, USER, USER)
     closed.write_text("secret " * 1000)
     (features.directory / "static/later.css").write_text("later " * 1000)
-    until(lambda: any(path.name == "later.css" for path in (state / "static").rglob("*")), "a later copy")
-    assert not any(path.name == "closed.css" for path in (state / "static").rglob("*"))
+    until(lambda: copies("later.css"), "a later copy")
+    assert not copies("closed.css")
     closed.unlink()
 
 

@@ -146,7 +146,7 @@ def test_password_writes_what_the_site_reads(site: Served) -> None:
         or made.stdout.partition("the password: ")[2].strip()
     )
     assert portico("reload", cwd=site.directory).returncode == 0
-    assert site.get("/boss", auth=("dora", password)).status_code == 200
+    until(lambda: site.get("/boss", auth=("dora", password)).status_code == 200, site.stderr)
     assert portico("password", "dora", "--file", "boss.users", "--remove", cwd=site.directory).returncode == 0
     assert portico("password", "dora", "--file", "boss.users", "--remove", cwd=site.directory).returncode == 1
     assert [line[:5] for line in (site.directory / "boss.users").read_text().splitlines()] == ["carl:"]

@@ -37,6 +37,13 @@ def slow(seconds):
     time.sleep(seconds)
     return "slept"
 
+@app.get("/held")
+def held():
+    open("slow.begun", "w").close()
+    while not os.path.exists("let-go"):
+        time.sleep(0.02)
+    return "held"
+
 @app.get("/")
 def index():
     return str(os.getpid())
@@ -51,7 +58,7 @@ def run() -> Iterator[Served]:
 
 
 def test_requests_wait_during_a_pause_and_none_is_executed(run: Served) -> None:
-    slow = _slow(run, 4.0)
+    slow = _slow(run, "/slow/4.0")
     done = portico("pause", "--for", "80s", cwd=run.directory)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("paused: nothing in progress, 0 waiting")
@@ -89,12 +96,17 @@ def test_a_pause_ends_by_itself(run: Served) -> None:
 
 
 def test_what_does_not_finish_in_time_is_said_and_nothing_stays_paused(run: Served) -> None:
-    slow = _slow(run, 20.0)
-    done = portico("pause", "--for", "3s", cwd=run.directory)
-    assert done.returncode == 1
-    assert "1 request still in progress" in done.stderr
-    assert run.get("/").status_code == 200
-    assert slow() == "slept"
+    let_go = run.directory / "let-go"
+    held = _slow(run, "/held")
+    try:
+        done = portico("pause", "--for", "3s", cwd=run.directory)
+        assert done.returncode == 1
+        assert "1 request still in progress" in done.stderr
+        assert run.get("/").status_code == 200
+    finally:
+        let_go.touch()
+    assert held() == "held"
+    let_go.unlink()
 
 
 def test_a_pause_longer_than_nginx_waits_is_refused(run: Served) -> None:
@@ -183,11 +195,11 @@ def _post(run: Served) -> int:
     return httpx.post(run.url + "/job", timeout=120).status_code
 
 
-def _slow(run: Served, seconds: float) -> Any:
+def _slow(run: Served, path: str) -> Any:
     """Begins a request that lasts, and is with the app now."""
     mark = run.directory / "slow.begun"
     mark.unlink(missing_ok=True)
-    answer = _in_thread(lambda: run.get(f"/slow/{seconds}").text)
+    answer = _in_thread(lambda: run.get(path).text)
     until_there(mark)
     return answer
 

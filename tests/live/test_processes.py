@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -50,6 +49,7 @@ print("to stderr", file=sys.stderr)
 while True:
     time.sleep(0.05)
     if os.path.exists("broken"):
+        os.remove("broken")  # one ends by it, the next goes on
         sys.exit("cannot go on")
 """
 TOML = """
@@ -81,9 +81,13 @@ def _begun(site: Served, count: int) -> list[dict[str, Any]]:
     return read()
 
 
+def _told(site: Served) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(portico("status", "--json", cwd=site.directory).stdout)
+    return found
+
+
 def _status(site: Served) -> list[dict[str, Any]]:
-    done = portico("status", "--json", cwd=site.directory)
-    found: list[dict[str, Any]] = json.loads(done.stdout)["background"]
+    found: list[dict[str, Any]] = _told(site)["background"]
     return found
 
 
@@ -106,11 +110,10 @@ def test_one_runs_while_its_release_serves_and_is_replaced_with_it(site: Served)
     text = portico("status", cwd=home).stdout
     assert f"  process    worker  running, pid {first.pid}, for " in text
 
-    until(lambda: list(site.runtime.rglob("workers/*.json")), site.stderr)
-    time.sleep(
-        4
-    )  # Portico looks once a second at what the worker has loaded: a rollback names what has changed
+    site.until_all_have_loaded(1)
     rewrite(home / "app.py", "raise ValueError('broken')")
+    # Portico looks once a second at what the worker has loaded: a rollback names what has changed.
+    until(lambda: _told(site)["changed_on_disk"] == ["app.py"], site.stderr)
     assert portico("reload", cwd=home).returncode != 0
     assert is_alive(first)
     assert len(_begun(site, 1)) == 1
@@ -143,13 +146,12 @@ def test_one_that_ends_is_started_again_and_one_that_does_not_is_killed(site: Se
     (one,) = _begun(site, 1)
     os.kill(one["pid"], signal.SIGKILL)
     site.until_said("process worker ended (killed by signal 9); starting it again in 1 s")
+    (home / "stubborn").touch()
     (home / "broken").touch()
     _begun(site, 2)
     site.until_said("worker: cannot go on")
     site.until_said("process worker ended (exit code 1) (crash 2 in a row)")
-    assert site.get().text == "one"
-    (home / "broken").unlink()
-    (home / "stubborn").touch()
+    until(lambda: site.get().text == "one", site.stderr)  # a request may take a second alone
     third = psutil.Process(_begun(site, 3)[2]["pid"])
     site.process.send_signal(signal.SIGTERM)
     site.process.wait(60)
@@ -171,7 +173,7 @@ def test_a_program_that_is_not_there_is_said_and_the_site_serves(site: Served) -
     assert done.returncode == 0
     site.until_said("[processes] worker: no-such-program 'two words': cannot be started")
     site.until_said(f"  no such program in {Path(sys.executable).parent} or in PATH: install it")
-    assert site.get().text == "one"
+    until(lambda: site.get().text == "one", site.stderr)
     (one,) = [it for it in _status(site) if it["release"] == 2]
     assert (one["status"], one["pid"]) == ("resting", None)
 
@@ -191,6 +193,7 @@ def daemons(name):
     keep = f"sleep 1000 & echo $! >{name}; trap '' TERM; sleep 1000 & echo $! >{name}-stubborn"
     for command in (many, keep):
         subprocess.run(["setsid", "sh", "-c", command], check=True)
+    open(f"{name}-made", "w").close()
     return b"made"
 """
 APP_OF_DAEMONS = """
@@ -222,7 +225,7 @@ while not os.path.exists("child") or open("child").read() in ("", before):
     time.sleep(0.01)
 """
 TOML_OF_DAEMONS = """
-request_timeout = "1s"
+request_timeout = "4s"
 [workers]
 count = 1
 [processes]
@@ -250,15 +253,16 @@ def test_daemons_and_children_of_one_and_one_that_never_stops_writing() -> None:
     kept = list[psutil.Process]()
     with served(files) as site:
         try:
-            assert site.get("/daemons").text == "made"
+            site.get("/daemons")  # its answer may take longer than nginx waits
+            until((site.directory / "app-made").exists, site.stderr)
             site.until_said("worker: b'made'")
             names = [f"{name}{end}" for name in ("app", "worker") for end in ("", "-stubborn")]
             kept += [psutil.Process(int((site.directory / name).read_text())) for name in names]
             until(lambda: _sleepers(site) == len(kept), site.stderr)
             site.until_said("process loud writes more than 500 lines a second")
             clocks = site.directory / "clocks"
-            until(lambda: len(clocks.read_text().splitlines()) == 2, site.stderr)
-            assert clocks.read_text() == "alone\nalone\n", "what the first one had started still ran"
+            until(lambda: len(clocks.read_text().splitlines()) >= 2, site.stderr)
+            assert set(clocks.read_text().splitlines()) == {"alone"}, "what one before had started still ran"
             assert [it["name"] for it in _status(site)] == ["worker", "clock", "loud"]
             assert all(map(is_alive, kept))
             assert portico("stop", cwd=site.directory).returncode == 0

@@ -257,8 +257,8 @@ def test_a_reload_turns_it_on_and_off() -> None:
         toml.write_text(plain + 'behind_protocol = "proxy"\n')
         done = portico("reload", cwd=run.directory)
         assert done.returncode == 0, done.stderr
-        until(lambda: refused(run.port, b"", BALANCER), "nginx's old workers are gone")
-        assert b"200 OK" in answer(run.port, v1(), path="/")[0]
+        until(lambda: refused(run.port, b"", BALANCER), "nginx's new workers")
+        until(lambda: b"200 OK" in answer(run.port, v1(), path="/")[0], "nginx's old workers are gone")
         toml.write_text(plain)
         done = portico("reload", cwd=run.directory)
         assert done.returncode == 0, done.stderr

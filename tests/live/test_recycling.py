@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support import Served, rewrite, served
-from tests.support.until import until
+from tests.support.until import PATIENCE_SECONDS, until
 
 APP = """
 import os
@@ -44,7 +44,7 @@ def _ask_from_four_clients(run: Served, path: str, times: int) -> list[tuple[int
 def test_recycling_by_count_loses_no_request(server: str) -> None:
     words = ("--workers", "2", "--workers-max-requests", "40", "--workers-server", server)
     with served({"app.py": APP}, *words) as run:
-        answers, give_up = list[tuple[int, str]](), time.monotonic() + 90
+        answers, give_up = list[tuple[int, str]](), time.monotonic() + PATIENCE_SECONDS
         while len({pid for _, pid in answers}) <= 3:  # a worker serves on until its successor has the app
             assert time.monotonic() < give_up, "nobody was recycled"
             answers += _ask_from_four_clients(run, "/", 25)
@@ -53,7 +53,7 @@ def test_recycling_by_count_loses_no_request(server: str) -> None:
 
 def test_app_that_leaks_is_recycled_without_a_lost_request() -> None:
     with served({"app.py": APP}, "--workers", "2", "--workers-max-memory", "150MiB") as run:
-        answers, give_up = list[tuple[int, str]](), time.monotonic() + 90
+        answers, give_up = list[tuple[int, str]](), time.monotonic() + PATIENCE_SECONDS
         while len({pid for _, pid in answers}) <= 2:  # whoever watches the memory looks when there is time
             assert time.monotonic() < give_up, "nobody was recycled"
             answers += _ask_from_four_clients(run, "/leak", 10)
@@ -75,7 +75,7 @@ def test_code_that_breaks_on_the_disk_ends_nobody_who_serves() -> None:
 
 def _two_workers(run: Served) -> set[int]:
     """The pids that answer, as soon as both do."""
-    give_up, seen = time.monotonic() + 60, set[int]()
+    give_up, seen = time.monotonic() + PATIENCE_SECONDS, set[int]()
     while len(seen) < 2:
         assert time.monotonic() < give_up, run.stderr()
         seen = {int(text) for _, text in _ask_from_four_clients(run, "/", 10)}

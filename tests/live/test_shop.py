@@ -91,7 +91,7 @@ def test_a_slow_view_holds_nobody_up(shop: Served) -> None:
 
 def test_a_view_that_fails_is_500_with_its_traceback_on_stderr(shop: Served) -> None:
     assert shop.get("/fail").status_code == 500
-    assert "Traceback (most recent call last)" in shop.stderr()
+    shop.until_said("Traceback (most recent call last)")
 
 
 def test_an_upload_that_is_too_large_is_413(owner: httpx.Client) -> None:

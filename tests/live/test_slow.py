@@ -73,6 +73,10 @@ def until_there_are(run: Served, count: int) -> list[dict[str, Any]]:
 OVER_HTTP = pytest.mark.of_nginx  # httpd asks an ASGI app by HTTP: docs/app-servers.md
 
 
+def in_slumber(one: dict[str, Any]) -> list[dict[str, Any]]:
+    return [frame for frame in one["stack"] if frame["name"] == "slumber"]
+
+
 @pytest.mark.parametrize(
     "app", [pytest.param(APP, id="wsgi"), pytest.param(ASGI, id="asgi", marks=OVER_HTTP)]
 )
@@ -85,10 +89,11 @@ def test_a_request_that_runs_for_long_is_told_of_until_it_ends(app: str) -> None
         stream.start()
         thread = threading.Thread(target=lambda: run.get("/report"))
         thread.start()
+        until(lambda: [one for one in slow(run) if in_slumber(one)], lambda: slow(run))
         (one,) = until_there_are(run, 1)
         assert (one["method"], one["path"], one["endpoint"]) == ("GET", "/report", "report")
         assert one["age_seconds"] >= 1
-        (frame,) = [frame for frame in one["stack"] if frame["name"] == "slumber"]
+        (frame,) = in_slumber(one)
         assert frame["text"].startswith(("time.sleep(", "await asyncio.sleep(", "while not os.access("))
         assert len(one["id"]) == 32
         shown = portico("status", cwd=run.directory).stdout

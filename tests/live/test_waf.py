@@ -213,7 +213,7 @@ def test_detection_refuses_nothing_and_tells_which_rules_would_have(detecting: S
     for kind in ("sql", "script"):
         assert detecting.client.get(f"{detecting.url}/", params={kind: ATTACKS[kind]}).status_code == 200
     assert detecting.get("/?honest").status_code == 200
-    assert line_of(detecting, "/?sql=")["refused_by"] == ""
+    assert [line_of(detecting, f"/?{name}=")["refused_by"] for name in ("sql", "script")] == ["", ""]
     done = portico("waf", "--json", cwd=detecting.directory)
     found = json.loads(done.stdout)
     assert (found["refused"], found["reported"]) == (0, 2)
@@ -253,7 +253,7 @@ def test_limits_come_before_the_firewall() -> None:
         assert portico("maintenance", "on", "--allow", "127.0.0.1", cwd=run.directory).returncode == 0
         answer = run.client.get(f"{run.url}/", params={"n": 7, "q": ATTACKS["sql"]})
         assert answer.status_code == 429, "whom maintenance lets in is counted first, too"
-        assert [line_of(run, f"/?n={n}")["refused_by"] for n in (0, 5)] == ["waf", "rate"]
+        assert [line_of(run, f"/?n={n}&")["refused_by"] for n in range(8)] == ["waf"] * 3 + ["rate"] * 5
         found = json.loads(portico("waf", "--json", cwd=run.directory).stdout)
         assert found["refused"] == 3
 

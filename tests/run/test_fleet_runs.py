@@ -31,7 +31,7 @@ def test_no_more_than_the_end_of_a_long_output_is_kept() -> None:
 
 
 def test_what_a_step_leaves_in_the_background_does_not_hold_it() -> None:
-    code, output = finished(["sh", "-s"], "sleep 30 & echo $!", _never)
+    code, output = finished(["sh", "-s"], "sleep 600 & echo $!", _never)
     os.kill(int(output), signal.SIGKILL)  # it is still there
     assert code == 0
 
@@ -69,7 +69,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     program = tmp_path / "program"
     program.write_text(
         f'#!/bin/sh\ncd {tmp_path}\necho "$1 $(readlink current)" >>log\n'
-        '[ "$1" != reload ] || { touch reloading; [ -e quick ] || sleep 600; }\n'
+        '[ "$1" != reload ] || [ -e quick ] || { touch reloading; exec sleep 600; }\n'
     )
     program.chmod(0o755)
     return Fleet("shop", HOSTS, str(tmp_path), "", str(program), "", str(program))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import shutil
@@ -37,6 +36,7 @@ from portico.run.sockets import drain, ports, switch
 from portico.run.supervisor import cause, signals
 from portico.run.upstream import health
 from portico.values import Address
+from tests.support import free_port
 from tests.support.process import launch, running
 
 
@@ -515,17 +515,17 @@ def test_an_error_names_the_path_and_how_its_body_begins(tmp_path: Path, body: b
 
 def test_refused_connection_is_an_answer_to_report() -> None:
     async def ask() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
         heard: list[str] = []
-        address = Address("127.0.0.1", port)
+        address = Address("127.0.0.1", free_port())
         asking = health.until_well(
             lambda: health.ask_gateway([address], Health("/", "x", "http", "", 1)),
             1,
             lambda a: heard.append(str(a)),
         )
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asking, 0.2)
+        task = asyncio.create_task(asking)
+        while not heard:
+            await asyncio.sleep(0.01)
+        task.cancel()
         assert "Connect call failed" in heard[0]
 
     asyncio.run(ask())

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 
 from portico.protocol import notices
@@ -66,6 +67,13 @@ class Manager:
             copy.close()
         else:
             self.stored[name] = copy
+
+    def hear_all(self) -> None:
+        """Wait until it has heard all that was said to it before."""
+        word = f"MARK={time.monotonic_ns()}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as said:
+            said.sendto(word.encode(), self.address)
+        until(lambda: self.heard(*word.split("=")))
 
     def heard(self, name: str, value: str = "1") -> list[dict[str, str]]:
         return [message for message in self.messages if message.get(name) == value]
@@ -171,9 +179,11 @@ def test_the_watchdog_hears_a_beat_while_the_loop_runs_and_none_while_it_hangs(
         beats = len(manager.heard("WATCHDOG")) - first
         assert beats <= (time.monotonic() - began) / 0.2 + 8  # every 0.2 s; some may have waited to be heard
         run.process.send_signal(signal.SIGSTOP)
-        time.sleep(1)
+        until(lambda: psutil.Process(run.process.pid).status() == psutil.STATUS_STOPPED)
+        manager.hear_all()
         silent = len(manager.heard("WATCHDOG"))
-        time.sleep(1)
+        time.sleep(2)
+        manager.hear_all()
         assert len(manager.heard("WATCHDOG")) == silent
         run.process.send_signal(signal.SIGCONT)
 
@@ -197,7 +207,7 @@ def test_a_restart_of_portico_itself_refuses_nobody(home: Path, manager: Manager
     with contextlib.ExitStack() as stack:
         with started(home, manager, {}, *words) as run:
             until(lambda: manager.heard("READY"))
-            assert list(manager.stored) == [f"listen-127.0.0.1-{port}"]
+            until(lambda: list(manager.stored) == [f"listen-127.0.0.1-{port}"])
             callers = stack.enter_context(Clients(port, STRANGERS))
             until(lambda: len(callers.good) > 25)
             assert run.stop() == -signal.SIGTERM
@@ -222,7 +232,7 @@ def test_a_socket_from_the_store_that_is_not_wanted_any_more_is_forgotten(
     assert not is_refused(first)
     with started(home, manager, dict(manager.stored), "--listen", f"127.0.0.1:{second}") as run:
         until(lambda: len(manager.heard("READY")) == 2)
-        assert list(manager.stored) == [f"listen-127.0.0.1-{second}"]
+        until(lambda: list(manager.stored) == [f"listen-127.0.0.1-{second}"])
         assert f"socket at 127.0.0.1:{first} (listen-127.0.0.1-{first}), which was closed" in run.stderr()
         assert is_refused(first)
 
@@ -258,7 +268,7 @@ def test_sockets_of_a_socket_unit_are_taken_and_others_closed_with_a_word(
         wanted.close()
         assert is_refused(other)
         assert get(port).startswith(b"HTTP/1.1 200")
-        assert manager.heard("FDSTOREREMOVE")
+        until(lambda: manager.heard("FDSTOREREMOVE"))
         said = run.stderr()
         assert (
             f"systemd handed over a socket at 127.0.0.1:{other} (extra.socket), which was closed: the site does not"
@@ -266,7 +276,7 @@ def test_sockets_of_a_socket_unit_are_taken_and_others_closed_with_a_word(
         )
         assert "systemd handed over a socket (pair), which was closed: it is not a TCP socket" in said
         assert "shop.socket" not in said
-    assert list(manager.stored) == [f"listen-127.0.0.1-{port}"]
+    until(lambda: list(manager.stored) == [f"listen-127.0.0.1-{port}"])
 
 
 def test_a_socket_for_both_families_does_not_fit(home: Path, manager: Manager) -> None:

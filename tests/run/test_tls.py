@@ -275,7 +275,7 @@ def showing(*certificates: Certificate) -> Iterator[Address]:
                 plain, _ = listening.accept()
             except OSError:
                 return
-            plain.settimeout(10)  # whoever connects and says nothing must not hold up the end of the test
+            plain.settimeout(60)  # whoever connects and says nothing must not hold up the end of the test
             with plain, suppress(OSError), context.wrap_socket(plain, server_side=True):
                 pass
 

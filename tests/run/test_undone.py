@@ -82,8 +82,8 @@ def test_without_a_free_descriptor_a_reload_is_refused_and_a_stop_works() -> Non
         resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (4, hard))
         run.process.send_signal(signal.SIGHUP)
         until(lambda: "the previous one keeps serving" in run.stderr(), run.stderr)
-        assert "the new release cannot be planned: too many open files" in run.stderr()
-        assert "raise the limit" in run.stderr()
+        run.until_said("the new release cannot be planned: too many open files")
+        run.until_said("raise the limit")
         assert run.get().text == "old"
         resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
         write_files(run.directory, {"app.py": APP.format(name="new")})

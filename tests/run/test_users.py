@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -88,7 +89,7 @@ def site() -> Iterator[Served]:
 
 def asked(run: Served, path: str) -> httpx.Response:
     url = next(line.split()[1] for line in run.stderr().splitlines() if line.strip().startswith("serving"))
-    return httpx.get(url.rstrip("/") + path, verify=False, timeout=30)
+    return httpx.get(url.rstrip("/") + path, verify=False, timeout=60)
 
 
 def test_the_app_is_the_owner_of_its_directory(site: Served) -> None:
@@ -109,11 +110,14 @@ def test_nginx_s_workers_are_not_root(site: Served) -> None:
 
 
 def test_background_processes_are_the_app_s_user_and_hold_nothing_of_root_s(site: Served) -> None:
-    (process,) = until(lambda: site.called("sleep 4321"), site.stderr)
+    # The same process has those words before it is that program, at first as root.
+    (process,) = until(
+        lambda: [one for one in site.called("sleep 4321") if one.name() == "sleep"], site.stderr
+    )
     assert process.username() == USER
     site.until_said("worker: begins")
     (log,) = until(lambda: [*places(site)[1].parent.glob("*.app/app.log")], site.stderr)
-    assert "worker: begins" in log.read_text()
+    until(lambda: "worker: begins" in log.read_text(), log.read_text)
     assert log.owner() == USER, "workers write to it, too"
     assert set(process.uids() + process.gids()).isdisjoint({0})
     held = [Path(f"/proc/{process.pid}/fd/{fd}").readlink() for fd in range(256) if _is_open(process.pid, fd)]
@@ -130,7 +134,8 @@ def test_owners_and_modes_after_a_start(site: Served) -> None:
     for top in (runtime, state, state.parent / "local-ca"):
         for path, status in ((top, top.lstat()), *walk(top)):
             name = str(path.relative_to(top.parent)).replace(runtime.name, "SITE").replace(state.name, "SITE")
-            if not stat.S_ISLNK(status.st_mode) and "/errors" not in name and "/workers/" not in name:
+            is_of_workers = "/workers/" in name or "/slow/" in name
+            if not stat.S_ISLNK(status.st_mode) and "/errors" not in name and not is_of_workers:
                 owner, group = pwd.getpwuid(status.st_uid).pw_name, grp.getgrgid(status.st_gid).gr_name
                 found[f"{top.parent.name}/{name}"] = f"{stat.S_IMODE(status.st_mode):04o} {owner}:{group}"
     group = runtime.group()
@@ -195,11 +200,11 @@ def test_the_app_s_user_reaches_nothing_private(site: Served) -> None:
 
 
 def test_reload_pause_and_stop_work_with_the_rights_there_are() -> None:
-    with running() as run:
+    with running("--request-timeout", "10m") as run:  # no pause is longer, and `resume` is to come in time
         home = run.directory.parent
         words = [sys.executable, "-m", "portico"]
         env = environment(home) | paths(home)
-        for word in (["reload"], ["pause", "--for", "20s"], ["resume"], ["rollback"]):
+        for word in (["reload"], ["pause", "--for", "5m"], ["resume"], ["rollback"]):
             done = subprocess.run(
                 [*words, *word], cwd=run.directory, env=env, capture_output=True, text=True, check=False
             )
@@ -222,9 +227,16 @@ def test_logs_traces_and_slow_requests_come_from_its_user_s_workers_too() -> Non
 
         assert run.get("/say").text == "said"
         until(lambda: "said by the app" in told("logs", "--no-follow"), "the app's words under its request")
-        trace = json.loads(told("trace", "/say", "--json"))
-        assert "calls the app: GET /say" in [row["action"] for row in trace["rows"]]
-        assert [text.strip() for text in trace["app"]] == ["said by the app"]
+        traces = list[dict[str, Any]]()
+
+        def is_whole() -> bool:
+            """A busy machine may write the worker's record and the app's words later than a trace waits."""
+            traces.append(json.loads(told("trace", "/say", "--json")))
+            actions = [row["action"] for row in traces[-1]["rows"]]
+            return bool("calls the app: GET /say" in actions and traces[-1]["app"])
+
+        until(is_whole, lambda: traces[-1])
+        assert [text.strip() for text in traces[-1]["app"]] == ["said by the app"]
         runtime, state = places(run)
         assert (runtime / "trace").owner() == "root"
         assert as_user("ls", str(runtime / "trace")).returncode != 0
