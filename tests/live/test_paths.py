@@ -83,7 +83,8 @@ def test_nothing_lives_outside_the_prefix(mounted: Served, target: str) -> None:
 
 def test_the_prefix_without_its_slash_leads_to_it(mounted: Served) -> None:
     answer = mounted.client.post(mounted.url + "/app?x=1")
-    assert (answer.status_code, answer.headers["Location"]) == (308, "/app/?x=1")
+    assert answer.status_code == 308
+    assert answer.headers["Location"].removeprefix(mounted.url if mounted.is_apache else "") == "/app/?x=1"
 
 
 def test_redirects_cookies_and_statics_know_the_prefix(mounted: Served) -> None:

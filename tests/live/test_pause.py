@@ -112,7 +112,7 @@ def test_what_does_not_finish_in_time_is_said_and_nothing_stays_paused(run: Serv
 def test_a_pause_longer_than_nginx_waits_is_refused(run: Served) -> None:
     done = portico("pause", "--for", "2m", cwd=run.directory)
     assert done.returncode == 1
-    assert "nginx answers 504 after 90 s" in done.stderr
+    assert f"{'apache' if run.is_apache else 'nginx'} answers 504 after 90 s" in done.stderr
 
 
 def test_scale_loses_no_request_and_a_reload_goes_back(run: Served) -> None:
@@ -170,6 +170,7 @@ async def app(scope, receive, send):
         assert run.get("/").text == "ok"
 
 
+@pytest.mark.of_nginx  # httpd asks an ASGI app by HTTP: docs/app-servers.md
 def test_an_asgi_app_is_paused_too() -> None:
     app = """
 import time

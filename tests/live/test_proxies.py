@@ -82,7 +82,13 @@ def scheme_of(seen: Mapping[str, Any]) -> str:
     return str(seen["HTTP_X_FORWARDED_PROTO"])
 
 
-@pytest.fixture(scope="module", params=[f"{link}-{build}" for build in BUILDS for link in LINKS])
+def _of(link: str, build: str) -> Any:
+    """httpd's [upstream] has servers of HTTP alone."""
+    marks = [pytest.mark.of_nginx] if link == "fastcgi" else []
+    return pytest.param(f"{link}-{build}", marks=marks)
+
+
+@pytest.fixture(scope="module", params=[_of(link, build) for build in BUILDS for link in LINKS])
 def site(request: pytest.FixtureRequest) -> Iterator[Target]:
     """A site that lets one proxy say everything."""
     with target(*request.param.split("-"), *BEHIND) as found:

@@ -61,6 +61,8 @@ def site(request: pytest.FixtureRequest) -> Iterator[Served]:
         yield run
 
 
+pytestmark = pytest.mark.of_nginx  # with a challenge, and servers beside an app that nginx asks by uwsgi
+
 BY_RAW_PATH = """
 async def app(scope, receive, send):
     if scope["type"] != "http":

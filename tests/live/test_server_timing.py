@@ -45,7 +45,10 @@ STATIC = {"static/a.css": "p {}"}
 _ENTRY = re.compile(r'(?:^|, )([a-z]+)((?:;(?:desc="[^"]*"|desc=[A-Z]+|dur=[0-9.e-]+))+)')
 
 
-@pytest.fixture(scope="module", params=["nginx", "nginx and ASGI", "apache"])
+OVER_UWSGI = pytest.param("nginx and ASGI", marks=pytest.mark.of_nginx)  # over HTTP nobody knows the queue
+
+
+@pytest.fixture(scope="module", params=["nginx", OVER_UWSGI, "apache"])
 def site(request: pytest.FixtureRequest) -> Iterator[Served]:
     app = ASGI if "ASGI" in request.param else WSGI
     words = ("--gateway", "apache") if request.param == "apache" else ()

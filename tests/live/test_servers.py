@@ -74,11 +74,15 @@ SPOOFED = {
 }
 
 
+UNDER_A_PREFIX = ("--workers-server", "uwsgi", "--mount", "/app")
+"""An error at plan over httpd."""
+
+
 @pytest.fixture(scope="module")
 def uwsgi() -> Iterator[Served]:
     said = "import sys\nprint('said at import')\nprint('an error at import', file=sys.stderr)\n"
     code = MIRROR + ACCEL + said
-    with served({"app.py": code, **STATICS}, "--workers-server", "uwsgi", "--mount", "/app") as run:
+    with served({"app.py": code, **STATICS}, *UNDER_A_PREFIX) as run:
         yield run
 
 
@@ -88,12 +92,14 @@ def starlette() -> Iterator[Served]:
         yield run
 
 
+@pytest.mark.of_nginx  # httpd tells uWSGI no prefix
 def test_uwsgi_serves_and_says_so(uwsgi: Served) -> None:
     assert "uWSGI 2." in uwsgi.stderr()
     told = uwsgi.get("/app/a%2Fb").json()
     assert (told["script_name"], told["path_info"], told["uri"]) == ("/app", "/a/b", "/app/a%2Fb")
 
 
+@pytest.mark.of_nginx  # httpd tells uWSGI no prefix
 def test_uwsgi_starts_without_a_page_about_itself(uwsgi: Served) -> None:
     assert "spawned uWSGI" not in uwsgi.stderr()
     begun = uwsgi.stderr().partition(" serving  ")[0].splitlines()
@@ -104,6 +110,7 @@ def test_uwsgi_starts_without_a_page_about_itself(uwsgi: Served) -> None:
     assert "params_hash" not in logs.stdout + uwsgi.stderr()
 
 
+@pytest.mark.of_nginx  # httpd tells uWSGI no prefix
 def test_uwsgi_has_none_of_its_traps(uwsgi: Served) -> None:
     big = {"Cookie": f"a={'x' * 3000}; b={'y' * 3000}"}
     assert uwsgi.get("/app/", headers=big).status_code == 200
@@ -160,6 +167,7 @@ def test_no_client_has_httpd_take_away_what_it_tells_an_asgi_app() -> None:
         )
 
 
+@pytest.mark.of_nginx  # httpd tells uWSGI no prefix
 @pytest.mark.parametrize("to", ["/-/errors/404.html", "@portico_down", "/a", " /-/health/app"])
 def test_an_app_that_is_not_portico_s_worker_leads_nowhere(uwsgi: Served, to: str) -> None:
     answer = uwsgi.get("/app/accel", params={"to": to})
@@ -167,6 +175,7 @@ def test_an_app_that_is_not_portico_s_worker_leads_nowhere(uwsgi: Served, to: st
     assert "X-Accel-Redirect" not in answer.headers
 
 
+@pytest.mark.of_nginx  # its X-Accel-Redirect
 def test_an_asgi_app_leads_to_paths_of_its_site_only(starlette: Served) -> None:
     assert starlette.get("/accel", params={"to": "/a"}).json()["path"] == "/a"
     for to in ("/-/errors/404.html", "@portico_down", " /-/health/app"):
@@ -178,7 +187,12 @@ def test_an_asgi_app_leads_to_paths_of_its_site_only(starlette: Served) -> None:
     [
         (b"/" + b"a" * 8000, b"", b"200"),
         (b"/", b"".join(b"Y%d: 1\r\n" % number for number in range(300)), b"200"),
-        (b"/", b"".join(b"Y%d: %s\r\n" % (number, b"x" * 1000) for number in range(70)), b"431"),
+        pytest.param(
+            b"/",
+            b"".join(b"Y%d: %s\r\n" % (number, b"x" * 1000) for number in range(70)),
+            b"431",
+            marks=pytest.mark.of_nginx,  # httpd bounds each header, and their number
+        ),
         (b"/" + b"a" * 9000, b"", b"414"),
     ],
 )
@@ -206,6 +220,7 @@ def test_an_asgi_app_s_events_arrive_one_by_one(starlette: Served) -> None:
         assert b"data: 2" in b"".join(pieces)
 
 
+@pytest.mark.of_nginx  # httpd tells uWSGI no prefix
 def test_a_trace_says_only_what_is_known(starlette: Served, uwsgi: Served) -> None:
     """The asgi worker tells what the app was called with; uWSGI tells nothing."""
     found = json.loads(portico("trace", "/x", "--json", cwd=starlette.directory).stdout)

@@ -9,7 +9,8 @@ from portico.plan.web.entry.host_header import Unnamed
 from portico.plan.web.model import Web
 
 HOST = "PORTICO_HOST"
-_NAME = r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+(?::[0-9]{1,5})?"
+_NAME = r"(?:(?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+"""With brackets: an IPv6 address."""
 _ASKED = r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+\.?(?::[0-9]{1,5})?"
 _PORT = "PORTICO_PORT"
 _ODD = "evil.example#.shop.example ends like a name of this site, and frameworks take it for evil.example"
