@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from portico.check.model import Setting
+from portico.check.system import around
 from portico.check.system.around import free_space, kernel, looked_up, own_addresses
 from portico.check.system.managers import unread_findings
 from portico.check.system.names import name_findings
@@ -19,6 +20,7 @@ from portico.site.load import load
 from portico.site.model import Site
 from tests.check.deployments import WELL_AROUND
 from tests.support import write_files
+from tests.support.until import PATIENCE_SECONDS
 
 HERE, HERE_6, ELSEWHERE_6 = "1.1.1.7", "2606:4700::7", "2606:4700::9"
 AROUND = replace(WELL_AROUND, addresses=frozenset({HERE, HERE_6, "127.0.0.1"}))
@@ -33,8 +35,8 @@ def said(
     site = Site(
         options, AppFacts(app="shop:app", directory="/srv/shop", kind="flask"), "/srv/shop", "shop", causes
     )
-    around = replace(AROUND, lookup=lambda names: {name: found[name] for name in names if name in found})
-    found_of = name_findings(site, around, is_container=is_container)
+    known = replace(AROUND, lookup=lambda names: {name: found[name] for name in names if name in found})
+    found_of = name_findings(site, known, is_container=is_container)
     return [one.what for one in found_of if one.level != "ok"]
 
 
@@ -78,7 +80,8 @@ def test_a_container_does_not_know_its_public_address(tmp_path: Path) -> None:
     )
 
 
-def test_this_machine_answers() -> None:
+def test_this_machine_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(around, "_LOOKUP_SECONDS", PATIENCE_SECONDS)
     found = kernel()
     assert found.clock > found.made_at > 1.6e9
     assert found.ports > 0

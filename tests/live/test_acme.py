@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.acme import Authority, authority
 from tests.acme_between import between
-from tests.live.tls import APP, Shown, handshake
+from tests.live.tls import APP, Shown, handshake, settled
 from tests.support import Served, free_port, portico, served
 from tests.support.until import until
 
@@ -48,14 +48,7 @@ def until_served(run: Served, times: int = 1) -> None:
 
 def until_shown(port: int, other_than: str = "") -> Shown:
     """The authority's certificate, or another one of it; a worker of nginx that is leaving may still show the last."""
-    seen = list[Shown]()
-
-    def is_there() -> bool:
-        seen.append(handshake(port))
-        return "Pebble" in seen[-1].issuer and seen[-1].fingerprint != other_than
-
-    until(is_there, "the new certificate")
-    return seen[-1]
+    return settled(port, "shop.example", "Pebble", other_than=other_than)
 
 
 def status(run: Served) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def test_it_runs_once_after_each_release_that_serves_and_its_failure_changes_not
 
 
 def test_a_stop_ends_it(site: Served) -> None:
-    until(lambda: len(_told(site)) == 1, site.stderr)
+    site.until_said("after release 1: python tell.py has ended well")
     (site.directory / "held").touch()
     with running(
         [sys.executable, "-m", "portico", "reload"], cwd=site.directory, env=environment(site.directory)

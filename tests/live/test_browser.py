@@ -75,7 +75,7 @@ SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="300"><rect width="400" height="300"/></svg>'
 )
 _NEAR_MS = 5
-_TRIES = 3
+_TRIES = 12
 pytestmark = pytest.mark.skipif(not shutil.which("chromium"), reason="no browser: scripts/apt chromium")
 
 

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from portico.run.challenge.puzzle import solution
 from tests.support import KEEP_NONE, Served, portico, served
+from tests.support.process import is_alive
 from tests.support.until import until
 
 pytestmark = pytest.mark.of_nginx  # httpd has no challenge
@@ -83,7 +84,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium, "no browser: scripts/apt chromium"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium)
+        started = playwright.chromium.launch(executable_path=chromium, timeout=WAIT_MS)
         yield started
         started.close()
 
@@ -153,7 +154,7 @@ def test_without_scripts_or_cookies_the_page_says_what_is_missing(site: Served, 
     page = context.new_page()
     page.goto(f"{site.url}/search")
     said = page.locator("noscript p")
-    expect(said).to_be_visible(timeout=60_000)
+    expect(said).to_be_visible()
     expect(said).to_contain_text("The check needs a script")
     context.close()
     context = visitor(browser)
@@ -282,9 +283,12 @@ def test_exempt_networks_are_not_asked(site: Served) -> None:
 
 def test_wrong_solutions_are_limited(site: Served) -> None:
     with client(site, "203.0.113.8") as guesser, ThreadPoolExecutor(20) as threads:
-        asked = [threads.submit(guesser.post, "/-/challenge?seed=1") for _ in range(40)]
-        statuses = [one.result().status_code for one in asked]
-    assert set(statuses) == {403, 429}
+
+        def statuses() -> set[int]:
+            asked = [threads.submit(guesser.post, "/-/challenge?seed=1") for _ in range(40)]
+            return {one.result().status_code for one in asked}
+
+        until(lambda: statuses() == {403, 429})  # a busy machine may ask within the limit
 
 
 def test_a_pass_outlives_a_reload(site: Served) -> None:
@@ -301,6 +305,7 @@ def test_passes_outlive_a_change_of_the_keys(site: Served) -> None:
     path = site.state / "challenge.keys"
     assert path.stat().st_mode & 0o077 == 0
     with client(site, "203.0.113.10") as someone:
+        workers = site.called("nginx: worker")
         assert solve(someone).status_code == 204
         before, old = path.read_bytes(), someone.cookies["portico_pass"]
         kept = json.loads(before)
@@ -318,6 +323,8 @@ def test_passes_outlive_a_change_of_the_keys(site: Served) -> None:
         until(lambda: is_new() and someone.cookies["portico_pass"][0] != old[0])
         someone.cookies.clear()
         assert someone.get("/search", headers={"Cookie": f"portico_pass={old}"}).status_code == 200
+        # The passes of the next tests are made with the new key, which the workers that leave do not know.
+        until(lambda: not any(map(is_alive, workers)), "an old worker of nginx stays")
 
 
 @pytest.mark.usefixtures("_needs_nginx")
@@ -330,8 +337,12 @@ def test_nobody_is_asked_before_there_is_pressure() -> None:
                 for _ in range(40):
                     threads.submit(httpx.get, f"{run.url}/gate", timeout=240)
                 until(lambda: (run.runtime / "challenge" / "on").exists())
-                answer = someone.get("/search", headers=HTML)
-                assert (answer.status_code, answer.headers["retry-after"]) == (429, "60")
+                # A worker of nginx remembers for a second that the flag is not there; the app refuses at once.
+                answer = until(
+                    lambda: (found := someone.get("/search", headers=HTML)).status_code == 429 and found
+                )
+                assert answer
+                assert answer.headers["retry-after"] == "60"
                 assert "very busy" in answer.text
                 assert someone.get("/search").json()["error"]["title"] == "No pass"
             finally:

@@ -105,7 +105,7 @@ def test_each_fault_of_a_hand_written_nginx_is_found(bad: Bad) -> None:
 
 def looked(url: str, *probes: str) -> list[Finding]:
     """These probes alone: the slow client takes its time."""
-    look = look_at(Client(target_of(url)))
+    look = look_at(Client(target_of(url), 60))
     return [finding for name in probes for finding in PROBES[name](look)]
 
 

@@ -57,11 +57,9 @@ def _site() -> Iterator[tuple[Path, Path, Served]]:
 def _kill_a_worker(home: Path) -> None:
     status = json.loads(_do(home, "status", "--json").stdout)
     (live,) = (one for one in status["releases"] if one["number"] == status["live"])
+    before = _pids(home)
     os.kill(live["workers"][0]["pid"], signal.SIGKILL)
-    until(
-        lambda: _do(home, "status", "--json").returncode == 0 and _pids(home) - {live["workers"][0]["pid"]},
-        "another worker",
-    )
+    until(lambda: len(_pids(home)) == 2 and _pids(home) - before, "another worker")
 
 
 def _pids(home: Path) -> set[int]:
@@ -75,11 +73,12 @@ def _pages(run: Served) -> set[str]:
 
 def test_started_in_a_link_that_is_moved_later() -> None:
     with _site() as (home, two, run):
+        run.until_all_have_loaded(2)
+        until(lambda: len(_pids(home)) == 2, "both workers")
         assert _pages(run) == {"code one template one"}
         _point(home, two)
         assert _pages(run) == {"code one template one"}, "a release stays in its own directory"
         _kill_a_worker(home)
-        until(lambda: len(_pids(home)) == 2, "both workers")
         assert _pages(run) == {"code one template one"}, "a new worker, too"
         done = _do(home, "reload")
         assert done.returncode == 0, done.stdout + done.stderr

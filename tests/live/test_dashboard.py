@@ -50,7 +50,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium, "no browser: scripts/apt chromium"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium)
+        started = playwright.chromium.launch(executable_path=chromium, timeout=WAIT_MS)
         yield started
         started.close()
 

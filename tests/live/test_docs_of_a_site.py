@@ -46,6 +46,7 @@ def site() -> Iterator[Served]:
         run = start(app, "shop:app", "--workers", "2", "--name", "shop")
         try:
             until_ready(run)
+            run.until_all_have_loaded(2)
             yield run
         finally:
             end(run)

@@ -281,7 +281,7 @@ def test_x_sendfile_names_files_of_a_root_and_no_others(run: Served) -> None:
         answer = run.get("/sendfile", params={"path": str(run.directory / path)})
         assert answer.status_code == 500, path
         assert BIG[:100] not in answer.content
-    assert "not a file under a root of [downloads]" in run.stderr()
+    run.until_said("not a file under a root of [downloads]")
 
 
 def test_nobody_else_leads_there(run: Served) -> None:
@@ -372,7 +372,7 @@ def test_where_the_gateway_sends_no_files_the_worker_sends_those_that_the_app_na
                 answer = run.get("/sendfile", params={"path": str(home / path)})
                 assert answer.status_code == 500, path
                 assert BIG[:100] not in answer.content
-            assert "files below downloads.roots are sent by the worker" in run.stderr()
+            run.until_said("files below downloads.roots are sent by the worker")
 
 
 def logged(home: Path, uri: str) -> dict[str, Any] | None:

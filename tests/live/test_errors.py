@@ -168,7 +168,7 @@ def test_error_pages_cannot_be_asked_for(mirror: Served) -> None:
 
 def test_a_view_that_fails_is_500_and_its_traceback_is_on_the_terminal(mirror: Served) -> None:
     assert mirror.get("/fail").status_code == 500
-    assert "RuntimeError: a view that fails" in mirror.stderr()
+    mirror.until_said("RuntimeError: a view that fails")
 
 
 def test_a_worker_that_dies_gives_one_clear_502_and_no_post_runs_twice(mirror: Served) -> None:

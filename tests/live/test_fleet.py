@@ -141,7 +141,7 @@ def fleet(_hosts_are_possible: None) -> Iterator[Fleet]:
 def _toml(fleet: Fleet) -> str:
     return f"""\
 name = "shop"
-start_timeout = "3s"
+start_timeout = "20s"
 request_timeout = "12s"
 max_upload = "2MiB"
 [fleet]

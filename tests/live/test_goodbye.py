@@ -77,7 +77,7 @@ TOML = '[nginx]\nserver = ["add_header X-Conf {} always;"]\n'
 def run(request: pytest.FixtureRequest) -> Iterator[Served]:
     kind, nginx = request.param
     files = {"app.py": APPS[kind], "portico.toml": TOML.format("a")}
-    with served(files, "--nginx", nginx, "--request-timeout", "1s") as made:
+    with served(files, "--nginx", nginx, "--request-timeout", "30s") as made:
         yield made
 
 
@@ -132,7 +132,7 @@ def test_a_gateway_of_several_sites_says_goodbye_when_it_stops() -> None:
     files = site("first", ASGI if os.environ.get(GATEWAY) else WSGI) | site("second", ASGI)
     with private_directory() as home, ExitStack() as stack:
         write_files(home, files)
-        running = start(home, "sites", "--workers", "1", "--request-timeout", "1s")
+        running = start(home, "sites", "--workers", "1", "--request-timeout", "30s")
         stack.callback(end, running)
         until_ready(running)
         gateway = Gateway(running)

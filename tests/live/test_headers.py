@@ -228,12 +228,18 @@ def test_a_compressed_copy(run: Served) -> None:
     def copy(**headers: str) -> httpx.Response:
         return get(run, "/static/app.css", **{"Accept-Encoding": "br"}, **headers)
 
-    until(lambda: copy().headers.get("Content-Encoding") == "br", "there is a copy")
-    answer = copy()
-    carries(answer)
-    again = copy(**{"If-None-Match": answer.headers["ETag"]})
-    assert again.status_code == 304
-    carries(again)
+    def pair() -> tuple[httpx.Response, httpx.Response] | None:
+        answer = copy()
+        again = copy(**{"If-None-Match": answer.headers["ETag"]})
+        return (
+            (answer, again)
+            if (answer.headers.get("Content-Encoding"), again.status_code) == ("br", 304)
+            else None
+        )
+
+    # Each worker of nginx finds it in its own time.
+    for answer in until(pair, "there is a copy") or ():
+        carries(answer)
 
 
 def test_what_nginx_answers_beside_a_file(run: Served) -> None:

@@ -35,6 +35,7 @@ INSIDE = [
     "192.168.1.5",
     "::1",
 ]
+WAIT_MS = 120_000
 OUTSIDE = ["bank.com", "localhost.com", "1.1.1.1", "2001:4860::8888"]
 
 
@@ -137,7 +138,7 @@ class _Page(http.server.BaseHTTPRequestHandler):
 def curl(ca: Path, name: str, port: int) -> tuple[int, str]:
     words = ["curl", "-sS", "--cacert", str(ca / make.AUTHORITY), "--resolve", f"{name}:{port}:127.0.0.1"]
     done = subprocess.run(
-        [*words, f"https://{name}:{port}/"], capture_output=True, text=True, check=False, timeout=60
+        [*words, f"https://{name}:{port}/"], capture_output=True, text=True, check=False, timeout=120
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -165,10 +166,11 @@ def test_curl_and_chromium_refuse_what_is_outside_and_take_the_rest(ca: Path) ->
     rules = "--host-resolver-rules=MAP * 127.0.0.1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium, args=[rules], env={**os.environ, "HOME": str(ca)}
+            executable_path=chromium, args=[rules], env={**os.environ, "HOME": str(ca)}, timeout=WAIT_MS
         )
         try:
             page = browser.new_page()
+            page.set_default_timeout(WAIT_MS)
             with shown(ca, *make.local(["shop.localhost", "shop.test"], ca)) as port:
                 for name in ("shop.localhost", "shop.test"):
                     assert curl(ca, name, port) == (0, "ok")

@@ -60,7 +60,9 @@ def tls(port: int, protocol: str = "http/1.1") -> ssl.SSLSocket:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols([protocol])
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), 30), server_hostname="localhost")
+    return context.wrap_socket(
+        socket.create_connection(("127.0.0.1", port), 120), server_hostname="localhost"
+    )
 
 
 def ask(port: int, head: bytes) -> None:

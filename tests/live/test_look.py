@@ -56,6 +56,10 @@ def site(ports: dict[str, int]) -> Iterator[Served]:
     toml = 'request_timeout = "5m"\n'  # for the request that waits while `portico top` is asked
     toml += "".join(f'[{name}]\nlisten = "127.0.0.1:{port}"\n' for name, port in ports.items())
     with served({"app.py": APP, "portico.toml": toml, "static/a.txt": "a"}, "app:app") as run:
+        url = f"http://127.0.0.1:{ports['metrics']}"
+        until(
+            lambda: scraped(url, key(run))["portico_release_live[]"] == 1, "what is known of it is from now"
+        )
         yield run
 
 

@@ -75,14 +75,21 @@ def anyone(*protocols: str) -> ssl.SSLContext:
 
 
 def settled(
-    port: int, name: str | None, issuer: str, *, seconds: float = 240, host: str = "127.0.0.1"
+    port: int,
+    name: str | None,
+    issuer: str,
+    *,
+    other_than: str = "",
+    seconds: float = 240,
+    host: str = "127.0.0.1",
 ) -> Shown:
-    """What is shown once ten handshakes in a row show that issuer: a worker that leaves may still show the last one."""
+    """What is shown once ten handshakes in a row show one of that issuer, with another fingerprint than that one: a
+    worker that leaves may still show the last one."""
     seen = list[Shown]()
 
     def is_settled() -> bool:
         shown = handshake(port, name, host=host)
-        if issuer not in shown.issuer:
+        if issuer not in shown.issuer or shown.fingerprint == other_than:
             seen.clear()
         else:
             seen.append(shown)

@@ -88,6 +88,8 @@ def test_a_program_that_never_stops_writing_is_read_with_pauses_and_its_end_is_f
             lines = Lines(heard.append, lambda: slowed.append(None))
             lines.follow(loud.stdout)
             began = asyncio.get_running_loop().time()
+            while len(heard) < 2000:  # its start may take long
+                await asyncio.sleep(0.01)
             while asyncio.get_running_loop().time() - began < 1.5:
                 await asyncio.sleep(0.05)
             took = asyncio.get_running_loop().time() - began

@@ -18,8 +18,10 @@ from portico.protocol.feed import Item, Now
 from portico.protocol.status import GatewayStatus, SiteStatus
 from portico.protocol.trace import Trace
 from portico.watch import access, secret
+from portico.watch import endpoint as endpoint_module
 from portico.watch.access import Lock, Secret, Ticket, is_own_host
 from portico.watch.endpoint import MOST_OPEN, MOST_SILENT, Endpoint
+from tests.support.until import PATIENCE_SECONDS
 
 WORD = "correct horse battery"
 
@@ -145,7 +147,9 @@ class _Nothing:
         return None
 
 
-def test_who_connects_and_says_nothing_keeps_out_nobody(lock: Lock) -> None:
+def test_who_connects_and_says_nothing_keeps_out_nobody(lock: Lock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint_module, "HEAD_SECONDS", PATIENCE_SECONDS)
+
     async def go() -> bytes:
         endpoint = Endpoint(_Nothing(), lock, metrics_only=True)
         server = await asyncio.start_server(endpoint.answer, "127.0.0.1", 0)
