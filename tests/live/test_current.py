@@ -73,7 +73,6 @@ def _pages(run: Served) -> set[str]:
 
 def test_started_in_a_link_that_is_moved_later() -> None:
     with _site() as (home, two, run):
-        run.until_all_have_loaded(2)
         until(lambda: len(_pids(home)) == 2, "both workers")
         assert _pages(run) == {"code one template one"}
         _point(home, two)
