@@ -12,6 +12,8 @@ HOST = "PORTICO_HOST"
 _NAME = r"(?:(?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 """With brackets: an IPv6 address."""
 _ASKED = r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+\.?(?::[0-9]{1,5})?"
+_SEGMENT = r"/(?!\.\.?(?:/|$))[A-Za-z0-9._~@:+-]+"
+"""Of a prefix: neither empty nor dots."""
 _PORT = "PORTICO_PORT"
 _ODD = "evil.example#.shop.example ends like a name of this site, and frameworks take it for evil.example"
 
@@ -38,7 +40,7 @@ def host_settings(web: Web) -> list[Directive]:
     else:
         made.append(empty(PREFIX, why, web.host.prefix_cause))
     if web.host.prefix_from_proxy:
-        said = "req_novary('X-Forwarded-Prefix') =~ m#^((?:/[A-Za-z0-9._~-]+)+)/?$#"
+        said = f"req_novary('X-Forwarded-Prefix') =~ m#^((?:{_SEGMENT})+)$#"
         why = "a declared proxy may say which prefix it took off the path"
         condition = f"reqenv('{BEHIND}') == '1' && {said}"
         made += [
