@@ -184,3 +184,22 @@ def test_any_trace_is_asked_what_it_has_not() -> None:
     assert one.hint == "nginx sends the file below /srv/static/."
     assert len(of_trace(WHOLE).questions) == 5
     assert of_trace(WHOLE).questions[0].see == "portico trace /"
+
+
+def test_what_a_trace_cannot_know_is_no_step_that_the_request_did_not_take() -> None:
+    """uWSGI is not traced, and a line of the log may be missing."""
+    from msgspec.structs import replace
+
+    passed = row(5, GATEWAY, "passes the request to unix:/app.sock", "request")
+    cached = replace(WHOLE, rows=(*BEFORE, row(5, GATEWAY, "asks its cache: MISS"), passed, *AFTER[:-1]))
+    assert all("did the request not take" not in one.text for one in of_trace(cached).questions)
+    one = asked(of_trace(replace(cached, rows=(*BEFORE, passed))).questions, "did the request not take")
+    assert one.answer == "nginx asks its cache"
+
+
+def test_of_two_parts_of_one_name_the_longer_one_counts() -> None:
+    from msgspec.structs import replace
+
+    bars = (Bar("app", APP, 0, 500), Bar("nginx", GATEWAY, 500, 600), Bar("app", APP, 600, 610))
+    one = asked(of_trace(replace(WHOLE, waterfall=bars)).questions, "took longest")
+    assert one.answer == "app"

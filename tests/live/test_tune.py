@@ -26,6 +26,9 @@ def app(environ, start_response):
     path, headers = environ["PATH_INFO"], [("Content-Type", "text/plain")]
     if path == "/late":
         time.sleep(1.5)
+    if path == "/events":
+        start_response("200 OK", [("Content-Type", "text/event-stream")])
+        return iter(lambda: time.sleep(0.1) or b"data: x\\n\\n", b"")
     if path == "/prices":
         headers.append(("Cache-Control", "public, max-age=60"))
         sum(range(100_000))
@@ -106,6 +109,22 @@ def test_a_folder_is_proposed_only_if_everybody_may_have_all_of_it(home: Path) -
     assert "public" not in done.stdout
     assert "looking at GET /" in done.stderr
     assert not list(home.glob("portico.toml.*"))
+
+
+def test_a_route_that_streams_for_ever_is_one_error(home: Path) -> None:
+    write_files(home, {"portico.toml": 'app = "app:app"\nrequest_timeout = "1s"\n'})
+    done = portico("tune", "--route", "/events", cwd=home)
+    assert done.returncode != 0
+    assert "--route: GET /events: the answer does not end" in done.stderr, done.stderr
+
+
+def test_a_link_is_refused_before_anything_is_measured(home: Path) -> None:
+    write_files(home, {"real.toml": 'app = "app:app"\n'})
+    (home / "portico.toml").symlink_to("real.toml")
+    done = portico("tune", "--route", "/", *SHORT, "--apply", cwd=home)
+    assert done.returncode == 2
+    assert "portico.toml: cannot be written" in done.stderr, done.stderr
+    assert "looking at" not in done.stderr
 
 
 def test_wrong_words_are_one_error(home: Path) -> None:

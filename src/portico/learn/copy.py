@@ -127,7 +127,7 @@ def _wait(found: Gathered, programs: Programs) -> None:
     seconds = 2 * float(site.options.start_timeout) + _START_EXTRA * found.import_seconds
     host = (site.options.canonical or next(iter(site.options.domains), "")).lstrip("*.")
     try:
-        wait_until_ready(programs, "/", host, seconds)
+        wait_until_ready(programs, site.prefix + site.options.health, host, seconds)
     except (PeerError, OSError) as error:
         raise PorticoError(Problem("the copy", str(error), "try the site alone: portico run")) from None
 

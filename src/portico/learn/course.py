@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 
@@ -19,6 +20,7 @@ FORGED = "203.0.113.9"
 """An address for documentation (RFC 5737)."""
 _NGINX = "nginx"
 _DOWN_SECONDS = 90.0
+_TOO_LARGE = 413
 
 
 class Chapter(Struct, frozen=True):
@@ -48,7 +50,7 @@ def _location(copy: Copy, paths: Paths) -> Lesson:
         asked = _paths_to_locate(paths, with_path(verdict.server))
         found = {path: node for path in asked if (node := made.location(path))}
     located = [_located(copy, path, node, found, verdict.server) for path, node in found.items()]
-    return location.location(located, len(with_path(verdict.server)))
+    return location.location([one for one in located if one], len(with_path(verdict.server)))
 
 
 def _paths_to_locate(paths: Paths, locations: list[Node]) -> list[str]:
@@ -57,11 +59,15 @@ def _paths_to_locate(paths: Paths, locations: list[Node]) -> list[str]:
     return [path for path in (paths.app, paths.file, hidden, exact) if path]
 
 
-def _located(copy: Copy, path: str, node: Node, found: dict[str, Node], server: Node) -> location.Located:
+def _located(
+    copy: Copy, path: str, node: Node, found: dict[str, Node], server: Node
+) -> location.Located | None:
+    """None if the site's other lines, such as a `rewrite`, lead that path elsewhere."""
     verdict = copy.verdict(path)
-    same = verdict is not None and verdict.location is not None and verdict.location.text == node.text
+    if verdict is None or verdict.location is None or verdict.location.text != node.text:
+        return None
     others = [one.text for one in (*found.values(), *reversed(with_path(server)))]
-    return location.Located(path, node.text, verdict.location_why if verdict and same else "", tuple(others))
+    return location.Located(path, node.text, verdict.location_why, tuple(others))
 
 
 def _missing(copy: Copy, paths: Paths) -> Lesson:
@@ -75,12 +81,14 @@ def _shorter(copy: Copy, paths: Paths) -> Iterator[missing.Shorter]:
         copy.ask(paths.cached)
         yield missing.shorter_get("asked for the second time", paths.cached, copy.ask(paths.cached).trace)
     if most := int(copy.found.site.max_upload):
-        size = str(most + 1)
-        seen = copy.ask(paths.app, "POST", (("Content-Length", size),))
-        what = f"POST {paths.app} with a body of {most + 1:,} bytes"
-        yield missing.Shorter(
-            what, seen.trace, f"portico trace {paths.app} -X POST -H 'Content-Length: {size}'"
-        )
+        header = ("Content-Length", str(most + 1))
+        seen = copy.ask(
+            paths.app, headers=(header,)
+        )  # a POST would change something where another limit holds
+        if seen.trace.status == _TOO_LARGE:
+            what = f"GET {paths.app} with a body of {most + 1:,} bytes"
+            command = f"portico trace {shlex.quote(paths.app)} -H '{': '.join(header)}'"
+            yield missing.Shorter(what, seen.trace, command)
 
 
 def _slash(copy: Copy, _: Paths) -> Lesson:

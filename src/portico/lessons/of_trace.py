@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from portico.lessons import steps
 from portico.lessons.model import Lesson, Question, lesson, question
-from portico.lessons.stages import STAGES, decision, stages
+from portico.lessons.stages import CACHE, CALLED, PASSED, TAKEN, decision, stages
 from portico.protocol.trace import Trace
 
 _TITLE = "What do you know about this request?"
+_ON_THE_WAY = (CACHE, PASSED, TAKEN, CALLED)
 
 
 def of_trace(trace: Trace) -> Lesson:
@@ -16,9 +17,13 @@ def of_trace(trace: Trace) -> Lesson:
 
 
 def _not_taken(trace: Trace) -> Question | None:
-    """The last stage that the request has not: nearest to the app."""
+    """The last stage that the request has not: nearest to the app. What the trace cannot know is left out."""
     there = stages(trace)
-    gone = [stage for stage in STAGES if stage not in there]
+    gone = [stage for stage in _ON_THE_WAY if stage not in there]
+    if PASSED in there and CALLED not in there:
+        gone = [
+            stage for stage in gone if stage not in (TAKEN, CALLED)
+        ]  # app servers that are not traced have them
     if not gone:
         return None
     did = decision(trace)

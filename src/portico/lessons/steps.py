@@ -54,7 +54,10 @@ def _next(trace: Trace, path: str, at: int) -> Question | None:
 
 
 def _slowest(trace: Trace, path: str) -> Question | None:
-    took = {bar.name: bar.ends_us - bar.begins_us for bar in trace.waterfall if bar.name != _ITSELF}
+    took = dict[str, int]()
+    for bar in trace.waterfall:
+        if bar.name != _ITSELF:  # a name may come again: a gateway that tries two sockets, a query
+            took[bar.name] = max(bar.ends_us - bar.begins_us, took.get(bar.name, 0))
     if not took:
         return None
     ordered = sorted(took, key=lambda name: took[name], reverse=True)

@@ -15,6 +15,8 @@ from portico.measure.programs import Programs
 _ANSWER_SECONDS = 10.0
 _SLOW_SECONDS = 2.0
 _PAUSE_SECONDS = 0.05
+_LARGEST = 256 << 20
+"""Of an answer, in bytes."""
 _NOT_YET = (502, 503, 504)
 
 
@@ -47,18 +49,32 @@ def ask(port: int, path: str, host: str, timeout: float = _ANSWER_SECONDS) -> An
 
 
 def page(port: int, path: str, host: str, timeout: float = _ANSWER_SECONDS) -> Page:
-    """The same, with all of the answer. Raises OSError and HTTPException."""
+    """The same, with all of the answer, which must end in time: a stream does not. Raises OSError and HTTPException."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     begun = time.monotonic()
     try:
         connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}"})
         answer = connection.getresponse()
         ends_with_connection = answer.length is None and not answer.chunked
-        body = answer.read()
+        body = _body(answer, begun + timeout)
         told = Answer(answer.status, (time.monotonic() - begun) * 1e3, ends_with_connection)
         return Page(told, tuple((name.lower(), value) for name, value in answer.getheaders()), body)
     finally:
         connection.close()
+
+
+def _body(answer: http.client.HTTPResponse, end: float) -> bytes:
+    """Raises OSError and HTTPException."""
+    made = bytearray()
+    while part := answer.read1(1 << 16):
+        made += part
+        if time.monotonic() > end:
+            raise TimeoutError("the answer does not end: a stream cannot be measured")
+        if len(made) > _LARGEST:
+            raise OSError(f"the answer has more than {_LARGEST >> 20} MiB")
+    if answer.length:  # read1 does not say so
+        raise http.client.IncompleteRead(bytes(made), answer.length)
+    return bytes(made)
 
 
 def wait_until_ready(programs: Programs, path: str, host: str, seconds: float) -> None:

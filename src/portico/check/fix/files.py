@@ -37,11 +37,24 @@ def replace(path: Path, before: bytes, after: bytes, owners: frozenset[int]) -> 
         with suppress(FileNotFoundError), file(above, path.name, os.O_RDONLY) as number:
             found = os.fstat(number)
             mode, content = found.st_mode & 0o7777, os.read(number, _LONGEST)
-        if found.st_uid not in owners:
-            raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
+        _refuse(found, owners, path)
         if content != before:
             raise OSError(errno.ESTALE, "it has changed meanwhile", str(path))
         _put(above, path.name, after, mode, found)
+
+
+def refuse_foreign(path: Path, owners: frozenset[int]) -> None:
+    """Raises OSError if `replace` would: for a file of another user, or a link on the way."""
+    with _above(path) as above:
+        found = os.fstat(above)
+        with suppress(FileNotFoundError), file(above, path.name, os.O_RDONLY) as number:
+            found = os.fstat(number)
+        _refuse(found, owners, path)
+
+
+def _refuse(found: os.stat_result, owners: frozenset[int], path: Path) -> None:
+    if found.st_uid not in owners:
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
 
 
 def second_name(path: Path, name: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from portico.check.fix.changes import TextChange
-from portico.check.fix.files import second_name
+from portico.check.fix.files import refuse_foreign, second_name
 from portico.check.fix.toml_lines import with_value
 from portico.errors import PorticoError, Problem, UsageError
 from portico.measure.tune.model import Candidate
@@ -20,6 +20,7 @@ from portico.site.model import Site
 
 _SHORT = {key: key[:1] for key in (("workers", "count"), ("cache", "size"))}
 """Keys that may be written as the value of their table."""
+_HINT = "leave --apply out, and write the lines yourself; no link is followed"
 
 
 class Config(Struct, frozen=True):
@@ -34,7 +35,8 @@ def config_of(site: Site) -> Config:
     """Raises PorticoError if it cannot be read."""
     path = Path(site.origin if site.origin.endswith(".toml") else f"{site.directory}/{FILE}").absolute()
     try:
-        return Config(path, content(path).decode(), exists=True)
+        found = site.reader.bytes(path) if path.is_symlink() else content(path)
+        return Config(path, found.decode(), exists=True)
     except FileNotFoundError:
         return Config(path, "", exists=False)
     except (OSError, ValueError) as error:
@@ -43,9 +45,14 @@ def config_of(site: Site) -> Config:
 
 def refuse_unwritable(config: Config) -> None:
     """Raises UsageError, before minutes of measuring are lost."""
-    if not os.access(config.path.parent, os.W_OK):
-        what = "cannot be written by this user"
-        raise UsageError(Problem(str(config.path), what, "leave --apply out, and write the lines yourself"))
+    try:
+        refuse_foreign(config.path, _owners(config))
+        is_writable = os.access(config.path.parent, os.W_OK)
+    except OSError as error:
+        what = f"cannot be written: {error.strerror or error}"
+        raise UsageError(Problem(str(config.path), what, _HINT)) from None
+    if not is_writable:
+        raise UsageError(Problem(str(config.path), "cannot be written by this user", _HINT))
 
 
 def changed(config: Config, kept: Iterable[Candidate]) -> tuple[TextChange, list[Candidate]]:
@@ -56,8 +63,11 @@ def changed(config: Config, kept: Iterable[Candidate]) -> tuple[TextChange, list
             text = _with(text, one)
         except ValueError:
             left.append(one)
-    owners = frozenset({os.geteuid(), config.path.parent.stat().st_uid})
-    return TextChange(config.path, config.text, text, owners), left
+    return TextChange(config.path, config.text, text, _owners(config)), left
+
+
+def _owners(config: Config) -> frozenset[int]:
+    return frozenset({os.geteuid(), config.path.parent.stat().st_uid})
 
 
 def _with(text: str, one: Candidate) -> str:
