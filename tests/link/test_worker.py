@@ -49,6 +49,7 @@ def view_wait(environ, start_response, seconds):
     return text(start_response, f"waited {seconds}")
 
 def view_until(environ, start_response, name):
+    open(name + ".begun", "w").close()
     while not os.path.exists(name): time.sleep(0.01)
     return text(start_response, "opened")
 
@@ -467,11 +468,12 @@ def test_a_worker_whose_arbiter_was_killed_finishes_and_leaves() -> None:
     with stage(APP) as on, ThreadPoolExecutor(1) as pool:
         (worker,) = on.workers()
         process = psutil.Process(worker)
-        answer = pool.submit(on.ask, "/wait-1")
-        until(lambda: on.connected() >= 1)
+        answer = pool.submit(on.ask, "/until-orphaned")
+        until((on.directory / "orphaned.begun").exists)
         on.gunicorn.kill()
         on.gunicorn.wait()
-        assert answer.result().body == b"waited 1"
+        (on.directory / "orphaned").touch()
+        assert answer.result().body == b"opened"
         assert process.wait(60) is None
         assert not psutil.pid_exists(worker)
 

@@ -165,10 +165,15 @@ class Site:
 
     def arbiter(self) -> int:
         """The pid of the newest Gunicorn arbiter."""
-        return max(pid for pid in self.leaders() if "gunicorn" in command(pid))
+        found = [one for one in self._children() if "gunicorn" in command(one["pid"])]
+        return int(max(found, key=lambda one: one["started"])["pid"])  # pids begin anew some day
 
     def leaders(self) -> list[int]:
-        return [one["pid"] for one in json.loads((self.runtime / "children.json").read_text())]
+        return [one["pid"] for one in self._children()]
+
+    def _children(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((self.runtime / "children.json").read_text())
+        return found
 
     def workers(self, master: int) -> list[int]:
         return list(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
