@@ -595,7 +595,8 @@ def test_requests_in_progress_are_in_one_process_and_cost_no_thread(on: Stage) -
         (pid,) = on.workers()
         assert psutil.Process(pid).num_threads() < 8
     # What they leave when they end is not for the next test.
-    until(lambda: len((on.directory / "ends").read_text()) >= 200, on.log)
+    ends = on.directory / "ends"
+    until(lambda: ends.exists() and len(ends.read_text()) >= 200, on.log)
 
 
 HANGS = """
