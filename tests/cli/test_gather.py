@@ -71,7 +71,9 @@ def test_a_name_from_the_command_line_finds_the_site_again(
     assert runtime_of(None, None, "foo") != runtime_of(None, None)
 
 
-def test_a_name_from_the_environment_finds_the_site_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_from_the_environment_finds_the_site_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("PORTICO_RUNTIME_DIR", raising=False)
     monkeypatch.chdir(home)
     monkeypatch.setenv("PORTICO_NAME", " foo ")  # as in an env file of Docker's; `load` strips it, too
