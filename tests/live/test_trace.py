@@ -20,10 +20,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.live.conftest import MIRROR, STATICS
-from tests.support import Served, environment, portico, served
+from tests.support import Served, environment, portico, private_directory, served
 from tests.support.process import DEVNULL, running
 from tests.support.until import until
 
@@ -446,6 +447,34 @@ def test_what_if_a_line_were_another(site: Served) -> None:
     many = portico("what-if", "return 200", cwd=site.directory)
     assert many.returncode == 2
     assert "choose one with --at" in many.stderr
+    deaf = portico("what-if", "http", "--drop", cwd=site.directory)
+    assert deaf.returncode == 2
+    assert "nothing would listen any more" in deaf.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_an_ended_what_if_leaves_no_gateway(site: Served, number: signal.Signals) -> None:
+    before = gateway(site)
+    command = [sys.executable, "-m", "portico", "what-if", "gzip off", "/slow?seconds=3"]
+    (site.directory / "slow.begun").unlink(missing_ok=True)
+    with private_directory() as home:
+        env = environment(site.directory) | {"TMPDIR": str(home)}
+        with running(command, cwd=site.directory, env=env, stdout=DEVNULL, stderr=DEVNULL) as process:
+            until((site.directory / "slow.begun").exists)
+            process.send_signal(number)
+            assert process.wait(30) == (-number if number == signal.SIGKILL else 128 + number)
+        until(lambda: not processes_of(str(home)))
+        assert number == signal.SIGKILL or not list(home.iterdir())
+    assert gateway(site) == before
+
+
+def processes_of(word: str) -> list[psutil.Process]:
+    """Those whose command names it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            found += [process] * any(word in one for one in process.cmdline())
+    return found
 
 
 def whole(run: Served, url: str, *, by_app: bool) -> dict[str, Any]:

@@ -17,11 +17,20 @@ _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """Prints progress: on a terminal in one line that is overwritten. A signal to end ends the command, with all
-    that it does at its end."""
+def ended_by_signals() -> Iterator[None]:
+    """A signal to end ends the command, with all that it does at its end."""
     signals = [one for one in _ENDING if signal.getsignal(one) != signal.SIG_IGN]  # nohup ignores SIGHUP
     before = [signal.signal(one, lambda number, _: sys.exit(128 + number)) for one in signals]
+    try:
+        yield
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Prints progress: on a terminal in one line that is overwritten. Signals end it."""
     is_terminal = sys.stderr.isatty()
     width = min(_WIDEST, shutil.get_terminal_size().columns - 1)  # a line that wraps is not overwritten
 
@@ -31,10 +40,9 @@ def progress() -> Iterator[Callable[[str], None]]:
         else:
             output.say(output.safe(text))
 
-    try:
-        yield say
-    finally:
-        if is_terminal:
-            click.echo("\r\x1b[K", nl=False, err=True)
-        for one, handler in zip(signals, before, strict=True):
-            signal.signal(one, handler)
+    with ended_by_signals():
+        try:
+            yield say
+        finally:
+            if is_terminal:
+                click.echo("\r\x1b[K", nl=False, err=True)

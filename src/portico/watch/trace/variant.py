@@ -95,9 +95,13 @@ def running(
         if change:
             lines, what = language.changed(lines, change)
         moved, addresses = language.moved(lines, str(directory), _free_port)
+        if not addresses:
+            what, hint = "nothing would listen any more", "drop or change a line that leaves a server"
+            raise UsageError(Problem("what-if", what, hint))
         main.write_text("\n".join(moved) + "\n")
         argv = language.argv(binary, str(directory))
         _test(language, argv, directory)
+        argv = ["setpriv", "--pdeathsig", "TERM", "--", *argv]  # ends with this process, however that ends
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             _await(language, process, list(addresses.values()))

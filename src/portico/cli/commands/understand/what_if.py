@@ -9,6 +9,7 @@ import click
 
 from portico.cli import output
 from portico.cli.commands.look.trace import wished
+from portico.cli.progress import ended_by_signals
 from portico.cli.running import named_site, runtime_of
 from portico.errors import Problem, UsageError
 from portico.explain.change import Change
@@ -67,8 +68,9 @@ def command(
     wish = wished(url, status, {**words, "connect": "", "max_time": SECONDS})
     site = TracedSite.of(runtime, status)
     binary = next(iter(status.processes.values())).argv[0]
-    before, _ = _through(site, binary, None, wish)
-    after, what = _through(site, binary, placed(wanted, before), wish)
+    with ended_by_signals():
+        before, _ = _through(site, binary, None, wish)
+        after, what = _through(site, binary, placed(wanted, before), wish)
     found = differences(before, after)
     if is_json:
         result = {"change": what, "before": shown(before), "after": shown(after), "differences": found}
