@@ -104,7 +104,7 @@ def client_connection(web: Web, addresses: Sequence[Address]) -> list[Directive]
     plan: SERVER_PORT would be the one of the Host header.
     """
     ports = {one.port for one in addresses}
-    if not web.app_server.worker or len(ports) > 1:
+    if not web.app_server.worker or len(ports) != 1:
         return []
     why = "httpd does not hang up on the worker when a client leaves: the worker asks the kernel instead"
     ends = f"%{{CONN_REMOTE_ADDR}} %{{REMOTE_PORT}} %{{reqenv:{PEER}}} {ports.pop()}"
