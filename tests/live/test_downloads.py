@@ -422,13 +422,9 @@ def test_an_asgi_app_s_file_is_sent_by_nginx_and_its_upload_and_queue_time_are_t
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (
-            '[routes."/upload"]\nupload_to_file = true\n',
-            "only Portico's own worker takes the file of an upload",
-        ),
         ('[workers]\nqueue = "1s"\n', "requests to an ASGI app do not wait in a queue"),
     ],
-    ids=["upload_to_file", "queue"],
+    ids=["queue"],
 )
 def test_what_asgi_apps_have_not_is_an_error_of_the_plan(text: str, says: str) -> None:
     with private_directory() as home:

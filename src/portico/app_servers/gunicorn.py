@@ -42,6 +42,7 @@ GUNICORN_ASGI = replace(
         Feature.SLOW,
         Feature.TRACE_VIEW,
         Feature.TRACEPARENT,
+        Feature.UPLOADS,
     },
     worker="portico.link.gunicorn.asgi.Worker",
 )

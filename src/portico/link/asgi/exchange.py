@@ -19,6 +19,7 @@ from portico.link.asgi.files import Files
 from portico.link.asgi.response import Response, endpoint
 from portico.link.asgi.scope import TRACE, Packets, Scope, content_length
 from portico.link.asgi.trace import App
+from portico.link.asgi.upload import VARIABLE, Upload
 from portico.link.asgi.websocket import WebSocket, as_websocket, is_handshake
 from portico.link.asgi.wire import Wire, wake
 from portico.link.context import Contexts
@@ -26,6 +27,7 @@ from portico.link.head import TOO_LONG, BrokenAppError
 from portico.link.receive import Message
 from portico.link.slow import SLOW_SECONDS
 from portico.link.trace import Record, Tracer
+from portico.link.upload import NoRoomError
 from portico.link.uwsgi import HEADER_SIZE, BadPacketError, packet_size
 from portico.link.wsgi.queue import AGAIN_SECONDS, ASKED, Queue, Skip, is_long_ago
 from portico.link.wsgi.request import ClientGoneError, Connection
@@ -65,12 +67,14 @@ class Exchange:
     `response` and `websocket` are None before the request was read.
     """
 
+    _upload: Upload | None = None
+
     def __init__(self, means: Means, connection: Connection, ended: Callable[[Exchange], object]) -> None:
         self._means = means
         self.wire = Wire(connection, means.loop)
         self._ended = ended
         self._chunk: bytes | None = None
-        self._body: Body | None = None
+        self._body: Body | Upload | None = None
         self._gone: asyncio.Future[None] | None = None
         self._is_told = False
         self._scope: Scope = {}
@@ -164,6 +168,8 @@ class Exchange:
             if self.websocket is not None:
                 self.websocket.gone()
             self.wire.close()
+            if self._upload is not None:
+                self._upload.close()
 
     async def _packet(self, seen: bytes) -> tuple[bytes, int]:
         """Everything that has arrived, without consuming it, and the length of the packet it begins with."""
@@ -197,20 +203,29 @@ class Exchange:
         variables, headers = means.packets.read(data, end)
         self._scope = scope = means.packets.scope(variables, headers, means.state)
         self._method, self._path = scope["method"], scope["path"]
-        length = content_length(variables)
-        if len(data) - end >= length:
+        length, body = content_length(variables), None
+        if length and VARIABLE in variables and self._is_elsewhere(variables[VARIABLE], length):
+            length = 0
+        elif len(data) - end >= length:
             self._chunk = data[end : end + length]
         else:
-            self._body = Body(self.wire, end, length)
+            self._body = body = Body(self.wire, end, length)
         if deadline := variables.get(b"PORTICO_DEADLINE"):
             self.deadline = float(deadline)
             self.is_stream = b"PORTICO_STREAM" in variables
             if not self.is_stream:
                 means.allow(self.deadline)
         self.response = response = means.response(
-            self.wire, scope, variables, end + length, self._body, means.files, self.close
+            self.wire, scope, variables, end + length, body, means.files, self.close
         )
         return response
+
+    def _is_elsewhere(self, where: bytes, length: int) -> bool:
+        """The body is for a file; whether nginx has it there, and sends none."""
+        self._upload = upload = Upload(where, length, self.wire)
+        if upload.is_nginx_s:
+            self._body = upload
+        return upload.is_nginx_s
 
     def _reason_to_skip(self, variables: Mapping[bytes, bytes]) -> Skip | None:
         """Why the app should not be called, if the request waited for long: for a loop that was busy."""
@@ -223,6 +238,8 @@ class Exchange:
 
     def _call(self, scope: Scope, response: Response) -> Awaitable[None]:
         """The app's coroutine, or that of a refusal."""
+        if (upload := self._upload) is not None and upload is not self._body:
+            return self._filled(upload, response)
         variables = response.variables
         named = dict(scope["headers"])
         self._request_id = named.get(b"x-request-id", b"").decode("latin-1")
@@ -243,9 +260,22 @@ class Exchange:
             receive, send = websocket.receive, websocket.send
         else:
             scope["extensions"] = {"http.response.pathsend": {}}
+            if upload is not None:
+                upload.tell(scope)
         if TRACE in variables:
             return self._traced(variables[TRACE].decode("latin-1"), scope, receive, send)
         return self._means.app(scope, receive, send)
+
+    async def _filled(self, upload: Upload, response: Response) -> None:
+        """Calls the app when the worker's own file of the body is whole."""
+        try:
+            await upload.fill(self._chunk, self._body)
+        except NoRoomError as error:
+            self._means.log.error("%s: no room for the upload: %s", self.describe(), error)
+            await response.answer(507, "The server has no room for this upload.\n")
+        else:
+            self._chunk, self._body = None, upload
+            await self._call(self._scope, response)
 
     async def _traced(self, name: str, scope: Scope, receive: Any, send: Any) -> None:
         app, tracer = self._means.app, self._means.tracer

@@ -14,6 +14,7 @@ from portico.link.context import Contexts
 from portico.link.fence import Fence
 from portico.link.head import TOO_LONG, endpoint
 from portico.link.trace import HEADER, Tracer
+from portico.link.upload import VARIABLE, NoRoomError
 from portico.link.uwsgi import BadPacketError
 from portico.link.websocket.frames import WebSocketConnection
 from portico.link.wsgi import upload
@@ -162,7 +163,7 @@ class Exchange:
     def _answer(self, environ: Environ, response: Response, slot: Slot) -> None:
         result = file = None
         try:
-            if "PORTICO_UPLOAD" in environ:
+            if VARIABLE in environ:
                 file = upload.of_ours(environ)
             result = self._app(environ, response.start)
             if not slot.handed_over:
@@ -173,7 +174,7 @@ class Exchange:
         except ClientGoneError as error:
             self._queue.left += 1
             self._log.debug("%s: the client left: %s", describe(environ), error)
-        except upload.NoRoomError as error:
+        except NoRoomError as error:
             self._log.error("%s: no room for the upload: %s", describe(environ), error)
             _refuse(response)
         except BaseException as error:  # noqa: BLE001  SystemExit too: an app must not end the thread

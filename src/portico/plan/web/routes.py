@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.plan import decisions
-from portico.plan.app_servers.chosen import common_features
+from portico.plan.app_servers.chosen import app_server, common_features
 from portico.site.facts import Route
 from portico.site.model import Routed, Site
 from portico.site.overlap.methods import is_hidden
@@ -147,7 +147,9 @@ def impossible(site: Site) -> list[Problem]:
     """Settings of routes that only Portico's own worker, on this machine, supports."""
     if Feature.UPLOADS in common_features(site):
         return []
-    why, hint = "only Portico's own worker takes the file of an upload", "run a WSGI app with Gunicorn"
+    why, hint = "only Portico's own workers take the file of an upload", "run the app with Gunicorn"
+    if Feature.ASGI in app_server(site).features:
+        hint = "serve the app behind nginx"
     if site.servers:
         why, hint = (
             "the file is on this machine: a server elsewhere would get no body",

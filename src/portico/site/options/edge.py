@@ -32,7 +32,8 @@ class Edge(Access, frozen=True):
         bool,
         option(
             "The app gets the file to which the gateway wrote the request body, instead of the body: open as "
-            "`wsgi.input`, its path in the environ as `portico.upload`. It is removed after the request.",
+            "`wsgi.input`, its path in the environ as `portico.upload`; of an ASGI app as the messages of the body, "
+            'and in `scope["extensions"]["portico.upload"]["path"]`. It is removed after the request.',
             example=True,
         ),
     ] = False
