@@ -96,3 +96,17 @@ def test_an_image_is_written_beside_the_code_and_never_over_a_file() -> None:
         assert again.returncode == 1
         assert "Dockerfile is there already, and you may have changed it" in again.stderr
         assert (home / "Dockerfile").read_text() == "mine"
+
+
+def test_what_is_about_several_sites_or_hosts_leaves_options_of_the_shell_out() -> None:
+    with private_directory() as home:
+        write_files(home, {f"{name}/app.py": APP for name in ("one", "two")})
+        typed = {"PORTICO_WORKERS_COUNT": "x", "PORTICO_UPSTREAM_SERVERS": "10.9.9.9:80"}
+        done = portico("check", "one", "two", cwd=home, env=typed)
+        assert "not used: PORTICO_WORKERS_COUNT, PORTICO_UPSTREAM_SERVERS" in done.stderr
+        assert "workers.count" not in done.stdout
+        write_files(home, {"portico.toml": 'fleet = "/srv/shop"\nupstream = ["10.0.0.2:80"]\n'})
+        made = portico("export", "fleet", cwd=home, env=typed)
+        assert made.returncode == 0, made.stderr
+        assert "10.0.0.2" in made.stdout
+        assert "10.9.9.9" not in made.stdout

@@ -138,6 +138,14 @@ def test_a_key_of_the_command_line_is_not_proposed(tmp_path: Path) -> None:
     assert advice.why == "not tried: --workers on the command line would win over this line"
 
 
+def test_a_variable_of_the_environment_is_not_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORTICO_WORKERS_COUNT", "1")
+    (advice,) = _advice(_site(tmp_path, ""), COMPUTES)
+    assert advice.why == "not tried: PORTICO_WORKERS_COUNT in the environment would win over this line"
+
+
 def test_a_page_that_never_ends_is_said(tmp_path: Path) -> None:
     (advice,) = _advice(_site(tmp_path, 'request_timeout = "1s"\n'), replace(LATE, needed_ms=0.0))
     assert advice == Advice(

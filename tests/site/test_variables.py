@@ -70,6 +70,13 @@ def test_a_table_adds_its_entries(toml: Path, set_to: pytest.MonkeyPatch, text: 
         ("PORTICO_ENV", "{geheim}", "PORTICO_ENV in the environment: env: the value is not valid"),
         ("PORTICO_DOMAINS", "[geheim]", "domains"),
         ("PORTICO_HTTPS_MODE", "\udcff", "is not UTF-8"),
+        ("PORTICO_ENV", "A=geheim\udcff", "the value is not UTF-8"),
+        ("PORTICO_ENV", '{A = "geheim\udcff"}', "the value is not UTF-8"),
+        ("PORTICO_ENV", '{A = "geheim\\u0000"}', "env has a NUL character"),
+        ("PORTICO_NGINX_SERVER", '["geheim\\u0000"]', "nginx.server has a NUL character"),
+        ("PORTICO_DOMAINS", "[1]", "domains: [1] is not valid"),
+        ("PORTICO_DOMAINS", '[["a.example"]]', "domains"),
+        ("PORTICO_DOMAINS", '["a.example"]\nx = ["b.example"]', "domains"),
     ],
 )
 def test_a_wrong_value_is_an_error_that_names_the_variable(
@@ -81,6 +88,21 @@ def test_a_wrong_value_is_an_error_that_names_the_variable(
     assert says in str(raised.value)
     if name == "PORTICO_ENV":
         assert "geheim" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", [",", " , ,"])
+def test_commas_alone_are_none_and_an_empty_list_is_empty(
+    toml: Path, set_to: pytest.MonkeyPatch, text: str
+) -> None:
+    """Else `PORTICO_DOMAINS=$A,$B` without values would answer every Host."""
+    set_to.setenv("PORTICO_DOMAINS", text)
+    set_to.setenv("PORTICO_ENV", text)
+    options, causes = load(toml, {})
+    assert options.domains == ["file.example"]
+    assert options.env == {"A": "file", "B": "file"}
+    assert causes["domains"] == "portico.toml:2"
+    set_to.setenv("PORTICO_DOMAINS", "[]")
+    assert load(toml, {})[0].domains == []
 
 
 def test_names_that_are_no_option_are_named_and_not_used() -> None:

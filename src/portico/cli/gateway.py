@@ -24,8 +24,7 @@ from portico.site.variables import forget
 
 def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> int:
     """Serve all sites until a signal ends the run; returns the exit code. Raises PorticoError."""
-    if names := forget(os.environ):
-        output.say(output.warned(f"not used: {', '.join(names)} of the environment, which {_OF_ONE}"))
+    without_options()
     several = Several(apps, flags)
     place = several.place()
     sites, screen = Sites(place, lambda: several.look(place), answers), Screen()
@@ -38,6 +37,12 @@ def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> int:
         )
     finally:
         screen.close()
+
+
+def without_options() -> None:
+    """Removes options of one site from the environment, and says so."""
+    if names := forget(os.environ):
+        output.say(output.warned(f"not used: {', '.join(names)} of the environment, which {_OF_ONE}"))
 
 
 _OF_ONE = "would be options of one site; these are several, with a portico.toml each"

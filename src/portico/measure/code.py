@@ -13,6 +13,7 @@ from typing import Any
 
 from portico.errors import Problem, UsageError
 from portico.place.owner import as_user
+from portico.site.variables import without
 
 _MADE = ("__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache")
 """Of what git does not track, what no app reads."""
@@ -93,7 +94,7 @@ def _run(wanted: str, home: Path, user: str, *words: str, given: bytes = b"") ->
 
 def _as(user: str, home: Path) -> dict[str, Any]:
     """For Popen: in `home`, as that user, away from the terminal."""
-    return {"cwd": home, "start_new_session": True, **as_user(user, os.environ)}
+    return {"cwd": home, "start_new_session": True, **as_user(user, without(os.environ))}
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from portico.place.owner import as_user
 from portico.place.tools import with_programs, without_tools
 from portico.project.command_line import command_line
 from portico.project.gathered import Gathered
+from portico.site.variables import without
 
 _NOT_INHERITED = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "PORT")
 _WAITS_SECONDS = 30
@@ -159,7 +160,7 @@ def _one(
 def _program(found: Gathered, argv: list[str]) -> Program:
     """As the app's user, with its variables, in its directory."""
     facts = found.site.facts
-    inherited = with_programs(without_tools(_inherited()), _python(found))
+    inherited = with_programs(without_tools(without(_inherited())), _python(found))
     values = {"PWD": facts.directory, **found.site.environment.values}
     how = as_user(found.place.app_user, inherited, values)
     return Program("app", argv, cwd=Path(facts.directory), how=how)

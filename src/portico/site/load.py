@@ -142,11 +142,14 @@ def _from_file(text: str, shown: str) -> Iterator[_Found]:
         if is_unknown:
             yield _unknown(where, name)
         elif _has_nul(value):
-            yield Problem(
-                where, f"{name} has a NUL character", "leave it out: no name, path or pattern can contain it"
-            )
+            yield _nul(where, name)
         else:
             yield _setting(_key(name), value, where, is_flag=False)
+
+
+def _nul(where: str, name: str) -> Problem:
+    hint = "leave it out: no name, path or pattern can contain it"
+    return Problem(where, f"{name} has a NUL character", hint)
 
 
 def _has_nul(value: Any) -> bool:
@@ -176,23 +179,26 @@ def _of_entries(found: list[_Found], text: str, shown: str) -> dict[str, str]:
 def _from_environment(environ: Mapping[str, str]) -> Iterator[_Found]:
     for key, value, is_flag in variables.given(environ):
         where = variables.cause(key.name)
-        yield _not_utf8(where, value) or _setting(key, value, where, is_flag=is_flag)
+        if _has_nul(value):
+            yield _nul(where, key.name)
+        else:
+            yield _not_utf8(where, key, value) or _setting(key, value, where, is_flag=is_flag)
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Iterator[_Found]:
     named = flag_keys()
     for flag, value in flags.items():
         where = _FLAG_NAMES.get(flag, f"--{flag}")
-        yield _not_utf8(where, value) or _setting(named[flag], value, where, is_flag=True)
+        yield _not_utf8(where, named[flag], value) or _setting(named[flag], value, where, is_flag=True)
 
 
-def _not_utf8(where: str, value: Any) -> Problem | None:
+def _not_utf8(where: str, key: Key, value: Any) -> Problem | None:
     """A command-line word may contain any bytes; the files written from it are UTF-8."""
-    text = " ".join(value) if isinstance(value, list) else str(value)
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return Problem(where, f"{text!a} is not UTF-8", "expected UTF-8 text")
+        return Problem(where, f"{_hidden(key) or ascii(text)} is not UTF-8", "expected UTF-8 text")
     return None
 
 
@@ -253,8 +259,13 @@ def _setting(key: Key, value: Any, where: str, *, is_flag: bool) -> _Found:
     try:
         return key, convert(key, value, is_flag=is_flag), where
     except ValueError as error:
-        shown = "the value" if key.name == "env" else _shown(value, is_flag=is_flag)  # it may be secret
+        shown = _hidden(key) or _shown(value, is_flag=is_flag)
         return Problem(where, f"{key.name}: {shown} is not valid", str(error))
+
+
+def _hidden(key: Key) -> str:
+    """What is shown of a value that may be secret; empty for any other."""
+    return "the value" if key.name == "env" else ""
 
 
 def _build(values: Mapping[str, Any]) -> Options:

@@ -43,7 +43,8 @@ def is_cause(text: str) -> bool:
 
 
 def given(environ: Mapping[str, str]) -> Iterator[tuple[Key, Any, bool]]:
-    """Each option that is set there, its value, and whether that is as a flag's. An empty variable is none.
+    """Each option that is set there, its value, and whether that is as a flag's. An empty variable is none, and so is
+    one of commas: it must not remove what portico.toml says.
 
     Lists and tables have commas between their entries, or are written as in portico.toml. Raises nothing: a value that
     is not valid TOML is given as it is.
@@ -56,14 +57,19 @@ def given(environ: Mapping[str, str]) -> Iterator[tuple[Key, Any, bool]]:
         elif text[0] + text[-1] == ("[]" if key.is_list else "{}"):
             yield key, _toml(text), False
         else:
-            yield key, [one.strip() for one in text.split(",") if one.strip()], True
+            entries = [one.strip() for one in text.split(",") if one.strip()]
+            if entries:
+                yield key, entries, True
 
 
 def _toml(text: str) -> Any:
+    """One value; the text itself if it is none, has more after it, or is not UTF-8."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+        text.encode()
+        found = tomllib.loads(f"value = {text}")
+    except (UnicodeEncodeError, tomllib.TOMLDecodeError, RecursionError):
         return text
+    return found["value"] if len(found) == 1 else text
 
 
 def unknown(names: Iterable[str]) -> tuple[str, ...]:

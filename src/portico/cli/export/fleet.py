@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from portico.cli import output
 from portico.cli.completion import files, folders
 from portico.cli.export.give import give, write_new
+from portico.site.variables import forget
 
 
 @click.command("fleet")
@@ -26,6 +28,7 @@ def command(config: str | None, write: str | None) -> None:
     from portico.export.fleet import script, tree
     from portico.project.fleet import gathered
 
+    forget(os.environ)
     fleet, options = gathered(config)
     if not write:
         give(script(fleet), None)

@@ -19,6 +19,7 @@ from portico.plan.app_servers.workers import DEFAULT_THREADS, capacity
 from portico.plan.web.app.cache import FORBIDDING, STATUSES
 from portico.site.model import Site
 from portico.site.options.cache import Cache
+from portico.site.variables import is_cause
 from portico.values import Size, longer
 
 _WAITS_MS, _WAITS_TIMES = 5.0, 2.0
@@ -43,16 +44,15 @@ def candidates(site: Site, place: Place, looked: Looked) -> tuple[list[Candidate
         *_workers(site, place, looked),
         *_threads(site, place, looked),
     ]
-    said = {key for key, where in site.causes.items() if where.startswith("--")}
+    said = {key for key, where in site.causes.items() if where.startswith("--") or is_cause(where)}
     made, advice = list[Candidate](), list[Advice]()
     for one in found:
         if isinstance(one, Advice):
             advice.append(one)
         elif one.name in said or one.key[0] in said:
             where = site.causes.get(one.name) or site.causes[one.key[0]]
-            advice.append(
-                Advice(one.line, f"not tried: {where} on the command line would win over this line")
-            )
+            where = where if is_cause(where) else f"{where} on the command line"
+            advice.append(Advice(one.line, f"not tried: {where} would win over this line"))
         else:
             made.append(one)
     return made, advice

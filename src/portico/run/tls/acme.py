@@ -16,6 +16,7 @@ from portico.plan.subjects import Acme, Tls
 from portico.run.tls import make, webroot
 from portico.run.tls.schedule import REFUSED, SERVER
 from portico.site.checks.https import address_of
+from portico.site.variables import without
 
 ORDER_SECONDS = 600.0
 """Validation by DNS waits minutes for name servers to agree."""
@@ -149,7 +150,9 @@ def _account(acme: Acme, home: Path) -> list[str]:
 async def _run(words: list[str], acme: Acme, seconds: float) -> tuple[int, str]:
     """certbot's exit code and its whole output; it is ended if this task is cancelled or it takes too long."""
     environ = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CERTBOT"))
+        name: value
+        for name, value in without(os.environ).items()
+        if not name.startswith(("PYTHON", "CERTBOT"))
     }
     if acme.ca:
         environ["REQUESTS_CA_BUNDLE"] = acme.ca

@@ -5,6 +5,7 @@ The app is the running one; the real gateway is not touched.
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from portico.explain.change import Change
 from portico.explain.language import Language, Setting
 from portico.explain.languages import language_in
 from portico.explain.node import Node
+from portico.site.variables import without
 from portico.watch.trace.evidence import Evidence, TracedSite
 
 _START_SECONDS = 30.0
@@ -102,7 +104,9 @@ def running(
         argv = language.argv(binary, str(directory))
         _test(language, argv, directory)
         argv = ["setpriv", "--pdeathsig", "TERM", "--", *argv]  # ends with this process, however that ends
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=without(os.environ)
+        )
         try:
             _await(language, process, list(addresses.values()))
             private = replace(

@@ -13,6 +13,7 @@ from portico.check.machine import ports_of
 from portico.check.model import Finding, in_order
 from portico.cli import output
 from portico.cli.flags import given, site_flags
+from portico.cli.gateway import without_options
 from portico.cli.mending import mend, refuse_words
 from portico.cli.outside import findings_of, refuse_beside_url
 from portico.errors import DONE, FAILED, PorticoError
@@ -85,6 +86,7 @@ def _of_several(apps: tuple[str, ...], flags: dict[str, Any], *, is_json: bool) 
     """Results are shown as they arrive: the import of each app takes time."""
     found_by_site: dict[str, list[Finding]] = {}
     bindings = BindingTable()
+    without_options()
     several = Several(apps, flags)
     place = several.place()
     sites = several.look(place)
