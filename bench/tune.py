@@ -17,6 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from portico.cli.progress import ended_by_signals
 from portico.measure.ask import ask, wait_until_ready
 from portico.measure.contenders import Way, Words, portico
 from portico.measure.model import Route, by_round
@@ -91,9 +92,10 @@ PLANTED = (
 def main(words: list[str]) -> int:
     wanted = [one for one in PLANTED if not words or any(word in one.what for word in words)]
     wrong = 0
-    for one in wanted:
-        with tempfile.TemporaryDirectory(prefix="tune-") as directory:
-            wrong += _tuned_and_checked(one, Path(directory))
+    with ended_by_signals():
+        for one in wanted:
+            with tempfile.TemporaryDirectory(prefix="tune-") as directory:
+                wrong += _tuned_and_checked(one, Path(directory))
     return 1 if wrong else 0
 
 
@@ -105,11 +107,11 @@ def _tuned_and_checked(planted: Planted, home: Path) -> bool:
         (home / "assets/style.css").write_text("body { color: black }\n" * 400)
     (home / "portico.toml").write_text(f'app = "app:app"\n{planted.toml}')
     argv = [sys.executable, "-m", "portico", "tune", "--route", planted.route, "--apply", "--json"]
-    done = subprocess.run(argv, cwd=home, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(f"{planted.what}: tune failed: {done.stderr[-500:]}")
+    code, out, errors = _run(argv, home)
+    if code:
+        print(f"{planted.what}: tune failed: {errors[-500:]}")
         return True
-    found = json.loads(done.stdout)
+    found = json.loads(out)
     kept = [one for one in found["tuned"]["outcomes"] if one["is_kept"]]
     lines = [f"{'.'.join(one['candidate']['key'])} = {one['candidate']['value']}" for one in kept]
     if len(kept) != 1 or not found["saved"]:
@@ -133,6 +135,19 @@ def _tuned_and_checked(planted: Planted, home: Path) -> bool:
         flush=True,
     )
     return not is_good
+
+
+def _run(argv: list[str], home: Path) -> tuple[int, str, str]:
+    """The exit code and the output. If this process is ended meanwhile, the program may end what it started."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=home, stdout=pipe, stderr=pipe, text=True) as program:
+        try:
+            out, errors = program.communicate()
+        finally:
+            if program.poll() is None:
+                program.terminate()
+                program.communicate()
+        return program.returncode, out, errors
 
 
 def _again(route: str, figure: str, before: Path, after: Path) -> tuple[float, float]:

@@ -6,6 +6,9 @@ import json
 import math
 import os
 import shutil
+import signal
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,9 @@ from portico.measure.contenders import Words
 from portico.measure.tune.model import Candidate
 from portico.measure.tune.trial import Trial, tried
 from portico.project.gather import gather
-from tests.support import AS_ROOT, free_port, portico, private_directory, write_files
+from tests.support import AS_ROOT, environment, free_port, portico, private_directory, write_files
+from tests.support.process import PIPE, running
+from tests.support.until import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt install wrk")
 APP = """
@@ -77,6 +82,46 @@ def test_a_page_that_runs_out_of_time_gets_more_and_the_old_text_stays(home: Pat
         "app.py", "portico.toml", Path(found["saved"]).name,
     }  # fmt: skip
     assert not [one for one in psutil.Process().children() if "portico" in " ".join(one.cmdline())]
+
+
+def test_a_page_that_its_own_route_ends_is_advice_with_its_place(home: Path) -> None:
+    """No copy waits with a higher `request_timeout`, which would not count."""
+    own = '[routes."/late"]\ntimeout = "1s"\n'
+    write_files(home, {"portico.toml": f'app = "app:app"\nrequest_timeout = "3s"\nworkers = 1\n{own}'})
+    shutil.rmtree(home / "assets")
+    shutil.rmtree(home / "public")
+    done = portico("tune", "--route", "/late", "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    tuned = json.loads(done.stdout)["tuned"]
+    assert tuned["outcomes"] == []
+    (advice,) = tuned["advice"]
+    assert advice["line"] == "GET /late"
+    assert "is ended after 1s (504) by the timeout of its own route" in advice["why"]
+    assert "portico.toml:5" in advice["why"]
+    assert "waiting for up to" not in done.stderr
+
+
+def test_the_benchmark_of_tune_leaves_no_program_behind_when_it_is_ended(home: Path) -> None:
+    """It measures in processes of other sessions, which do not get the signal."""
+    root = Path(__file__).parents[2]
+    argv = [sys.executable, "-m", "bench.tune", "too many workers"]
+    env = environment(home) | {"TMPDIR": os.fspath(home)}
+    with running(argv, cwd=root, env=env, stdout=PIPE) as program:
+        here = psutil.Process(program.pid)
+        found = until(lambda: _with_gateway(here.children(recursive=True)), "no copy started")
+        program.terminate()
+        assert program.wait(PATIENCE_SECONDS) == 128 + signal.SIGTERM
+    assert [one for one in found if one.is_running()] == []
+    assert not list(home.glob("tune-*"))
+
+
+def _with_gateway(below: list[psutil.Process]) -> list[psutil.Process]:
+    """All of them, as soon as a gateway is among them."""
+    names = []
+    for one in below:
+        with suppress(psutil.NoSuchProcess):
+            names.append(one.name())
+    return below if "nginx" in names else []
 
 
 def test_what_the_app_declares_public_costs_less_from_the_cache(

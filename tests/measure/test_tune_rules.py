@@ -18,10 +18,12 @@ from portico.measure.routes import timed_out
 from portico.measure.tune.model import Advice, Candidate, Looked, Outcome, Seen, SeenFolder, Tuned
 from portico.measure.tune.outcome import PRESENT, TRIED, answered, outcome
 from portico.measure.tune.rules import candidates, is_declared
+from portico.measure.tune.times import timeout_of
 from portico.measure.tune.trial import with_flags
 from portico.site.facts import AppFacts, AppSettings, Risk
 from portico.site.load import load
 from portico.site.model import Site
+from portico.site.routed import routed
 from tests.plan.test_golden import PLACE
 
 TWO = replace(PLACE, cpus=2.0, memory=4 << 30)
@@ -64,6 +66,23 @@ def _advice(site: Site, *routes: Seen, folders: tuple[SeenFolder, ...] = ()) -> 
 )  # fmt: skip
 def test_a_wrong_setting_is_seen(tmp_path: Path, toml: str, seen: Seen, wanted: tuple[str, str, str]) -> None:
     assert _tried(_site(tmp_path, toml), seen) == [wanted]
+
+
+def test_a_page_that_its_own_route_ends_is_not_helped_by_request_timeout(tmp_path: Path) -> None:
+    late = replace(LATE, needed_ms=0.0)
+    for toml, where in (
+        ('[routes."/report"]\ntimeout = "2s"\n', "portico.toml:2"),
+        ('[routes."/<path:rest>"]\ntimeout = "2s"\n', "portico.toml:2"),
+    ):
+        site = _site(tmp_path, toml)
+        site = replace(site, routed=routed(site.options, site.facts, site.causes))
+        (advice,) = _advice(site, late)
+        assert advice.line == "GET /report"
+        assert "is ended after 2s (504) by the timeout of its own route" in advice.why
+        assert where in advice.why
+        assert "background" not in advice.why
+    assert str(timeout_of(site, "/report?a=1")) == "2s"
+    assert str(timeout_of(_site(tmp_path, 'request_timeout = "7s"'), "/report")) == "7s"
 
 
 def test_a_folder_that_the_app_sends_is_tried(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from portico.measure.model import Route
 from portico.measure.programs import Programs
 from portico.measure.session import Say, launched
 from portico.measure.tune.model import Looked, Seen, SeenFolder
+from portico.measure.tune.times import timeout_of, with_own_timeout
 from portico.project.gathered import Gathered
 from portico.reading import as_user
 
@@ -77,16 +78,16 @@ def look(sight: Sight, say: Say) -> Looked:
         say("looking at what the app answers: a copy of the site starts")
         with launched(sight.present) as programs:
             wait_until_ready(programs, sight.health, sight.host, sight.start_seconds)
-            routes = _answering(sight, programs, timeout, say)
+            routes = _answering(sight, programs, say)
             sent = list(_folders(sight, programs))
-        late = [one for one in routes if one.status == _TIMED_OUT]
+        late = [one for one in routes if _is_late(sight, one)]
         if late:
             say(
                 f"GET {', '.join(one.path for one in late)} ran out of time: waiting for up to {patience:.0f} s"
             )
             with launched(sight.patient(patience)) as programs:
                 wait_until_ready(programs, sight.health, sight.host, sight.start_seconds)
-                routes = [_with_need(one, programs, sight.host, patience) for one in routes]
+                routes = [_with_need(sight, one, programs, patience) for one in routes]
     except (PeerError, OSError) as error:
         raise PorticoError(Problem("the copy", str(error), "try it alone: portico run")) from None
     return Looked(tuple(routes), tuple(_sendable(sight, sent, say)), patience)
@@ -109,11 +110,17 @@ def _sendable(sight: Sight, sent: Sequence[_Sent], say: Say) -> list[SeenFolder]
         return [one.folder if one.folder.problem else replace(one.folder, problem=why) for one in sent]
 
 
-def _answering(sight: Sight, programs: Programs, timeout: float, say: Say) -> list[Seen]:
+def _is_late(sight: Sight, seen: Seen) -> bool:
+    """Whether a higher `request_timeout` may help."""
+    return seen.status == _TIMED_OUT and with_own_timeout(sight.found.site, seen.path) is None
+
+
+def _answering(sight: Sight, programs: Programs, say: Say) -> list[Seen]:
     found, refused = list[Seen](), list[str]()
     for route in sight.routes:
         say(f"looking at GET {route.path}")
         try:
+            timeout = float(timeout_of(sight.found.site, route.path))
             seen = _seen(programs, route.path, sight.host, timeout + _GRACE_SECONDS)
         except (OSError, HTTPException) as error:
             refused.append(f"GET {route.path}: {error}")
@@ -155,11 +162,11 @@ def _seen(programs: Programs, path: str, host: str, timeout: float) -> Seen:
     )
 
 
-def _with_need(seen: Seen, programs: Programs, host: str, patience: float) -> Seen:
-    if seen.status != _TIMED_OUT:
+def _with_need(sight: Sight, seen: Seen, programs: Programs, patience: float) -> Seen:
+    if not _is_late(sight, seen):
         return seen
     try:
-        answer = page(programs.port, seen.path, host, patience + _GRACE_SECONDS).answer
+        answer = page(programs.port, seen.path, sight.host, patience + _GRACE_SECONDS).answer
     except (OSError, HTTPException):
         return seen
     return replace(seen, needed_ms=answer.ms) if answer.status < 400 else seen

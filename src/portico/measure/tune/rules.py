@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from portico.app_servers.kind import Feature
 from portico.measure.tune.model import Advice, Candidate, Looked, Seen, quoted
+from portico.measure.tune.times import with_own_timeout
 from portico.place.model import Place
 from portico.plan.app_servers.chosen import app_server
 from portico.plan.app_servers.workers import DEFAULT_THREADS, capacity
@@ -74,7 +75,9 @@ def is_declared(seen: Seen) -> bool:
 
 def _timeout(site: Site, looked: Looked) -> Rule:
     """The page that takes longest of those that ran out of time."""
-    late = [one for one in looked.routes if one.status == _TIMED_OUT]
+    all_late = [one for one in looked.routes if one.status == _TIMED_OUT]
+    late = [one for one in all_late if not with_own_timeout(site, one.path)]
+    yield from _of_routes(site, all_late)
     if not late:
         return
     now = site.options.request_timeout
@@ -90,6 +93,18 @@ def _timeout(site: Site, looked: Looked) -> Rule:
             f'If other pages shall end sooner: [routes."{slowest.path.partition("?")[0]}"] timeout = "{value}"'
         )
         yield Candidate(("request_timeout",), str(value), "answered of 100", slowest.path, why)
+
+
+def _of_routes(site: Site, late: list[Seen]) -> Rule:
+    """No option of the command line sets the timeout of a route, so a copy cannot try another one."""
+    for one in late:
+        if own := with_own_timeout(site, one.path):
+            why = (
+                f"it is ended after {own.edge.timeout} (504) by the timeout of its own route "
+                f"({own.causes.get('timeout', own.rule)}); request_timeout does not count there. Not tried: raise "
+                "that one"
+            )
+            yield Advice(f"GET {one.path}", why)
 
 
 def _statics(site: Site, looked: Looked) -> Rule:
