@@ -97,6 +97,7 @@ def test_clients_that_wait_starve_nobody(site: Served) -> None:
         assert {one.result(120) for one in waiting} == {'42["news","fresh"]'}
 
 
+@pytest.mark.of_nginx  # no WebSocket passes mod_proxy_uwsgi, as a note says: the client goes on to poll
 def test_a_websocket_is_taken_up(site: Served) -> None:
     with talk(site.port, "/socket.io/?EIO=4&transport=websocket") as socket:
         assert str(socket.recv(60)).startswith('0{"sid"')

@@ -42,9 +42,9 @@ FILES = {
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
-@pytest.fixture(scope="module", params=["embedded", "system"])
-def spa(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
-    with served(FILES, "--nginx", request.param, "--health", "/about") as run:
+@pytest.fixture(scope="module")
+def spa(front: tuple[str, str]) -> Iterator[Served]:
+    with served(FILES, *front, "--health", "/about") as run:
         yield run
 
 

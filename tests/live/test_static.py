@@ -82,10 +82,12 @@ def test_a_declared_folder_beside_the_app_s_own() -> None:
         "app.py": MIRROR,
         **STATICS,
         "media/a.txt": "media",
-        "portico.toml": '[static]\n"/media/" = "media"\n',
+        "50%1 %{of} it/100%.txt": "half",
+        "portico.toml": '[static]\n"/media/" = "media"\n"/half/" = "50%1 %{of} it"\n',
     }
     with served(files) as run:
         assert run.get("/media/a.txt").text == "media"
+        assert run.get("/half/100%25.txt").text == "half"
         assert run.get("/static/app.css").status_code == 200
 
 

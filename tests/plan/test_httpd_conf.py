@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from portico.errors import UsageError
 from portico.place.gateway.httpd import found
 from portico.place.model import Build
-from portico.plan.gateway.httpd.syntax import directive, literal, quote, render, rewrite_quote, value
+from portico.plan.gateway.httpd.syntax import directive, literal, quote, render, rewrite_quote, target, value
 
 WORDS = [
     "plain", "with space", 'a "quoted" word', "back\\slash", "ends with \\", "double \\\\ one", "#hash", "a#b", "<tag>",
@@ -69,10 +70,15 @@ def test_what_httpd_would_change_is_refused(word: str) -> None:
         quote(word)
 
 
-@pytest.mark.parametrize("path", ["/srv/a$b", "/srv/100%", "/srv/a\tb"])
-def test_a_path_that_a_rule_would_change_is_refused(path: str) -> None:
+@pytest.mark.parametrize("made", [literal, target])
+@pytest.mark.parametrize("path", ["/srv/a$b", "/srv/a\tb"])
+def test_a_path_that_a_rule_would_change_is_refused(path: str, made: Callable[[str, str], str]) -> None:
     with pytest.raises(UsageError):
-        literal(path, "portico.toml:1")
+        made(path, "portico.toml:1")
+
+
+def test_mod_rewrite_replaces_nothing_in_the_path_of_a_file() -> None:
+    assert target("/srv/50% %{ENV:x} %1 a\\b", "portico.toml:1") == r"/srv/50\% \%{ENV:x} \%1 a\\b"
 
 
 def test_a_header_s_value_keeps_its_percent() -> None:

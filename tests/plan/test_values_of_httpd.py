@@ -139,9 +139,14 @@ def _variables(nodes: Iterable[Node]) -> Iterator[Node]:
         name, skipped = one.name.lower(), _LITERAL.get(one.name.lower(), 0)
         words = one.args[skipped + (one.args[:1] == ("always",)) :]
         words = words[:1] if name == "rewritecond" else words
-        if name in _OF_VARIABLES and any(_EVIL.search(word.replace("%%", "")) for word in words):
+        if name in _OF_VARIABLES and any(_EVIL.search(_without_literals(name, word)) for word in words):
             yield one
         yield from _variables(one.children or ())
+
+
+def _without_literals(name: str, word: str) -> str:
+    """Without what stands for itself, which is written in one way or the other."""
+    return re.sub(r"\\.", "", word) if name.startswith("rewrite") else word.replace("%%", "")
 
 
 _OF_VARIABLES = (

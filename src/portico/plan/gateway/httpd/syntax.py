@@ -60,18 +60,20 @@ def verbatim(text: str, causes: tuple[str, ...]) -> Directive:
 
 
 def literal(text: str, cause: str) -> str:
-    """A word of the user's that must be literal where httpd replaces `$1`, `%{NAME}` and `${NAME}`.
-
-    Raises UsageError if httpd cannot express it.
+    """A word of the user's that must be literal where httpd replaces `${NAME}` alone. Raises UsageError if httpd cannot
+    express it.
     """
-    found = re.search(r"[$%]", text)
-    if found:
-        what = f'"{text}" has a {found[0]}'
-        hint = f"httpd cannot write a literal {found[0]} there; use a name without one"
-        raise UsageError(Problem(cause, what, hint))
+    if "$" in text:
+        hint = "httpd cannot write a literal $ there; use a name without one"
+        raise UsageError(Problem(cause, f'"{text}" has a $', hint))
     if CONTROL.search(text):
         raise UsageError(Problem(cause, f"{text!r} has a control character", "use a name without one"))
     return text
+
+
+def target(path: str, cause: str) -> str:
+    """The same in what mod_rewrite looks at or leads to, where it replaces `%1` and `%{NAME}`, too."""
+    return re.sub(r"[%\\]", r"\\\g<0>", literal(path, cause))
 
 
 def value(text: str) -> str:

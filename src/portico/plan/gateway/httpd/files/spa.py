@@ -8,7 +8,7 @@ another, and leads to the page.
 from __future__ import annotations
 
 from portico.plan.files import File, Line
-from portico.plan.gateway.httpd.syntax import Directive, directive, literal, regex, section
+from portico.plan.gateway.httpd.syntax import Directive, directive, literal, regex, section, target
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 
@@ -33,7 +33,7 @@ def spa_page_rules(web: Web) -> list[Directive]:
     if web.spa is None:
         return []
     cause, conf = web.spa.cause, Paths.of(web.place).conf
-    page = literal(web.spa.folder, cause).rstrip("/") + "/index.html"
+    page = target(web.spa.folder, cause).rstrip("/") + "/index.html"
     internal = directive(
         "RewriteCond", "%{ENV:REDIRECT_STATUS}", "!^$", why="only the app's 404 leads here", cause=cause
     )
@@ -87,7 +87,7 @@ def page_first(web: Web, path: str) -> list[Directive]:
     if web.spa is None or not web.upstream.is_nobody:
         return []
     cause, why = web.spa.cause, "a navigation that nothing else answers: the single-page app's page"
-    page = literal(web.spa.folder, cause).rstrip("/") + "/index.html"
+    page = target(web.spa.folder, cause).rstrip("/") + "/index.html"
     return [
         directive("RewriteCond", f"%{{ENV:{NAVIGATES}}}", "=1", why=why, cause=cause),
         directive("RewriteRule", path, page, f"[L,E={_SENT}:1]", why=why, cause=cause),

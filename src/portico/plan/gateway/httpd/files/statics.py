@@ -7,7 +7,7 @@ import re
 from portico.plan.gateway.httpd.access import CLOSED
 from portico.plan.gateway.httpd.entry.trust import setting
 from portico.plan.gateway.httpd.names import CODING, COPY, HERE, PATH
-from portico.plan.gateway.httpd.syntax import Directive, directive, literal, regex, section, value
+from portico.plan.gateway.httpd.syntax import Directive, directive, literal, regex, section, target, value
 from portico.plan.web.files.statics import FOREVER, PRIVATE, Folder, Sent, is_for_caches
 from portico.plan.web.model import Web
 from portico.plan.web.mount import Files, Mount, OneFile
@@ -30,7 +30,7 @@ def file_rules(web: Web, mount: Mount) -> list[Directive]:
             directive(
                 "RewriteRule",
                 path,
-                literal(file.path, cause),
+                target(file.path, cause),
                 f"[L,E={_word(web, sent)}:1]",
                 why=_WHY,
                 cause=cause,
@@ -42,7 +42,7 @@ def file_rules(web: Web, mount: Mount) -> list[Directive]:
 
 def _folder_rules(web: Web, mount: Mount, folder: Folder) -> list[Directive]:
     cause = folder.sent.cause
-    path, root = f"^{regex(folder.url)}(.*)$", literal(folder.path, cause).rstrip("/") + "/"
+    path, root = f"^{regex(folder.url)}(.*)$", target(folder.path, cause).rstrip("/") + "/"
     end = f"[L,E={_word(web, folder.sent)}:1]"
     made = [
         *_methods(mount, path, folder.sent),
@@ -61,27 +61,32 @@ def _folder_rules(web: Web, mount: Mount, folder: Folder) -> list[Directive]:
     else:
         made += _index(folder, root, end)
     made += _copy(web, folder, path, end)
-    there = "a file that may be read, and to which no link leads"
     if folder.before:
         why = "a page of the previous release may still ask for a file that only that release has"
-        before = literal(folder.before, "reload --path").rstrip("/") + "/"
+        before = target(folder.before, "reload --path").rstrip("/") + "/"
         made += [
             directive("RewriteCond", f"{root}$1", "!-f", why=why, cause="reload --path"),
-            directive("RewriteCond", f"{before}$1", "-F", why=there, cause="reload --path"),
+            *_is_there(f"{before}$1", "reload --path"),
             directive("RewriteRule", path, f"{before}$1", end, why=why, cause="reload --path"),
         ]
+    why = "anything else looks like what is not there"
     return [
         *made,
-        directive("RewriteCond", f"{root}$1", "!-F", why=there, cause=cause),
-        directive(
-            "RewriteRule",
-            path,
-            "-",
-            "[R=404,L]",
-            why="anything else looks like what is not there",
-            cause=cause,
-        ),
+        *_is_there(f"{root}$1", cause),
         directive("RewriteRule", path, f"{root}$1", end, why=_WHY, cause=cause),
+        directive("RewriteRule", path, "-", "[R=404,L]", why=why, cause=cause),
+    ]
+
+
+def _is_there(
+    file: str, cause: str, why: str = "a file that may be read, and to which no link leads"
+) -> list[Directive]:
+    """The conditions of a rule that sends this file."""
+    quirk = "httpd takes the file's name for a URI, where % is an escape: it finds such a link while it opens the file"
+    return [
+        directive("RewriteCond", file, "-f", why=why, cause=cause),
+        directive("RewriteCond", file, "%", "[OR]", why=quirk, cause=cause),
+        directive("RewriteCond", file, "-F", why=why, cause=cause),
     ]
 
 
@@ -90,10 +95,10 @@ def _index(folder: Folder, root: str, end: str) -> list[Directive]:
     cause, why, url = folder.sent.cause, "the page of a folder", regex(folder.url)
     slash = "its links are relative: they need the slash"
     return [
-        directive("RewriteCond", f"{root}$1index.html", "-F", why=why, cause=cause),
+        *_is_there(f"{root}$1index.html", cause, why),
         directive("RewriteRule", f"^{url}((?:.*/)?)$", f"{root}$1index.html", end, why=why, cause=cause),
         directive("RewriteCond", f"{root}$1", "-d", why=slash, cause=cause),
-        directive("RewriteCond", f"{root}$1/index.html", "-F", why=slash, cause=cause),
+        *_is_there(f"{root}$1/index.html", cause, slash),
         directive("RewriteRule", f"^{url}(.*[^/])$", f"%{{ENV:{HERE}}}%{{ENV:{PATH}}}/", "[R=301,L,NE]", why=slash,
                   cause=cause),
     ]  # fmt: skip
