@@ -6,7 +6,7 @@ import pytest
 
 from portico.errors import UsageError
 from portico.explain.change import Change
-from portico.explain.nginx.change import changed
+from portico.explain.nginx.change import changed, moved
 from portico.explain.nginx.contexts import MAIN, may_stand_in
 
 CONF = """\
@@ -82,3 +82,39 @@ def test_a_block_is_not_changed_to_a_line() -> None:
 )  # fmt: skip
 def test_where_a_directive_may_stand(name: str, block: str, may: bool) -> None:
     assert may_stand_in(name, block) is may
+
+
+@pytest.mark.parametrize(
+    "text", ["gzip off; listen 0.0.0.0:80", 'return 200 "a"; return 201', "add_header A '\\''; gzip off"]
+)
+def test_a_change_is_one_directive(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a change"):
+        changed(LINES, Change.parse(text))
+
+
+def test_a_semicolon_may_be_quoted() -> None:
+    assert added('add_header Set-Cookie "a=b; Secure"')[0]
+
+
+@pytest.mark.parametrize("text", ["daemon on", "daemon", "master_process off"])
+def test_the_second_nginx_stays_a_child_of_the_command(text: str) -> None:
+    change = Change.parse(text, drops=" " not in text)
+    with pytest.raises(UsageError, match="cannot be changed"):
+        changed(["daemon off;", "master_process on;", *LINES], change)
+
+
+def test_all_addresses_and_files_are_moved_whatever_is_between_the_words() -> None:
+    lines = [
+        "listen  0.0.0.0:80;",
+        "listen\t81\tssl;",
+        "error_log   /var/log/error.log debug;",
+        "access_log\t/a/b;",
+    ]
+    made, addresses = moved(lines, "/tmp/x", lambda: 9)
+    assert addresses == {"0.0.0.0:80": "127.0.0.1:9", "81": "127.0.0.1:9"}
+    assert made == [
+        "listen  127.0.0.1:9;",
+        "listen\t127.0.0.1:9\tssl;",
+        "error_log   /tmp/x/error.log debug;",
+        "access_log\t/tmp/x/b;",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from portico.learn.pages import title
 from portico.lessons import down, location, missing, slash, steps
 from portico.lessons.model import Question, lesson, question
 from portico.lessons.of_trace import of_trace
@@ -203,3 +204,18 @@ def test_of_two_parts_of_one_name_the_longer_one_counts() -> None:
     bars = (Bar("app", APP, 0, 500), Bar("nginx", GATEWAY, 500, 600), Bar("app", APP, 600, 610))
     one = asked(of_trace(replace(WHOLE, waterfall=bars)).questions, "took longest")
     assert one.answer == "app"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("x <TITLE>\n a  b</title><title>c</title>", "a b"),
+        ("<title>no end", "<title>no end"),
+        ("no title", "no title"),
+        ("</title><title>c</title>", "c"),
+        ("<title>" * 100_000, "<title>" * 8 + "<tit..."),
+    ],
+)
+def test_the_title_of_a_page_that_an_app_made(body: str, words: str) -> None:
+    """The last one would be tried for an hour by a pattern of both ends."""
+    assert title(body) == words

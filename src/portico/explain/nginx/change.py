@@ -10,15 +10,22 @@ from portico.explain.change import Change, not_a_change
 from portico.explain.nginx.contexts import MAIN, may_stand_in
 from portico.explain.nginx.words import TABLES
 
-_LISTEN = re.compile(r"(\s*listen )(\S+?)((?: [^;]*)?;)")
-_OWN_FILE = re.compile(r"(\s*(?:pid|error_log|access_log|\w+_temp_path|\w+_cache_path) )([^;\s]+)(.*;)")
+_LISTEN = re.compile(r"(\s*listen\s+)(\S+?)((?:\s[^;]*)?;)")
+_OWN_FILE = re.compile(r"(\s*(?:pid|error_log|access_log|\w+_temp_path|\w+_cache_path)\s+)([^;\s]+)(.*;)")
+_QUOTED = re.compile(r"""\\.|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'""")
+_OF_THE_PROCESS = ("daemon", "master_process")
 _ONLY_ONCE = re.compile(r" (?:backlog=\d+|ipv6only=\w+|reuseport)")
 
 
 def changed(lines: list[str], change: Change) -> tuple[list[str], str]:
     """The lines with the change, and the change in words. Raises UsageError."""
-    if re.search(r"[{}]", change.text or change.name):
+    if re.search(r"[{}]", change.text or change.name) or ";" in _QUOTED.sub("", change.text):
         raise not_a_change(change.text or change.name)
+    if change.name in _OF_THE_PROCESS:
+        what = (
+            f"{change.name} cannot be changed: nginx would not end with this command, or would serve as root"
+        )
+        raise UsageError(Problem("", what, "it changes nothing about a request"))
     found = [] if change.adds else _places(lines, change.name)
     if change.line:
         if change.line not in found:

@@ -91,7 +91,7 @@ def running(
         conf.mkdir(
             0o700
         )  # keys are among the files: no other user may read them before each has its own mode
-        shutil.copytree(site.conf.resolve(), conf, dirs_exist_ok=True)
+        _copied(site.conf.resolve(), conf)
         main = conf / language.main
         lines, what = main.read_text().splitlines(), ""
         if change:
@@ -121,6 +121,18 @@ def running(
             process.wait(_START_SECONDS)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _copied(files: Path, to: Path) -> None:
+    """Raises PorticoError: shutil would list each file that found no room."""
+    try:
+        shutil.copytree(files, to, dirs_exist_ok=True)
+    except shutil.Error as error:
+        why = str(error.args[0][0][2]).partition("] ")[2].partition(": ")[0]
+        what = f"the gateway's files cannot be copied there: {why}"
+        raise PorticoError(
+            Problem(str(to.parent), what, "make room on that disk, or set TMPDIR to a directory on another")
+        ) from None
 
 
 def _free_port() -> int:
