@@ -42,7 +42,7 @@ def may(seconds):
     sleep(seconds)
     return "held"
 """
-ROUTES = 'app = "app:app"\n[routes."/may/<int:seconds>"]\ntimeout = "60s"\n'
+ROUTES = 'app = "app:app"\n[routes."/may/<int:seconds>"]\ntimeout = "30s"\n'
 ASYNC_APP = """
 import os, time
 from fastapi import FastAPI
@@ -80,10 +80,9 @@ def test_a_view_that_keeps_the_lock_is_ended_after_its_deadline() -> None:
         assert "WORKER TIMEOUT" not in run.stderr(), "Gunicorn's heartbeat, after a minute"
 
 
-def test_an_async_view_that_blocks_the_event_loop_is_ended_after_its_deadline() -> None:
-    with served(
-        {"app.py": ASYNC_APP, "portico.toml": ROUTES}, "--request-timeout", "2s", "--workers", "1"
-    ) as run:
+def test_an_async_view_that_blocks_the_event_loop_is_ended_after_its_deadline(kind: tuple[str, str]) -> None:
+    words = (*kind, "--request-timeout", "2s", "--workers", "1")
+    with served({"app.py": ASYNC_APP, "portico.toml": ROUTES}, *words) as run:
         before = run.get("/").text
         answer = run.get("/block/300")
         assert answer.status_code in (502, 504)

@@ -14,6 +14,7 @@ from portico.link.asgi.response import endpoint
 from portico.link.asgi.trace import App, Scope, Send
 from portico.link.fence import SENDER_HEADER, Fence
 from portico.link.gunicorn.event_loop import EventLoopWorker
+from portico.link.gunicorn.watch import limits_from
 from portico.link.head import JOINED, LARGEST, STREAMED, BrokenAppError, too_large
 from portico.link.receive import Message, Receive, Receiver
 from portico.link.trace import Record, Tracer
@@ -32,6 +33,7 @@ _PEER = b"x-portico-peer"
 _OWN = (b"x-portico-msec", _BEGAN, _PEER, SENDER_HEADER, _TRACE)
 _BURST = 4096
 """The backlog; the kernel allows no more than net.core.somaxconn."""
+_NOTIFY_SECONDS = 1.0
 _ONE_LINE = frozenset(name.lower().encode() for name in JOINED)
 _STREAMED = re.compile(rf"{STREAMED}\s*(?:;|$)".encode(), re.IGNORECASE)
 _SECURE = {"http": "https", "ws": "wss"}
@@ -52,7 +54,9 @@ class Worker(EventLoopWorker):
         """Called once a second while the worker serves, not before the app's startup is complete."""
         if not self.handover.has_loaded:
             self._take_bursts()
+            self.beat.start(limits_from(os.environ)[0])
         super().notify()
+        self.beat.set(0.0, _NOTIFY_SECONDS)
         self.look(self.nr)
         if self._leaving.is_any():
             self._say_goodbye(lambda websocket: websocket.is_through(self._leaving))
@@ -64,6 +68,7 @@ class Worker(EventLoopWorker):
 
     async def _shutdown(self) -> None:
         """Gunicorn waits for connections to end; WebSockets end when the server closes them."""
+        self.beat.stop()
         self._say_goodbye(lambda _: True)
         await super()._shutdown()
 

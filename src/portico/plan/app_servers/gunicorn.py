@@ -49,7 +49,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, downloads: Do
         ),
         cwd=site.facts.directory,
         env={
-            "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
+            "PORTICO_DEADLINE": f"{Ladder.of(_request_seconds(site)).deadline_seconds:g}",
             "PORTICO_BOOT": f"{_BOOT * site.options.start_timeout:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
             "PORTICO_TRACE": trace(place.runtime),
@@ -75,6 +75,12 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity, downloads: Do
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to "
         f"{place.gateway.program}{environment_of(place)}",
     )
+
+
+def _request_seconds(site: Site) -> float:
+    """How long a request may take that says nothing else: by HTTP none does, so it is the longest time of any route."""
+    is_told = app_server(site).protocol == "uwsgi"
+    return float(site.options.request_timeout if is_told else site.longest_timeout)
 
 
 def _starts(site: Site, place: Place) -> tuple[str, ...]:
