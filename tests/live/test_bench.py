@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
@@ -11,12 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
+from portico import __version__
 from portico.measure.contenders import Words
 from portico.measure.contenders import portico as as_portico
-from portico.measure.model import Route
+from portico.measure.model import Results, Route
 from portico.measure.session import Order, Session
 from portico.measure.verdict import changes
 from portico.project.gather import gather
@@ -33,6 +36,7 @@ def app(environ, start_response):
 WORK = 1000
 """
 TOML = 'app = "app:app"\nrelease = "touch released"\n[processes]\nworker = "touch worked"\n[workers]\ncount = 1\n'
+FIGURES = {"whole_us": ",.0f", "p50_ms": ",.1f", "p99_ms": ",.1f", "rate": ",.0f", "whole_mb": ",.0f"}
 SHORT = ("--rounds", "2", "--connections", "4")
 
 
@@ -44,9 +48,18 @@ def home() -> Any:
 
 
 def test_servers_are_compared_and_nothing_of_the_site_is_done_twice(home: Path) -> None:
-    done = portico("bench", "--peers", "own,gunicorn,portico", *SHORT, "--json", cwd=home)
-    assert done.returncode == 0, done.stderr
+    report = home.parent / f"{home.name}.html"
+    shown = ("--json", "--html", os.fspath(report))
+    try:
+        done = portico("bench", "--peers", "own,gunicorn,portico", *SHORT, *shown, cwd=home)
+        assert done.returncode == 0, done.stderr
+        page = report.read_text()
+    finally:
+        report.unlink(missing_ok=True)
     results = json.loads(done.stdout)["results"]
+    _has_the_same_figures(page, msgspec.convert(results, Results))
+    assert f"portico bench --peers own,gunicorn,portico {' '.join(SHORT)} --json --html {report}" in page
+    assert f"Portico {__version__}, nginx " in page
     assert [one["path"] for one in results["routes"]] == ["/"]
     missing = {one["key"]: one["missing"] for one in results["contenders"]}
     assert missing == {
@@ -66,6 +79,17 @@ def test_servers_are_compared_and_nothing_of_the_site_is_done_twice(home: Path) 
     assert stands == {"own": None, "gunicorn": False, "portico": True}
     assert {path.name for path in home.iterdir()} - {"__pycache__"} == {"app.py", "portico.toml"}
     assert "about " in done.stderr
+
+
+def _has_the_same_figures(page: str, results: Results) -> None:
+    for one in results.contenders:
+        if one.missing:
+            assert f"left out: {one.name}: {one.missing}" in html.unescape(page)
+            continue
+        for figure, form in FIGURES.items():
+            found = results.spread(one.key, "/", lambda sample, name=figure: getattr(sample, name))  # type: ignore[misc]
+            assert found is not None
+            assert format(found.median, form) in page, figure
 
 
 def test_code_of_another_directory_is_measured_at_the_same_time(
@@ -122,6 +146,7 @@ def test_a_running_site_is_not_loaded_without_a_word() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--html", "app.py"), "--html app.py: is not a report of portico bench, and stays as it is"),
         (("--route", "items"), '--route: "items" is not a path'),
         (("--peers", "apache"), '--peers: "apache" is not known'),
         (("--against", "no-such-commit"), '--against: "no-such-commit" is neither a directory nor a commit'),

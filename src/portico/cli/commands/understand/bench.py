@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
-from portico.cli import output
 from portico.cli.bench.agree import agree_beside_running, agree_to_url, refuse_beside_url
+from portico.cli.bench.report.file import refuse_other_files
+from portico.cli.bench.show import Showing, shown
 from portico.cli.bench.start import (
     SOME_PORT,
     host_of,
@@ -21,18 +22,15 @@ from portico.cli.bench.start import (
     routes_of,
     start_seconds_of,
 )
-from portico.cli.bench.table import lines
 from portico.cli.completion import files
 from portico.cli.flags import given, site_arguments
 from portico.cli.progress import progress
-from portico.errors import FAILED, Problem, UsageError
+from portico.errors import Problem, UsageError
 from portico.measure.code import code_of
 from portico.measure.contenders import KEYS, Way, Words, portico, ways
-from portico.measure.model import Results
 from portico.measure.programs import end_all
 from portico.measure.session import Order, Session
 from portico.measure.url import measured_url
-from portico.measure.verdict import changes
 from portico.measure.wrk import CONNECTIONS, refuse_without_wrk
 from portico.project.gather import gather
 from portico.project.gathered import Gathered
@@ -43,6 +41,14 @@ _LIMIT_SECONDS = 100.0
 """How long it takes at most by default, but for the last round."""
 _CONNECTIONS_AGAINST = 8
 """Those that are cut off at the end of a slice have cost CPU time and are not counted: fewer are more exact."""
+
+
+class Load(Struct, frozen=True):
+    """What was asked for of it; None where nothing was."""
+
+    rounds: int | None
+    seconds: int
+    connections: int | None
 
 
 @click.command("bench")
@@ -60,6 +66,9 @@ _CONNECTIONS_AGAINST = 8
 )
 @click.option("--yes", is_flag=True, help="Do not ask before a load on a running site or another host.")
 @click.option("--json", "is_json", is_flag=True, help="Everything measured, as JSON.")
+@click.option(
+    "--html", metavar="FILE", shell_complete=files, help="Also write a page with plots. Only a report is replaced.",
+)  # fmt: skip
 def command(
     app: str | None,
     config: str | None,
@@ -71,6 +80,7 @@ def command(
     connections: int | None,
     yes: bool,
     is_json: bool,
+    html: str | None,
     **flags: Any,
 ) -> None:
     """Measure the app under load: its framework's own server, Gunicorn alone, nginx + Gunicorn, and Portico.
@@ -83,58 +93,53 @@ def command(
     database is the real one.
     """
     refuse_without_wrk()
+    show = Showing(Path(html) if html else None, is_json=is_json)
+    if show.html:
+        refuse_other_files(show.html)
+    load = Load(rounds, seconds, connections)
     if app and app.startswith(("http://", "https://")):
         refuse_beside_url(config, against, peers, paths, given(flags))
         agree_to_url(app, is_agreed=yes)
         with progress() as say:
             results = measured_url(app, rounds or _ROUNDS, seconds, connections or CONNECTIONS, say)
-        _show(results, "", "", is_json=is_json)
+        shown(results, show, None)
         return
+    if against and peers:
+        raise UsageError(Problem("--peers", "--against compares Portico with Portico", "leave one out"))
     words = Words(app, config, given(flags))
     found = gather(app, config, words.flags, alone=SOME_PORT)
     refuse_without_app(found)
     agree_beside_running(words, "bench", is_agreed=yes)
     with ExitStack() as stack:
-        before, base = "", "portico"
-        if against:
-            if peers:
-                raise UsageError(
-                    Problem("--peers", "--against compares Portico with Portico", "leave one out")
-                )
-            chosen = _before_and_after(stack, found, words, against)
-            before, base = "before", "after"
-        else:
-            chosen = ways(found, words, _keys(peers))
-        order = Order(
-            app=found.plan.app,
-            ways=chosen,
-            candidates=routes_of(found, words, paths),
-            is_named=bool(paths),
-            host=host_of(found),
-            rounds=rounds or (_ROUNDS_AGAINST if against else _ROUNDS),
-            seconds=seconds,
-            slices=_SLICES_AGAINST if against else 1,
-            connections=connections or (_CONNECTIONS_AGAINST if against else CONNECTIONS),
-            limit_seconds=_LIMIT_SECONDS if rounds is None else math.inf,
-            start_seconds=start_seconds_of(found),
-            run_together=bool(against),
+        chosen = (
+            _before_and_after(stack, found, words, against) if against else ways(found, words, _keys(peers))
         )
+        order = _order(found, words, paths, chosen, load, is_pair=bool(against))
         with progress() as say:
             try:
-                results = Session(order, base, say).run()
+                results = Session(order, "after" if against else "portico", say).run()
             finally:
                 end_all()
-    _show(results, before, base, is_json=is_json)
+    shown(results, show, found, is_pair=bool(against))
 
 
-def _show(results: Results, before: str, base: str, *, is_json: bool) -> None:
-    found = changes(results, before, base) if before else []
-    if is_json:
-        output.result(output.as_json({"results": results, "changes": found}))
-    else:
-        output.results(list(lines(results, "" if before else base, found)))
-    if any(one.ratio.is_sure and one.ratio.ratio > 1 for one in found):
-        sys.exit(FAILED)
+def _order(
+    found: Gathered, words: Words, paths: tuple[str, ...], chosen: list[Way], load: Load, *, is_pair: bool
+) -> Order:
+    return Order(
+        app=found.plan.app,
+        ways=chosen,
+        candidates=routes_of(found, words, paths),
+        is_named=bool(paths),
+        host=host_of(found),
+        rounds=load.rounds or (_ROUNDS_AGAINST if is_pair else _ROUNDS),
+        seconds=load.seconds,
+        slices=_SLICES_AGAINST if is_pair else 1,
+        connections=load.connections or (_CONNECTIONS_AGAINST if is_pair else CONNECTIONS),
+        limit_seconds=_LIMIT_SECONDS if load.rounds is None else math.inf,
+        start_seconds=start_seconds_of(found),
+        run_together=is_pair,
+    )
 
 
 def _before_and_after(stack: ExitStack, found: Gathered, words: Words, against: str) -> list[Way]:
