@@ -212,7 +212,7 @@ def test_https_and_what_portico_asks_itself(build: str) -> None:
         for url in ("/", f"https://localhost:{port}/"):
             traced = json.loads(portico("trace", url, "--json", cwd=run.directory).stdout)
             assert (traced["status"], traced["line"]["client"]) == (200, BALANCER), traced["error"]
-        change = "TraceEnable Off" if build == "apache" else "gzip off"
+        change = "TraceEnable Off" if run.is_apache else "gzip off"
         different = portico("what-if", change, "/", "--json", cwd=run.directory)
         assert different.stdout, different.stderr
         assert json.loads(different.stdout)["before"]["status"] == 200, different.stderr

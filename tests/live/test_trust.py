@@ -132,8 +132,9 @@ def test_the_health_path_answers_by_address_and_with_one_word(shop: Served) -> N
         answer = shop.client.request(method, shop.url + "/-/health?x=1", headers=headers, content=b"body" * 9)
         assert (answer.status_code, answer.text.strip()) == (200, "ok")
     asked = shop.raw(b"GET /-/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    assert asked.endswith(b"\r\n\r\nok")
-    assert shop.get("/-/health/app", headers={"Host": "shop.example"}).text == ""
+    assert asked.partition(b"\r\n\r\n")[2].strip() == b"ok"
+    if not shop.is_apache:  # its location for the question to the app; httpd asks nothing
+        assert shop.get("/-/health/app", headers={"Host": "shop.example"}).text == ""
 
 
 ASKED = """
@@ -190,6 +191,9 @@ def test_health_asks_the_app_in_portico_s_own_words(
         (run.directory / "asked.txt").unlink()
         answer = run.client.post(run.url + "/-/health?y=evil", content=b"evil", headers=own)
         assert (answer.status_code, answer.text.strip()) == (200, "ok")
+        if run.is_apache:  # it says whether a release is live
+            assert not (run.directory / "asked.txt").exists()
+            return
         until_there(run.directory / "asked.txt")
         asked = json.loads((run.directory / "asked.txt").read_text())
         assert "evil" not in str(asked), asked

@@ -142,6 +142,7 @@ exec unshare {how} sh -c 'mount -t tmpfs -o size=2m,mode=755 none "{state}" && e
 """
 
 
+@pytest.mark.of_nginx  # httpd keeps no uploads
 def test_a_full_disk_has_a_page_of_its_own() -> None:
     """The small file system is mounted for this one Portico alone; who is not root has that right in a namespace."""
     how = "--mount" if os.geteuid() == 0 else "--user --map-current-user --mount --keep-caps"

@@ -229,6 +229,7 @@ def test_detection_refuses_nothing_and_tells_which_rules_would_have(detecting: S
     assert exception in shown
 
 
+@pytest.mark.of_nginx  # httpd has no challenge
 @pytest.mark.usefixtures("_needs_nginx")
 def test_a_costly_route_is_inspected_whether_or_not_a_pass_is_asked_for() -> None:
     """An `if` that holds ended what the location does after it: 404."""
@@ -239,6 +240,7 @@ def test_a_costly_route_is_inspected_whether_or_not_a_pass_is_asked_for() -> Non
         assert answers == [200, 403]
 
 
+@pytest.mark.of_nginx  # httpd counts no requests
 @pytest.mark.usefixtures("_needs_nginx")
 def test_limits_come_before_the_firewall() -> None:
     toml = TOML.replace("burst 90", "burst 2")

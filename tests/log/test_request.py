@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from portico.log.count import Counts, counted
 from portico.log.reader import last_lines, request_reader
 from portico.log.request import Request
+from portico.plan.paths import socket_aliases
 from portico.plan.web.log import FIELDS, NUMBERS, OF_REFUSED, OF_RULES, TRACING_FIELDS
 from portico.run.watchers.served import Served
 from portico.watch.compare_releases import tally
 from portico.watch.lines import detail, readable
-from portico.watch.log_counts import Metrics
+from portico.watch.log_counts import APP, Metrics
 from portico.watch.rings import Requests
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -129,6 +130,25 @@ def test_a_client_that_left_is_neither_failed_nor_served(tmp_path: Path) -> None
     compared = tally(log, 0, ["/run/app.sock"])
     assert (compared.chosen.requests, compared.chosen.failed, compared.chosen.left) == (5, 1, 2)
     assert compared.unread == "1 line of access.log could not be read"
+
+
+def test_the_log_of_httpd_tells_a_canary_from_the_live_release(tmp_path: Path) -> None:
+    """It had no requests: httpd logs a name of its own in the place of a socket, and no time of the server."""
+    log = tmp_path / "access.log"
+    own = {
+        "time": "2099-11-29T01:43:59+00:00",
+        "upstream_status": "",
+        "response_seconds": "",
+        "seconds": 0.25,
+    }
+    addresses = ["uwsgi://app0", "uwsgi://app1", "http://app2-60s", "uwsgi://app3", ""]
+    log.write_bytes(b"".join(line(**own, status=200, upstream=one) + b"\n" for one in addresses))
+    compared = tally(log, 0, ["/run/app.1.sock", "/run/app.2.sock"])
+    assert (compared.chosen.requests, compared.others.requests) == (2, 2)
+    assert compared.chosen.p50_ms == 250
+    metrics = Metrics(path for path, _ in socket_aliases("/run/app.sock"))
+    metrics.count(log.read_bytes())
+    assert (metrics.upstreams[APP], metrics.by_gateway) == (4, 1)
 
 
 def test_the_end_of_a_log_has_no_line_that_is_cut(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def _left(item: notices.ReleaseLeft) -> str:
 
 
 def _no_server(item: notices.NoServer) -> str:
-    return bad(f"no server of [upstream] is healthy through nginx: {item.answer}") + (
+    return bad(f"no server of [upstream] is healthy through the gateway: {item.answer}") + (
         "\nvisitors see an error page; Portico keeps checking the servers: portico status"
     )
 

@@ -115,6 +115,10 @@ class Language(Struct, frozen=True):
     """The blocks in which something may be set for the request, the innermost first."""
     settings: Mapping[Setting, tuple[str, ...]]
     """The directives of each."""
+    files: Callable[[Node], tuple[Node, str] | None]
+    """The line by which a location sends files, and their folder; None if it sends none."""
+    member: Callable[[Node, str], Node | None]
+    """The line about the server that the log names so; None if only the location says how it is asked."""
     detours: Callable[[Verdict], Mapping[str, Node]]
     """Internal targets of requests from there: "closed" during maintenance, "upgraded" for a WebSocket."""
     page: Callable[[Verdict, int], Node | None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -61,11 +62,24 @@ def _digest(one: str, other: str) -> str:
 
 
 def without_rules(text: str) -> str:
-    """The text with each live path as the plain one."""
-    return _RULES.sub("/app.", text)
+    """The text with each live path as the plain one, and an address of httpd's log without the time of its routes."""
+    return _RULES.sub(r"\1\2", text)
 
 
-_RULES = re.compile(r"/app\.[0-9a-f]{8}\.")
+_RULES = re.compile(r"(/app\.)[0-9a-f]{8}\.|(//app\d)-\w+$")
+_NUMBER = re.compile(r"\.(\d)\.sock$")
+
+
+def member_name(socket: str) -> str:
+    """httpd's name for the app at one of the paths: of a server at a unix socket it logs nothing else."""
+    found = _NUMBER.search(socket)
+    return f"app{found[1] if found else 0}"
+
+
+def logged_addresses(sockets: Iterable[str]) -> frozenset[str]:
+    """The app's addresses in the log, `without_rules`: nginx names the path, httpd the protocol and its own name."""
+    named = [(f"unix:{path}", member_name(path)) for path in sockets]
+    return frozenset(one for path, name in named for one in (path, f"uwsgi://{name}", f"http://{name}"))
 
 
 def live_flag(runtime: str) -> str:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from portico.decoding import Seconds, UnreadableError, decoded
 from portico.log.reader import last_lines, request_reader
 from portico.log.request import Request, moment
+from portico.plan.paths import logged_addresses, without_rules
 from portico.protocol.status import Tally
 
 _MOST_BYTES = 16 << 20
@@ -26,17 +27,21 @@ class Comparison(Struct, frozen=True):
 
 def tally(log: Path, since: float, sockets: Iterable[str]) -> Comparison:
     """The numbers of requests since the Unix time `since`: those that went to `sockets`, and the others."""
-    chosen, reader = {f"unix:{path}" for path in sockets}, request_reader()
+    chosen, reader = logged_addresses(sockets), request_reader()
     inside, outside = list[tuple[Request, float]](), list[tuple[Request, float]]()
     for request in reader.read(last_lines(log, _MOST_BYTES)):
         seconds = _seconds(request)
         if seconds is not None and moment(request.time) >= int(since):
-            (inside if request.server in chosen else outside).append((request, seconds))
+            (inside if without_rules(request.server) in chosen else outside).append((request, seconds))
     return Comparison(_sum(inside), _sum(outside), reader.complaint())
 
 
 def _seconds(request: Request) -> float | None:
-    """The time of the last server that was tried; None if none was asked, or none answered."""
+    """The time of the last server that was tried; None if none was asked, or none answered. Of httpd, which logs no
+    server's time, the whole time of each request for which it chose one.
+    """
+    if request.upstream and not (request.upstream_status or request.response_seconds):
+        return request.seconds
     try:
         return decoded(request.response_seconds.replace(" : ", ", ").rpartition(", ")[2], Seconds)
     except UnreadableError:

@@ -13,7 +13,7 @@ from itertools import islice
 
 from portico.decoding import number
 from portico.log.request import CLIENT_LEFT, FAILED_MARK, TRACED_MARK, Request
-from portico.plan.paths import without_rules
+from portico.plan.paths import logged_addresses, without_rules
 from portico.plan.web.refusals import GUARDS
 from portico.watch.histogram import BOUNDS, Histogram
 
@@ -55,7 +55,7 @@ class Metrics:
     """Counters that only grow."""
 
     def __init__(self, app_sockets: Iterable[str] = (), known: Iterable[str] = ()) -> None:
-        self._app = frozenset(f"unix:{path}" for path in app_sockets)
+        self._app = logged_addresses(app_sockets)
         self.known = (GATEWAY, UNNAMED, *(name[:_LONGEST_NAME] for name in islice(known, MOST_ROUTES)))
         """Routes that are listed before their first request."""
         self.lines = 0

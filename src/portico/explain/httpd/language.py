@@ -16,6 +16,7 @@ from portico.explain.httpd.read import read, read_partly
 from portico.explain.httpd.sandbox import SANDBOX
 from portico.explain.httpd.servers import names_of, ports, title
 from portico.explain.httpd.sources import PROXIES, REDIRECTS, WSGI
+from portico.explain.httpd.traced import files, member
 from portico.explain.httpd.words import words
 from portico.explain.httpd.written import alone, head
 from portico.explain.language import Language, Setting
@@ -70,6 +71,8 @@ HTTPD = Language(
         Setting.TIMEOUT: ("ProxyTimeout", "Timeout"),
         Setting.UPSTREAM: (*PROXIES, *WSGI, "SetHandler"),
     },
+    files=files,
+    member=member,
     detours=detours,
     page=page,
     hides=hides,

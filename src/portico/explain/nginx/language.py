@@ -70,6 +70,12 @@ def hides(node: Node, header: str) -> bool:
     return node.name.endswith("_hide_header") and node.args[0].lower() == header.lower()
 
 
+def files(location: Node) -> tuple[Node, str] | None:
+    """By `alias` or `root`."""
+    line = location.saying("alias", "root")
+    return (line, line.args[0]) if line else None
+
+
 def _of_links(name: str) -> tuple[str, ...]:
     return tuple(f"{link}_{name}" for link in LINKS)
 
@@ -114,6 +120,8 @@ NGINX = Language(
         Setting.TIMEOUT: _of_links("read_timeout"),
         Setting.UPSTREAM: PASSES,
     },
+    files=files,
+    member=lambda _root, _address: None,
     detours=detours,
     page=page,
     hides=hides,

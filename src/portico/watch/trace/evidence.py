@@ -108,8 +108,10 @@ class Evidence(Struct):
 
     @property
     def is_unreadable(self) -> bool:
-        """The gateway refused it before it chose a location: only the app's record and the status show it."""
-        if self.verdict is None or self.line is None or self.line.upstream:
+        """The gateway refused it before it chose a location: only the app's record and the status show it. httpd's line
+        of such a request names neither its id nor its path.
+        """
+        if self.verdict is None or self.records or (self.line and self.line.upstream):
             return False
         if self.sent.status not in _UNREADABLE:
             return False
@@ -127,9 +129,35 @@ class Evidence(Struct):
 
     @property
     def answer(self) -> Node | None:
-        """The line by which the location answers directly."""
+        """The line by which the location answers directly, without a file."""
         location = self.verdict.location if self.verdict else None
-        return location.saying(*self.language.settings[Setting.ANSWER]) if location else None
+        line = location.saying(*self.language.settings[Setting.ANSWER]) if location else None
+        return None if line and self.language.files(line) else line
+
+    @property
+    def patience(self) -> Node | None:
+        """The line that says how long the server which had the request may take."""
+        return self.member or self.setting(Setting.TIMEOUT)
+
+    @property
+    def member(self) -> Node | None:
+        """The line about the server that had the request, where the gateway has one for each."""
+        return self.language.member(self.root, self.line.upstream) if self.line else None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """No server took the request, or the one that did ended: 502, or 503 and 500 of a gateway that logs no statuses
+        of servers.
+        """
+        if not self.line:
+            return False
+        if self.sent.status == 502:
+            return bool(self.line.upstream) or self.answer is None
+        if not self.line.upstream or self.line.upstream_status:
+            return False
+        if self.sent.status == 503:
+            return not self.records and self.member is not None and "unix:" in self.member.text
+        return self.sent.status == 500 and self.record is not None and self.record.is_silent
 
     @property
     def levels(self) -> list[Node]:

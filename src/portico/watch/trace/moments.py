@@ -86,17 +86,18 @@ def _refusals(evidence: Evidence) -> Iterator[Moment]:
         )
     if sent.status == 504:
         yield Moment(f"{evidence.gateway} gave up waiting for the app; the app may still be working.",
-                     _see(evidence, Setting.TIMEOUT))  # fmt: skip
+                     _explain(evidence, evidence.patience) if evidence.patience else "")  # fmt: skip
     if evidence.is_unreadable:
         yield Moment(f"{evidence.gateway} could not read the request, or found a header too long, and answered itself.",
                      _see(evidence, Setting.HEAD_SIZE))  # fmt: skip
-    if sent.status == 502 and line and line.upstream:
+    if evidence.is_unanswered and line:
         if about(Topic.LARGE_HEAD, evidence.complaints):
             what = f"The head of the app's answer is larger than {evidence.gateway} holds"
             yield Moment(f"{what}: too many or too long headers.",
                          _see(evidence, Setting.HEAD_BUFFER))  # fmt: skip
         else:
-            who = "worker" if "unix:" in line.upstream else "server"
+            where = evidence.member.text if evidence.member else line.upstream
+            who = "worker" if not where or "unix:" in where else "server"
             yield Moment(f"No {who} took the request, or the one that did died: portico status, portico logs.",
                          _see(evidence, Setting.NEXT_SERVER))  # fmt: skip
     if evidence.is_closed and sent.status == 503:
@@ -157,7 +158,8 @@ def _answer(evidence: Evidence) -> Iterator[Moment]:
             f"{evidence.gateway} compressed it ({sent.header('content-encoding')}) to {sent.body_size} bytes.",
             _see(evidence, Setting.COMPRESSION),
         )
-    if line and line.upstream and not record and sent.status not in (502, 504):
+    is_silent = sent.status in (502, 504) or evidence.is_unanswered
+    if line and line.upstream and not record and not is_silent:
         yield Moment("The server that answered takes no part in traces: what happened there is unknown.")
     if 300 <= sent.status < 400 and sent.header("location"):
         yield Moment(

@@ -53,6 +53,11 @@ class Record(msgspec.Struct, frozen=True):
         """The first time of each event."""
         return {event.what: event.ns for event in reversed(self.events)}
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether no answer of the app had come when it was read."""
+        return not self.ended and (self.response is None or self.response.status is None)
+
 
 def read(directory: Path) -> list[Record]:
     """The record of each worker that had the request, in their order; invalid ones are skipped."""

@@ -168,6 +168,8 @@ def _tries(evidence: Evidence) -> Iterator[Row]:
         is_timed = connect not in ("-", "")
         is_up = is_timed or (not line.connect_seconds and _was_answered(evidence))
         note = "" if is_up else about(Topic.NO_CONNECTION, evidence.complaints) or "nothing listens there"
+        if not line.upstream_status and (evidence.record is None or evidence.record.is_silent):
+            status = str(evidence.sent.status)
         if is_up and status in ("502", "504"):
             note = "no answer came" if status == "502" else "no answer came in time"
         how = "passes the request to" if is_up else "cannot connect to"
@@ -182,7 +184,7 @@ def _was_answered(evidence: Evidence) -> bool:
 
 def _alone(evidence: Evidence, location: Node) -> Row:
     """The gateway answers without the app."""
-    status, files = evidence.sent.status, location.saying(*evidence.language.settings[Setting.FILES])
+    status, files = evidence.sent.status, evidence.language.files(location)
     limit, refused = evidence.setting(Setting.BODY_SIZE), evidence.answer
     if status == 413 and limit:
         note = f"a body of {evidence.sent.size} bytes"
@@ -218,7 +220,7 @@ def _alone(evidence: Evidence, location: Node) -> Row:
             304: "says that the file has not changed",
         }
         what = found.get(status, "finds no file that may be sent")
-        return _row(evidence, GATEWAY, f"{what} below {files.args[0]}", "", GATEWAY, place=files.place)
+        return _row(evidence, GATEWAY, f"{what} below {files[1]}", "", GATEWAY, place=files[0].place)
     return _row(evidence, GATEWAY, f"answers by itself with {status}", "", GATEWAY)
 
 
