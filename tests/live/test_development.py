@@ -371,7 +371,14 @@ async def index():
 
 
 @pytest.mark.usefixtures("_needs_nginx")
-@pytest.mark.parametrize("code", [DJANGO, FASTAPI, QUART], ids=["django", "fastapi", "quart"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(DJANGO, id="django"),
+        pytest.param(FASTAPI, id="fastapi", marks=pytest.mark.of_nginx),  # Gunicorn over HTTP has no --dev
+        pytest.param(QUART, id="quart", marks=pytest.mark.of_nginx),
+    ],
+)
 def test_a_save_is_served_with_every_framework(code: str) -> None:
     with served({"app.py": code}, "--dev") as site:
         assert site.get().text == "one"

@@ -212,6 +212,21 @@ def test_an_asgi_app_takes_uploads_and_websockets(starlette: Served) -> None:
         assert socket.recv(timeout=60) == "hello"
 
 
+@pytest.mark.usefixtures("_needs_nginx")
+def test_a_websocket_of_an_asgi_app_may_be_silent(kind: tuple[str, str]) -> None:
+    files = {"app.py": STARLETTE}
+    if "apache" in kind:  # the longer of two times holds: what the client and what the app may take
+        files["portico.toml"] = '[apache]\nserver = ["Timeout 1"]\n'
+    with (
+        served(files, *kind, "--workers", "1", "--request-timeout", "1s") as site,
+        talk(site.port, "/echo") as socket,
+    ):
+        with pytest.raises(TimeoutError):
+            socket.recv(timeout=3)  # longer can do no harm
+        socket.send("still there?")
+        assert socket.recv(timeout=60) == "still there?"
+
+
 def test_an_asgi_app_s_events_arrive_one_by_one(starlette: Served) -> None:
     with starlette.client.stream("GET", starlette.url + "/events") as answer:
         pieces = answer.iter_raw()

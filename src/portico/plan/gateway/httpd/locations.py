@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from portico.plan import decisions
 from portico.plan.gateway.httpd.app.link import chooses, is_http, microseconds
-from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, seconds_of, suffix_of
+from portico.plan.gateway.httpd.app.times import STREAM_SECONDS, has_websockets, seconds_of, silent, suffix_of
 from portico.plan.gateway.httpd.entry.bandwidth import bandwidth_flag
 from portico.plan.gateway.httpd.entry.transfer import too_large
 from portico.plan.gateway.httpd.files.spa import may_be_page, page_first
@@ -150,8 +150,9 @@ def _app(web: Web, mount: Mount) -> list[Directive]:
         return [directive("RewriteRule", path, "-", "[R=502,L]", why="the app is not known yet", cause=cause)]
     flags = _facts(web, routed) + _headers(web, routed) + bandwidth_flag(routed)
     suffix = suffix_of(web, routed)
+    made = _websocket(web, path, suffix, flags)
     if not suffix and not (is_http(web) and chooses(web)):
-        return [directive("RewriteRule", path, "-", f"[L{flags}]", why=mount.why, cause=cause)]
+        return [*made, directive("RewriteRule", path, "-", f"[L{flags}]", why=mount.why, cause=cause)]
     why = mount.why
     if suffix:
         assert routed is not None
@@ -161,7 +162,23 @@ def _app(web: Web, mount: Mount) -> list[Directive]:
         chosen = f"[L,E={TO}:{balancer_name(suffix)}{flags}]"
         return [directive("RewriteRule", path, "-", chosen, why=why, cause=cause)]
     target = f"{balancer(suffix)}%{{ENV:{PATH}}}"
-    return [directive("RewriteRule", path, target, f"[P,L{flags},NE]", why=why, cause=cause)]
+    return [*made, directive("RewriteRule", path, target, f"[P,L{flags},NE]", why=why, cause=cause)]
+
+
+def _websocket(web: Web, path: str, suffix: str, flags: str) -> list[Directive]:
+    """Before the rule of a mount of the app: a WebSocket goes to the balancer where silence is normal."""
+    if not has_websockets(web) or silent(web) == suffix:
+        return []
+    why = "a WebSocket handshake; Upgrade alone must not move a request to its times"
+    asked = "%{REQUEST_METHOD}:%{HTTP:Connection}:%{HTTP:Upgrade}"
+    flags += f",E={SILENCE}:{microseconds(STREAM_SECONDS)}"
+    return [
+        directive("RewriteCond", asked, "^GET:.*upgrade.*:websocket$", "[NC,NV]", why=why, cause=decisions.LINK),
+        directive(
+            "RewriteRule", path, f"{balancer(silent(web))}%{{ENV:{PATH}}}", f"[P,L{flags},NE]", cause=decisions.LINK,
+            why="WebSockets: as the rule below, but silence is normal there",
+        ),
+    ]  # fmt: skip
 
 
 def _headers(web: Web, routed: Routed | None) -> str:

@@ -163,7 +163,7 @@ def _member(web: Web, number: int, target: Target, seconds: float, suffix: str) 
     )
     whole = sum(map(_factor, web.upstream.targets))
     name = f"app{number}{'-' if suffix else ''}{suffix}"
-    bound = room(web, _factor(target), whole)
+    bound = room(web, _factor(target), whole, parts=2 * (len(times(web)) - 1) if suffix else 1)
     return member(web, target, name, seconds, why, decisions.RENAME, bound=bound)
 
 
