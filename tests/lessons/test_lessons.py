@@ -136,7 +136,7 @@ def test_a_missing_step_is_one_that_the_other_request_has_not() -> None:
     assert first.answer == "the worker calls the app"
     assert second.answer == "a worker takes the connection"
     assert {*first.choices} - {first.answer} <= there <= everything
-    assert first.evidence[0] == "It took 7 steps instead of 11; the client got 200."
+    assert first.evidence[0] == "The client got 200 after 7 steps; GET / has 11."
     assert first.see == "portico trace /a.css"
 
 
@@ -156,6 +156,57 @@ def test_what_a_client_got_is_named_by_status_and_by_who_answered() -> None:
     ]  # fmt: skip
     assert '"Shop"' in made[-1].choices
     assert made[0].evidence[0] == "It got 200, the answer of the app, after 300 ms."
+
+
+def _without_worker(status: int, **fields: object) -> Trace:
+    passed = row(5, GATEWAY, "passes the request to uwsgi://app0", "request")
+    rows = (*BEFORE, passed, row(6, GATEWAY, f"answers {status}", "response"))
+    return Trace(method="GET", url="", id="3", status=status, error="", rows=rows, gateway="apache", **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("trace", "by_app"),
+    [
+        (_without_worker(200), True),
+        (_without_worker(404), True),
+        (_without_worker(500), False),  # httpd says so of a worker that died
+        (_without_worker(500, line={"upstream_status": "500"}), True),
+        (_without_worker(500, line={"upstream_status": "502, 500"}), True),
+        (_without_worker(502, line={"upstream_status": "502"}), False),
+    ],
+)
+def test_an_error_is_the_apps_if_its_worker_or_the_gateways_line_says_so(trace: Trace, by_app: bool) -> None:
+    assert is_of_app(trace) is by_app
+
+
+def test_a_worker_that_died_with_the_request_did_not_answer() -> None:
+    from msgspec.structs import replace
+
+    died = row(8, WORKER, "dies without an answer")
+    trace = replace(WHOLE, status=502, rows=(*BEFORE, *WHOLE.rows[4:7], died, *AFTER))
+    outcome = down.Outcome("/", "often", trace, 9, "It is down")
+    assert outcome.words == "502, a page of nginx"
+    one, _ = down.down([outcome], "Shop").questions
+    assert one.evidence[-1].startswith("nginx wanted the app's answer, got none")
+    assert one.hint.startswith("After several crashes")
+
+
+def test_a_file_of_the_gateway_is_one_however_the_gateway_names_it() -> None:
+    trace = other("answers by itself: RewriteRule ^/static/(.*)$ /srv/static/$1 [L]")
+    assert down.Outcome("/a.css", "often", trace, 1, is_file=True).words == "200, the file, from nginx"
+    assert down.Outcome("/a", "often", trace, 1).words == "200, a page of nginx"
+
+
+def test_of_a_server_that_writes_no_steps_down_the_lesson_says_so() -> None:
+    from msgspec.structs import replace
+
+    silent = replace(
+        _without_worker(200), waterfall=(Bar("apache", GATEWAY, 0, 90), Bar("TCP", CLIENT, 0, 9))
+    )
+    made = steps.steps(silent, "/", silent, ADDRESS)
+    assert "writes no steps down" in made.words
+    assert asked(made.questions, "longest").answer == "apache, with the app behind it"
+    assert "writes no steps down" not in steps.steps(WHOLE, "/", None, ADDRESS).words
 
 
 def test_a_silent_end_is_an_outcome() -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem
 from portico.explain.node import Node
@@ -32,9 +33,26 @@ class Chapter(Struct, frozen=True):
     of_nginx: bool = False
 
 
+class LeftOut(Struct, frozen=True):
+    """A lesson that this site cannot have."""
+
+    name: str
+    why: str
+
+
+NOTHING_SEEN = "nothing that the copy answered differs enough to be asked"
+
+
 def chapters(gateway: str) -> list[Chapter]:
     """Those that a site with this gateway has."""
     return [one for one in CHAPTERS if gateway == _NGINX or not one.of_nginx]
+
+
+def left_out(gateway: str) -> list[LeftOut]:
+    """The others."""
+    why = f"about nginx, and the gateway here is {gateway}"
+    there = chapters(gateway)
+    return [LeftOut(one.name, why) for one in CHAPTERS if one not in there]
 
 
 def _steps(copy: Copy, paths: Paths) -> Lesson:
@@ -105,7 +123,10 @@ def _down(copy: Copy, paths: Paths) -> Lesson:
     often = "The app server had been killed each time that Portico had started it"
     with copy.without_app():
         outcomes = [once, _outcome(_when_down(copy, paths.app), paths.app, often)]
-        outcomes += [_outcome(copy.ask(path), path, often) for path in (paths.file, paths.cached) if path]
+        if paths.file:
+            outcomes.append(replace(_outcome(copy.ask(paths.file), paths.file, often), is_file=True))
+        if paths.cached:
+            outcomes.append(_outcome(copy.ask(paths.cached), paths.cached, often))
     return down.down(outcomes, usual)
 
 

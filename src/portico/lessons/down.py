@@ -15,18 +15,22 @@ _WORDS = (
     "The app server of the copy was really killed (SIGKILL), with all its workers: first once, then each time that "
     "Portico had started it again. Your site was not touched. The copy was asked meanwhile."
 )
+_ERROR = 500
 _LATE = ("504, after a long wait", "no answer: the connection is refused")
 """What other set-ups answer: they stand beside what happened."""
 
 
 class Outcome(Struct, frozen=True):
-    """What a client got: `when` is what had happened before, `took_ms` how long it waited, `title` that of the page."""
+    """What a client got: `when` is what had happened before, `took_ms` how long it waited, `title` that of the page.
+    With `is_file` the path is that of a file that the gateway has.
+    """
 
     path: str
     when: str
     trace: Trace
     took_ms: float
     title: str = ""
+    is_file: bool = False
 
     @property
     def words(self) -> str:
@@ -36,13 +40,18 @@ class Outcome(Struct, frozen=True):
         return f"{self.trace.status}, {self._who}"
 
     @property
+    def is_failure(self) -> bool:
+        """Whether the gateway wanted an answer of the app, and got none."""
+        return self.trace.status >= _ERROR and not is_of_app(self.trace)
+
+    @property
     def _who(self) -> str:
         did = decision(self.trace)
         if is_of_app(self.trace):
             return "the answer of the app"
         if did.startswith("answers from its cache"):
             return f"the answer that {self.trace.gateway} had stored"
-        if did.startswith("sends "):
+        if did.startswith("sends ") or (did and self.is_file and self.trace.status < 300):
             return f"the file, from {self.trace.gateway}"
         return f"a page of {self.trace.gateway}"
 
@@ -81,7 +90,7 @@ def _questions(outcomes: Sequence[Outcome], usual: str) -> Iterator[Question | N
 def _hint(one: Outcome) -> str:
     if is_of_app(one.trace):
         return "Portico notices at once that the app server has gone, and its listening socket stays open meanwhile."
-    if decision(one.trace):
+    if decision(one.trace) and not one.is_failure:
         return f"Does {one.trace.gateway} need the app for this path?"
     return "After several crashes in a row, Portico waits before the next start, and closes the socket meanwhile."
 
@@ -89,8 +98,10 @@ def _hint(one: Outcome) -> str:
 def _because(one: Outcome) -> Iterator[str]:
     if is_of_app(one.trace):
         yield "The request waited in the socket, which outlived the app server, and a new worker took it."
-    elif did := decision(one.trace):
+    elif (did := decision(one.trace)) and not one.is_failure:
         yield f"{one.trace.gateway} {did}: the app was not asked."
     else:
         rows = [row for row in one.trace.rows if "connect" in row.action and row.actor == "gateway"]
         yield from (f"{one.trace.gateway} {row.action}: {row.note}." for row in rows[-1:])
+        if not rows and one.is_failure:
+            yield f"{one.trace.gateway} wanted the app's answer, got none from its socket, and sent a page of its own."

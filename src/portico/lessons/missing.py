@@ -14,7 +14,7 @@ from portico.protocol.trace import Trace
 TITLE = "Which step is missing"
 _WORDS = (
     "Not every request takes every step. GET {path} took {count} steps in the copy, from the client to the app and "
-    "back. Others ended earlier."
+    "back. Others end earlier, or go another way."
 )
 
 
@@ -45,7 +45,7 @@ def _question(whole: Trace, path: str, other: Shorter, at: int) -> Question | No
         asked.said(gateway),
         both[::-1],
         f"Who answered it? {gateway} {did}." if did else "Who answered it?",
-        (f"It took {len(other.trace.rows)} steps instead of {len(whole.rows)}; the client got {other.trace.status}.",
+        (f"The client got {other.trace.status} after {len(other.trace.rows)} steps; GET {path} has {len(whole.rows)}.",
          f"Missing: {all_gone}."),
         other.command,
     )  # fmt: skip

@@ -70,8 +70,23 @@ def decision(trace: Trace) -> str:
 def is_of_app(trace: Trace) -> bool:
     """Whether the app answered; not every app server takes part in traces."""
     there = stages(trace)
-    return CALLED in there or (PASSED in there and bool(trace.status) and trace.status not in _NO_ANSWER)
+    if CALLED in there:
+        return not any(row.action in _UNANSWERED for row in trace.rows)
+    return PASSED in there and bool(trace.status) and (trace.status < _ERROR or _is_from_upstream(trace))
 
 
+def is_untraced(trace: Trace) -> bool:
+    """Whether the app answered, and its server wrote no step down."""
+    return is_of_app(trace) and TAKEN not in stages(trace) and CALLED not in stages(trace)
+
+
+def _is_from_upstream(trace: Trace) -> bool:
+    """Whether the gateway's line says that this status came from the app's socket: else it is the gateway's own."""
+    said = str((trace.line or {}).get("upstream_status", "")).rpartition(" ")[2]
+    return trace.status not in _NO_ANSWER and said == str(trace.status)
+
+
+_ERROR = 500
 _NO_ANSWER = (502, 503, 504)
+_UNANSWERED = ("dies without an answer", "has not answered yet")
 _OWN = ("answers from its cache", "answers by itself", "sends ", "says that", "finds no file", "refuses ")

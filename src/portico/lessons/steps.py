@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from portico.lessons.model import Lesson, Question, lesson, question
-from portico.lessons.stages import actor, step
+from portico.lessons.stages import actor, is_untraced, step
 from portico.protocol.trace import Trace
 
 TITLE = "One request, step by step"
@@ -14,12 +14,16 @@ _WORDS = (
     "A request goes from the client through {gateway} to a worker, and its answer back. The copy was asked for "
     "{path}; all steps and times are from that one request."
 )
+_UNTRACED = (
+    " The app server of this site writes no steps down: there are no questions about its workers, nor about what the "
+    "app saw."
+)
 _ITSELF = "(the trace itself)"
 
 
 def steps(trace: Trace, path: str, forged: Trace | None, address: str) -> Lesson:
     """`forged` is a trace of the same request with that address in X-Forwarded-For."""
-    words = _WORDS.format(gateway=trace.gateway, path=path)
+    words = _WORDS.format(gateway=trace.gateway, path=path) + (_UNTRACED if is_untraced(trace) else "")
     return lesson(TITLE, words, [*of_trace(trace, path), _client(forged, path, address) if forged else None])
 
 
@@ -55,9 +59,11 @@ def _next(trace: Trace, path: str, at: int) -> Question | None:
 
 def _slowest(trace: Trace, path: str) -> Question | None:
     took = dict[str, int]()
+    behind = f"{trace.gateway}, with the app behind it" if is_untraced(trace) else trace.gateway
     for bar in trace.waterfall:
         if bar.name != _ITSELF:  # a name may come again: a gateway that tries two sockets, a query
-            took[bar.name] = max(bar.ends_us - bar.begins_us, took.get(bar.name, 0))
+            name = behind if bar.name == trace.gateway else bar.name
+            took[name] = max(bar.ends_us - bar.begins_us, took.get(name, 0))
     if not took:
         return None
     ordered = sorted(took, key=lambda name: took[name], reverse=True)

@@ -254,8 +254,9 @@ def _in_worker(evidence: Evidence, record: Record) -> Iterator[Row]:
     waited = min(numbers.queue_us or 0, took)
     queue = f"; {waited} us of it in the queue, to the millisecond" if waited else ""
     yield _row(evidence, LINK, f"{who} takes the connection", _REQUEST, LINK, WORKER, at=taken, took=took,
-               note=f"since the client had sent: {evidence.gateway}, the link and the queue{queue}")  # fmt: skip
-    what = f"reads {len(record.passed or record.environ)} variables and makes the environ"
+               note=f"since the client had sent it: {evidence.gateway}, the socket and the queue{queue}")  # fmt: skip
+    made = "environ" if record.thread else "scope"  # ASGI apps run in no thread of their own
+    what = f"reads {len(record.passed or record.environ)} variables and makes the {made}"
     yield _row(evidence, WORKER, what, "", WORKER, at=taken, took=_us(taken, read))
     yield from _in_app(evidence, record)
 
@@ -276,7 +277,8 @@ def _in_app(evidence: Evidence, record: Record) -> Iterator[Row]:
                    place=f"{begins.file}:{begins.line}", note="" if step.ends else "still working")  # fmt: skip
     if answer and events.get("started"):
         status = "" if answer.status is None else answer.status
-        yield _row(evidence, APP, f"start_response({status}), {len(answer.headers)} headers", _RESPONSE, APP,
+        how = "start_response" if record.thread else "http.response.start"
+        yield _row(evidence, APP, f"{how}({status}), {len(answer.headers)} headers", _RESPONSE, APP,
                    WORKER, at=events["started"])  # fmt: skip
     if record.handed_over or "handed over" in events:
         yield _row(evidence, APP, "speaks on the connection itself (WebSocket)", _RESPONSE, APP, GATEWAY)
@@ -369,13 +371,14 @@ def bars(evidence: Evidence) -> list[Bar]:
     last, first = sent.at("sent"), sent.at("first byte")
     for record in evidence.records:
         events = record.first
-        taken, called, out = events.get("taken", 0), events.get("called", 0), events.get("head sent", 0)
+        taken, called = events.get("taken", 0), events.get("called", 0)
+        out = events.get("head sent") or events.get("started", 0)  # of an ASGI app
         read = events.get("read", 0)
         points.append((f"{evidence.gateway}, queue", GATEWAY, last, taken))
         points.append(("worker reads", WORKER, taken, read))
         points.append(("(the trace itself)", LINK, read, called))
         points += [(f"{s.kind} {s.name}".strip(), APP, s.begins.ns, s.ends) for s in steps(record)]
-        points.append(("app", APP, called, events.get("returned") or out))
+        points.append(("app", APP, called, events.get("returned") or events.get("sent") or out))
         last = out or last
     points.append((evidence.gateway, GATEWAY, last, first))
     points.append(("receive", CLIENT, first, sent.at("end")))

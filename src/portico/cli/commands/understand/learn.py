@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
@@ -21,7 +21,7 @@ from portico.cli.learn import screen
 from portico.cli.progress import progress
 from portico.errors import Problem, UsageError
 from portico.learn.copy import Copy, copy_of
-from portico.learn.course import CHAPTERS, Chapter, chapters
+from portico.learn.course import CHAPTERS, NOTHING_SEEN, Chapter, LeftOut, chapters, left_out
 from portico.learn.pages import Paths, paths
 from portico.lessons.model import Lesson, Question
 from portico.measure import routes
@@ -46,6 +46,32 @@ class Asked(Struct, frozen=True):
     answer: str | UnsetType = UNSET
     evidence: tuple[str, ...] | UnsetType = UNSET
     see: str | UnsetType = UNSET
+
+
+class Course:
+    """The lessons of one site, each made when it is its turn, and the copy that they are made of."""
+
+    def __init__(
+        self,
+        chosen: list[Chapter],
+        copy: Copy,
+        known: Paths,
+        say: Callable[[str], None],
+        missing: list[LeftOut],
+    ) -> None:
+        self.chosen, self.left_out = chosen, missing
+        self._copy, self._known, self._say = copy, known, say
+
+    def lessons(self) -> Iterator[tuple[Chapter, Lesson]]:
+        """Those that have a question; the others are left out from then on."""
+        for one in [*self.chosen]:
+            self._say(f"{one.title}: the copy is asked ...")
+            lesson = one.build(self._copy, self._known)
+            if lesson.questions:
+                yield one, lesson
+            else:
+                self.chosen.remove(one)
+                self.left_out.append(LeftOut(one.name, NOTHING_SEEN))
 
 
 @click.command("learn")
@@ -74,7 +100,8 @@ def command(
     touched, but the app's database is the real one. Without APP and without portico.toml, an example app is used.
     """
     if lists:
-        output.results([f"{one.name:10s}{one.title}" for one in CHAPTERS])
+        of_nginx = {one.name: ", with nginx as the gateway" for one in CHAPTERS if one.of_nginx}
+        output.results([f"{one.name:10s}{one.title}{of_nginx.get(one.name, '')}" for one in CHAPTERS])
         return
     with ExitStack() as stack:
         say = stack.enter_context(progress())
@@ -83,11 +110,11 @@ def command(
             config = stack.enter_context(_example())
             named = named or _ROUTES_OF_EXAMPLE
         words = Words(app, config, given(flags))
-        chosen, lessons = stack.enter_context(_started(words, lesson, routes.named(named), say))
+        course = stack.enter_context(_started(words, lesson, routes.named(named), say))
         if answers or is_json or not (sys.stdin.isatty() and output.is_terminal()):
-            _print([*lessons], is_json=is_json, with_answers=answers)
+            _print(course, is_json=is_json, with_answers=answers)
         else:
-            _ask(lessons, screen.Progress(len(chosen)))
+            _ask(course)
 
 
 @contextmanager
@@ -104,8 +131,7 @@ def _example() -> Iterator[str]:
 @contextmanager
 def _started(
     words: Words, lesson: str | None, named: list[Route], say: Callable[[str], None]
-) -> Iterator[tuple[list[Chapter], Iterator[tuple[Chapter, Lesson]]]]:
-    """The lessons, each made when it is its turn, and the copy that they are made of."""
+) -> Iterator[Course]:
     found = gather(words.app, words.config, words.flags, alone=_SOME_PORT)
     if not found.plan.has_app:
         raise UsageError(Problem("learn", "the site has no app here: every server is elsewhere"))
@@ -120,31 +146,32 @@ def _started(
         with copy_of(found, words) as copy:
             say("the copy is asked ...")
             known = paths(copy, named)
-            yield chosen, _built(chosen, copy, known, say)
+            missing = [] if lesson else left_out(found.plan.gateway.name)
+            yield Course(chosen, copy, known, say, missing)
     finally:
         end_all()
 
 
-def _built(
-    chosen: Sequence[Chapter], copy: Copy, known: Paths, say: Callable[[str], None]
-) -> Iterator[tuple[Chapter, Lesson]]:
-    for one in chosen:
-        say(f"{one.title}: the copy is asked ...")
-        lesson = one.build(copy, known)
-        if lesson.questions:
-            yield one, lesson
-
-
-def _ask(lessons: Iterable[tuple[Chapter, Lesson]], at: screen.Progress) -> None:
+def _ask(course: Course) -> None:
+    at = screen.Progress(len(course.chosen))
     try:
-        for _, lesson in lessons:
+        for _, lesson in course.lessons():
+            at.lessons = len(course.chosen)
             screen.take(lesson, at)
     except screen.QuitError:
         pass
+    output.results(_not_here(course))
     output.result(f"{at.at_once} of {at.asked} questions answered right at once. docs/learn.md has more.")
 
 
-def _print(lessons: Sequence[tuple[Chapter, Lesson]], *, is_json: bool, with_answers: bool) -> None:
+def _not_here(course: Course) -> list[str]:
+    whys = dict.fromkeys(one.why for one in course.left_out)
+    names = {why: ", ".join(one.name for one in course.left_out if one.why == why) for why in whys}
+    return [line for why in whys for line in screen.wrapped(f"Lessons left out: {names[why]} ({why}).")]
+
+
+def _print(course: Course, *, is_json: bool, with_answers: bool) -> None:
+    lessons = list(course.lessons())
     if is_json:
         made = [
             {
@@ -155,12 +182,13 @@ def _print(lessons: Sequence[tuple[Chapter, Lesson]], *, is_json: bool, with_ans
             }
             for chapter, lesson in lessons
         ]
-        output.result(output.as_json({"lessons": made}))
+        output.result(output.as_json({"lessons": made, "left_out": course.left_out}))
         return
     for _, lesson in lessons:
         output.results([output.strong(lesson.title), *screen.wrapped(lesson.words), ""])
         for one in lesson.questions:
             output.results([*screen.asked(one), *(screen.evidence(one) if with_answers else []), ""])
+    output.results(_not_here(course))
 
 
 def _shown(one: Question, *, with_answers: bool) -> Asked:
