@@ -22,7 +22,7 @@ from portico.cli.bench.report.origin import command, masking
 from portico.cli.bench.report.page import BEGIN, Report, page
 from portico.cli.bench.report.plot import factor_of, interval
 from portico.errors import UsageError
-from portico.measure.model import Contender, Results, Route, Sample
+from portico.measure.model import MIX, Contender, Part, Results, Route, Sample
 from portico.measure.statistics import Ratio
 from portico.measure.verdict import changes
 
@@ -154,6 +154,16 @@ def test_before_and_after_are_intervals() -> None:
 def test_any_interval_can_be_drawn(wrong: tuple[float, float, float]) -> None:
     ratio = Ratio(*wrong, 3)
     assert "nan" not in interval(ratio, factor_of([ratio]))
+
+
+def test_the_paths_of_a_mix_are_listed_with_their_shares() -> None:
+    mix = Route(MIX, "4 of 9 requests", mix=(Part(f"/{EVIL}", 3), Part("/b?token=abc", 1)))
+    made = _page(_results(MIX, routes=[mix]), mask=masking(None))
+    seen = _read(made)
+    assert not {"script", "img"} & set(seen.names)
+    assert "75% /&quot;&gt;" in made
+    assert "25% /b?token=(masked, 3 bytes)" in seen.texts
+    assert "the log's mix from 4 of 9 requests" in "".join(seen.texts)
 
 
 def test_a_server_elsewhere_has_neither_load_nor_memory() -> None:

@@ -22,6 +22,7 @@ from portico.measure.contenders import portico as as_portico
 from portico.measure.model import Results, Route
 from portico.measure.session import Order, Session
 from portico.measure.verdict import changes
+from portico.measure.wrk import wrk
 from portico.project.gather import gather
 from tests.support import AS_ROOT, environment, free_port, portico, private_directory, served, write_files
 from tests.support.commands import start
@@ -141,6 +142,23 @@ def test_a_running_site_is_not_loaded_without_a_word() -> None:
         done = portico("bench", f"{run.url}/x?y=1", "--yes", *SHORT, "--json", cwd=run.directory)
         assert done.returncode == 0, done.stderr
         assert [one["failed"] for one in json.loads(done.stdout)["results"]["samples"]] == [0, 0]
+
+
+def test_the_mix_of_the_log_is_asked_with_its_shares() -> None:
+    with served({"app.py": APP}) as run:
+        made = wrk(run.url, 1, 2, paths=["/a", "/a", "/b?x=1"])
+        log = run.state / "access.log"
+        until(lambda: log.read_text().count('"uri":"') >= made.requests, lambda: made)
+        text = log.read_text()
+        assert abs(text.count('"uri":"/a"') - 2 * text.count('"uri":"/b?x=1"')) <= 6
+        done = portico("bench", "--yes", "--peers", "portico", *SHORT, "--json", cwd=run.directory)
+        assert done.returncode == 0, done.stderr
+        results = msgspec.convert(json.loads(done.stdout)["results"], Results)
+        mix, single = results.routes
+        assert [(part.path, part.times) for part in mix.mix] == [("/a", 27), ("/b?x=1", 13)]
+        assert single.path == "/a"
+        assert [one.failed for one in results.of("portico", mix.path)] == [0, 0]
+        assert not results.problems
 
 
 @pytest.mark.parametrize(

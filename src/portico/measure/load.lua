@@ -1,10 +1,21 @@
--- wrk's script: the method and body are its arguments, the figures come back as one line of JSON.
+-- wrk's script: its arguments are the method, the size of a body, and perhaps a file of paths, one a line, that are asked
+-- in turn. The figures come back as one line of JSON.
 function init(args)
   wrk.method = args[1]
   local size = tonumber(args[2])
   if size > 0 then
     wrk.body = string.rep("x", size)
     wrk.headers["Content-Type"] = "application/octet-stream"
+  end
+  if args[3] then
+    local requests, last = {}, 0
+    for path in io.lines(args[3]) do
+      requests[#requests + 1] = wrk.format(nil, path)
+    end
+    function request()
+      last = last % #requests + 1
+      return requests[last]
+    end
   end
 end
 

@@ -13,13 +13,48 @@ SLOW_CLIENTS = 20
 """Clients that send half a request: more than the workers and threads of most set-ups."""
 
 
+MIX = "the log's mix"
+
+
+class Part(Struct, frozen=True):
+    """A path of a mix, and how many of its requests ask for it."""
+
+    path: str
+    times: int
+    status: int = 200
+
+
 class Route(Struct, frozen=True):
-    """A path that is asked, `share` of the requests by the log (0: unknown), and where it was found."""
+    """A path that is asked, `share` of the requests by the log (0: unknown), and where it was found. With a `mix` it is
+    many paths, and `path` is the mix's name.
+    """
 
     path: str
     origin: str
     share: float = 0.0
     status: int = 200
+    mix: tuple[Part, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return titled(self.path)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self.mix or (Part(self.path, 1, self.status),)
+
+    @property
+    def sequence(self) -> list[str]:
+        """The paths of a mix in the order in which they are asked, each as evenly spread as it can be."""
+        turns = (
+            ((number + 0.5) / part.times, part.path) for part in self.mix for number in range(part.times)
+        )
+        return [path for _, path in sorted(turns)]
+
+
+def titled(path: str) -> str:
+    """The name of a route."""
+    return path if path == MIX else f"GET {path}"
 
 
 class Sample(Struct, frozen=True):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from portico.errors import Problem, UsageError
 from portico.log.request import Request
-from portico.measure.model import Route
+from portico.measure.model import MIX, Part, Route
 from portico.site.facts import AppFacts
 
 MOST = 2
@@ -23,6 +23,8 @@ _HAS_ARGUMENTS = re.compile(r"[<>{}*:()\\^$?]")
 _OF_FRAMEWORKS = ("/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect")
 """FastAPI's own."""
 _OK = range(200, 300)
+_SAMPLE = 40
+"""Requests of the mix. Each contender is asked for every path of it before and after a load."""
 _TIMED_OUT = 504
 
 
@@ -42,25 +44,52 @@ def of_log(requests: Iterable[Request]) -> list[Route]:
     as it was last, with its query.
     """
     counts, last = Counter[str](), dict[str, str]()
-    for one in requests:
-        is_read = one.method == "GET" and one.uri.startswith("/") and is_harmless(one.uri)
-        if is_read and one.status in _OK and not one.is_by_gateway:
-            counts[one.path] += 1
-            last[one.path] = one.uri
+    for one in _read(requests):
+        counts[one.path] += 1
+        last[one.path] = one.uri
     whole = counts.total()
     return [Route(last[path], "the log", count / whole) for path, count in counts.most_common(MOST)]
+
+
+def mix_of_log(requests: Iterable[Request]) -> list[Route]:
+    """The same requests as one load: an evenly spaced sample of them, ordered by path, so that a path that is asked
+    often has its share, and of a thousand that are asked once each (/items/1, /items/2, ...) some stand for all. None
+    if all ask for the same.
+    """
+    found = sorted(one.uri for one in _read(requests))
+    size = min(_SAMPLE, len(found))
+    taken = Counter(found[(2 * number + 1) * len(found) // (2 * size)] for number in range(size))
+    if len(taken) < 2:
+        return []
+    parts = tuple(Part(path, times) for path, times in taken.most_common())
+    return [Route(MIX, f"{size} of {len(found):,} requests of the log, evenly spaced", mix=parts)]
+
+
+def _read(requests: Iterable[Request]) -> Iterator[Request]:
+    """Those that the app answered, and that may be asked again. HEAD counts as GET: for the app it is one, and wrk
+    waits for the body that it does not have.
+    """
+    for one in requests:
+        if (
+            one.method in ("GET", "HEAD")
+            and _is_askable(one.uri)
+            and one.status in _OK
+            and not one.is_by_gateway
+        ):
+            yield one
+
+
+def _is_askable(uri: str) -> bool:
+    """A client may have sent any bytes."""
+    is_plain = uri.isascii() and uri.isprintable() and " " not in uri
+    return uri.startswith("/") and is_plain and is_harmless(uri)
 
 
 def timed_out(requests: Iterable[Request]) -> list[Route]:
     """The path that most often got 504, as it was asked last; none if no request did."""
     counts, last = Counter[str](), dict[str, str]()
     for one in requests:
-        if (
-            one.method == "GET"
-            and one.uri.startswith("/")
-            and is_harmless(one.uri)
-            and one.status == _TIMED_OUT
-        ):
+        if one.method == "GET" and _is_askable(one.uri) and one.status == _TIMED_OUT:
             counts[one.path] += 1
             last[one.path] = one.uri
     return [Route(last[path], "the log", status=_TIMED_OUT) for path, _ in counts.most_common(1)]

@@ -17,10 +17,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from portico.errors import PorticoError, Problem
-from portico.measure.ask import Answer, PeerError, ask, stands_slow_clients, wait_until_ready
+from portico.measure.ask import Answer, PeerError, ask, stands_slow_clients, together, wait_until_ready
 from portico.measure.contenders import Way
 from portico.measure.cpu import cpu_seconds, memory_bytes, worker_count
-from portico.measure.model import Results, Route, Sample
+from portico.measure.model import Part, Results, Route, Sample
 from portico.measure.programs import Programs, stand
 from portico.measure.routes import MOST
 from portico.measure.wrk import Figures, LoadError, children_seconds, wrk
@@ -87,8 +87,8 @@ class Session:
         """Raises PorticoError if the first contender does not start, or no route can be measured."""
         self._routes = self._look()
         about = self._order.about_seconds(len(self._routes))
-        paths = ", ".join(route.path for route in self._routes)
-        self._say(f"about {about:.0f} s: GET {paths}, {self._order.connections} at once")
+        names = ", ".join(route.title for route in self._routes)
+        self._say(f"about {about:.0f} s: {names}, {self._order.connections} at once")
         begun = time.monotonic()
         for number in range(self._order.rounds):
             if number >= _FEWEST and time.monotonic() - begun > self._order.limit_seconds:
@@ -112,16 +112,13 @@ class Session:
     def _answering(self, port: int) -> list[Route]:
         found, refused = list[Route](), list[str]()
         for route in self._order.candidates:
-            try:
-                status = ask(port, route.path, self._order.host).status
-            except (OSError, HTTPException) as error:
-                refused.append(f"GET {route.path}: {error}")
-                continue
-            is_good = status < (_FAILED_STATUS if self._order.is_named else 300)
-            if is_good:
-                found.append(replace(route, status=status))
-            else:
-                refused.append(f"GET {route.path} answers {status}")
+            parts, others = self._tried(port, route)
+            if not route.mix:
+                refused += others
+                found += [replace(route, status=parts[0].status)] if parts else []
+            elif len(parts) > 1:
+                self._problems |= {f"of {route.title}: {one}": None for one in others}
+                found.append(replace(route, mix=tuple(parts)))
             if len(found) == MOST and not self._order.is_named:
                 break
         if self._order.is_named and refused:
@@ -130,6 +127,21 @@ class Session:
             what = "; ".join(refused) or "the app has no GET route without arguments"
             raise PorticoError(Problem("", f"no route to measure: {what}", "name one: --route /items"))
         return found
+
+    def _tried(self, port: int, route: Route) -> tuple[list[Part], list[str]]:
+        """Its parts that can be measured, with their statuses, and what is wrong with the others."""
+        found, refused = list[Part](), list[str]()
+        for part in route.parts:
+            try:
+                status = ask(port, part.path, self._order.host).status
+            except (OSError, HTTPException) as error:
+                refused.append(f"GET {part.path}: {error}")
+                continue
+            if status < (_FAILED_STATUS if self._order.is_named else 300):
+                found.append(replace(part, status=status))
+            else:
+                refused.append(f"GET {part.path} answers {status}")
+        return found, refused
 
     def _groups(self) -> list[list[Way]]:
         there = [way for way in self._order.ways if way.key not in self._missing]
@@ -150,7 +162,7 @@ class Session:
             for way, programs in running:
                 if way.key not in self._stands:
                     self._stands[way.key] = stands_slow_clients(
-                        programs.port, self._routes[0].path, self._order.host
+                        programs.port, self._routes[0].parts[0].path, self._order.host
                     )
 
     def _parts(
@@ -167,7 +179,7 @@ class Session:
         return way.key not in self._missing
 
     def _wait(self, programs: Programs) -> None:
-        path = self._routes[0].path if self._routes else "/"
+        path = self._routes[0].parts[0].path if self._routes else "/"
         wait_until_ready(programs, path, self._order.host, self._order.start_seconds)
 
     def _warm_up(self, running: Sequence[tuple[Way, Programs]]) -> None:
@@ -181,7 +193,7 @@ class Session:
         for route in self._routes[1:]:
             with suppress(OSError, HTTPException):  # the measurement says what is wrong
                 for _ in range(_WARM_UP_REQUESTS):
-                    ask(programs.port, route.path, self._order.host)
+                    ask(programs.port, route.parts[0].path, self._order.host)
 
     def _measure(self, running: Sequence[tuple[Way, Programs]], route: Route, number: int) -> None:
         """One route. A contender that fails it is still asked for the others."""
@@ -189,31 +201,35 @@ class Session:
         if not ready:
             return
         names = " and ".join(way.name for way, _ in ready)
-        self._say(f"round {number + 1} of {self._order.rounds}: {names}, GET {route.path}")
+        self._say(f"round {number + 1} of {self._order.rounds}: {names}, {route.title}")
         try:
             self._samples += self._sampled(ready, route, number)
         except (PeerError, LoadError, OSError) as error:
-            self._problems[f"{names}, GET {route.path}: {error}"] = None
+            self._problems[f"{names}, {route.title}: {error}"] = None
         for way, programs in ready:  # what still waits in its queue must not be measured with the next route
             self._answers(way, programs, route)
 
     def _answers(self, way: Way, programs: Programs, route: Route) -> bool:
-        """Whether one request gets the status that it should have."""
-        try:
-            answer = ask(programs.port, route.path, self._order.host)
-            status = answer.status
-            problem = f"answers {status}, {self._base.name} answers {route.status}"
-            self._alone[way.key, route.path] = answer
-        except (OSError, HTTPException) as error:
-            status, problem = 0, str(error)
-        if status != route.status:
-            self._problems[f"{way.name}, GET {route.path}: {problem}"] = None
-        return status == route.status
+        """Whether one request gets the status that it should have; of a mix, one for each of its paths."""
+        alone = list[tuple[Answer, int]]()
+        for part in route.parts:
+            try:
+                answer = ask(programs.port, part.path, self._order.host)
+                status = answer.status
+                problem = f"answers {status}, {self._base.name} answers {part.status}"
+                alone.append((answer, part.times))
+            except (OSError, HTTPException) as error:
+                status, problem = 0, str(error)
+            if status != part.status:
+                self._problems[f"{way.name}, GET {part.path}: {problem}"] = None
+                return False
+        self._alone[way.key, route.path] = together(alone)
+        return True
 
     def _load(self, programs: Programs, route: Route, seconds: int) -> Figures:
         headers = (f"Host: {self._order.host}",) if self._order.host else ()
-        url = f"http://127.0.0.1:{programs.port}{route.path}"
-        return wrk(url, seconds, self._order.connections_each, headers=headers)
+        url = f"http://127.0.0.1:{programs.port}{route.parts[0].path}"
+        return wrk(url, seconds, self._order.connections_each, headers=headers, paths=route.sequence)
 
     def _sampled(self, ready: Sequence[tuple[Way, Programs]], route: Route, number: int) -> Iterator[Sample]:
         """One sample of each, all under load at the same time. Raises PeerError and LoadError."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -51,13 +53,23 @@ def wrk(
     method: str = "GET",
     body_bytes: int = 0,
     headers: tuple[str, ...] = (),
+    paths: Sequence[str] = (),
 ) -> Figures:
-    """Requests to one URL for whole seconds, at least one. Each of `headers` is `Name: value`. Raises LoadError."""
+    """Requests to one URL for whole seconds, at least one; with `paths`, to each of them in turn, at its server.
+    Each of `headers` is `Name: value`. Raises LoadError.
+    """
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
     argv += ["--timeout", f"{_ANSWER_SECONDS}s", "--latency"]
     argv += [word for header in headers for word in ("-H", header)]
     argv += ["-s", str(_SCRIPT), url, "--", method, str(body_bytes)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=seconds + _GRACE_SECONDS)
+    with tempfile.NamedTemporaryFile("w", prefix="portico-paths-") as file:
+        if paths:
+            file.write("".join(f"{path}\n" for path in paths))
+            file.flush()
+            argv.append(file.name)
+        done = subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=seconds + _GRACE_SECONDS
+        )
     if done.returncode:
         raise LoadError(f"wrk failed: {(done.stderr or done.stdout).strip()[-_QUOTED:]}")
     return msgspec.json.decode(done.stdout.strip().rpartition("\n")[2], type=Figures)

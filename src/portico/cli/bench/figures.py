@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from portico.measure.model import SLOW_CLIENTS, Contender, Results, Route
+from portico.cli.words import cut
+from portico.measure.model import SLOW_CLIENTS, Contender, Results, Route, titled
 from portico.measure.statistics import CONFIDENCE, LEAST, Spread
 from portico.measure.verdict import Change, verdict
 
@@ -13,6 +14,8 @@ HEADS = (
 )  # fmt: skip
 UNITS = ("", "CPU µs a request", "p50, p99 ms", "requests/s; slow clients", "MB", "", "")
 CHANGE_HEADS = ("route", "figure", "before", "after", "after / before", "")
+_NAMED, _LONGEST = 5, 40
+"""Paths of a mix that are named, and their length."""
 _OTHERS = 0.15
 """The share of the machine that others may take before it is said."""
 
@@ -54,6 +57,14 @@ def origin(route: Route) -> str:
     return f"from {route.origin}{share}{status}"
 
 
+def mixed(route: Route) -> str:
+    """The paths of a mix with their shares, the most frequent ones by name."""
+    whole = sum(part.times for part in route.mix)
+    named = [f"{part.times / whole:.0%} {cut(part.path, _LONGEST)}" for part in route.mix[:_NAMED]]
+    others = len(route.mix) - len(named)
+    return ", ".join([*named, *([f"and {others} others"] if others else [])])
+
+
 def change_row(one: Change) -> list[str]:
     interval = f"{one.ratio.ratio:.3f} x ({one.ratio.low:.3f} to {one.ratio.high:.3f})"
     return [one.route, one.figure, f"{one.before:,.1f}", f"{one.after:,.1f}", interval, one.word]
@@ -69,7 +80,7 @@ def conclusion(changes: Sequence[Change]) -> tuple[bool, str]:
     if not found:
         return False, f"nothing became slower that could be seen ({sure})"
     worst = max(found, key=lambda one: one.ratio.ratio)
-    what = f"GET {worst.route} takes {worst.ratio.ratio:.2f} x the {worst.figure} of before"
+    what = f"{titled(worst.route)} takes {worst.ratio.ratio:.2f} x the {worst.figure} of before"
     return True, f"slower: {what} ({sure})"
 
 

@@ -27,13 +27,17 @@ def refuse_without_app(found: Gathered) -> None:
         raise UsageError(Problem("", what, "measure its address: portico bench http://127.0.0.1:8080/"))
 
 
-def routes_of(found: Gathered, words: Words, paths: tuple[str, ...], *, slow: bool = False) -> list[Route]:
-    """The named ones, else those of the log, else the app's; with `slow` also the one that runs out of time most."""
+def routes_of(
+    found: Gathered, words: Words, paths: tuple[str, ...], *, slow: bool = False, is_mixed: bool = False
+) -> list[Route]:
+    """The named ones, else those of the log, if `is_mixed` with its mix first, else the app's; with `slow` also the one
+    that runs out of time most.
+    """
     if paths:
         return routes.named(paths)
     logged = _logged(words)
     late = routes.timed_out(logged) if slow else []
-    of_log = routes.of_log(logged)
+    of_log = [*(routes.mix_of_log(logged) if is_mixed else ()), *routes.of_log(logged)]
     return [*(of_log or routes.of_app(found.site.facts, found.site.options.mount)), *late]
 
 

@@ -12,6 +12,7 @@ from portico.cli.bench.figures import (
     change_row,
     conclusion,
     method,
+    mixed,
     origin,
     row,
     warnings,
@@ -35,7 +36,9 @@ def lines(results: Results, base: str, changes: Sequence[Change]) -> Iterator[st
 
 
 def _of_route(results: Results, base: str, route: Route) -> Iterator[str]:
-    yield output.strong(f"GET {cut(output.safe(route.path), 80)}") + output.faint(f"  {origin(route)}")
+    yield output.strong(cut(output.safe(route.title), 84)) + output.faint(f"  {origin(route)}")
+    if route.mix:
+        yield output.faint(f"  {output.safe(mixed(route))}")
     there = [one for one in results.contenders if results.of(one.key, route.path)]
     rows = [row(results, one, base, route.path) for one in there]
     yield from table([HEADS, UNITS], rows, bold=[one.key == base for one in there])

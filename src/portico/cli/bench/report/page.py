@@ -112,17 +112,24 @@ def _change(one: Change, factor: float, mask: Callable[[str], str]) -> Html:
 
 
 def _of_route(report: Report, route: Route) -> Html:
-    results, title = report.results, f"GET {report.mask(route.path)}"
+    results, title = report.results, report.mask(route.title)
     there = [one for one in results.contenders if results.of(one.key, route.path)]
     if not there:
         return tag("section", tag("h2", title), tag("p", "nothing was measured", class_="warn"))
     return tag(
         "section",
         tag("h2", title, " ", tag("small", origin(route))),
+        _mix(report, route) if route.mix else "",
         _scrolling(_table(report, there, route), f"the figures of {title}"),
         _limits(results, there, route) if report.base else "",  # before and after share the machine
         _plots(report, there, route),
     )
+
+
+def _mix(report: Report, route: Route) -> Html:
+    whole = sum(part.times for part in route.mix)
+    parts = (tag("li", f"{part.times / whole:.0%} {report.mask(part.path)}") for part in route.mix)
+    return tag("details", tag("summary", f"{len(route.mix)} paths"), tag("ul", parts))
 
 
 def _table(report: Report, there: Sequence[Contender], route: Route) -> Html:

@@ -86,7 +86,7 @@ def command(
     """Measure the app under load: its framework's own server, Gunicorn alone, nginx + Gunicorn, and Portico.
 
     Each way is started in turn on a free port of this machine, in several rounds, and asked by wrk for routes of the
-    app: those of --route, else the most frequent ones of the access log, else the app's. With --against, the code
+    app: those of --route, else the mix of the access log, else the app's. With --against, the code
     here is compared with that of a commit or directory, both under Portico; exit code 1 if it became slower.
 
     APP may be a URL of a server that runs; then only that is measured. Only GET requests are sent, but the app's
@@ -129,7 +129,7 @@ def _order(
     return Order(
         app=found.plan.app,
         ways=chosen,
-        candidates=routes_of(found, words, paths),
+        candidates=routes_of(found, words, paths, is_mixed=True),
         is_named=bool(paths),
         host=host_of(found),
         rounds=load.rounds or (_ROUNDS_AGAINST if is_pair else _ROUNDS),
