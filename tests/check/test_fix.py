@@ -17,11 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 from msgspec.structs import replace as with_values
 
-from portico.check.fix.changes import changes
+from portico.check.fix.changes import TextChange, changes
 from portico.check.fix.files import replace, second_name, without_rights
 from portico.check.fix.toml_lines import with_key, with_value
 from portico.check.model import Mode, Setting, warning
 from portico.check.system.modes import mode_findings
+from portico.cli.tune.apply import Config, apply
+from portico.errors import PorticoError
 from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.options import Options
@@ -256,3 +258,13 @@ def test_flags_that_do_not_go_together(home: Path, words: tuple[str, ...]) -> No
     done = portico("check", *words, cwd=home)
     assert done.returncode == 2
     assert done.stderr.startswith("--yes" if "--yes" in words else "--fix")
+
+
+def test_a_file_that_tune_cannot_write_gets_no_second_name(home: Path) -> None:
+    """Else `check --fix` would refuse it: it has another name, too."""
+    path = home / "portico.toml"
+    path.write_text("of somebody else meanwhile\n")
+    with pytest.raises(PorticoError, match="was not changed: it has changed meanwhile"):
+        apply(TextChange(path, "a = 1\n", "a = 2\n", OWN), Config(path, "a = 1\n", exists=True))
+    assert [one.name for one in home.iterdir()] == ["portico.toml"]
+    assert path.stat().st_nlink == 1

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-from portico.place.untrusted import file, folder
+from portico.place.untrusted import file, folder, remove
 
 _LONGEST = 1 << 20
 
@@ -64,6 +64,12 @@ def second_name(path: Path, name: str) -> None:
     """
     with _above(path) as above, file(above, path.name, os.O_RDONLY):
         os.link(path.name, name, src_dir_fd=above, dst_dir_fd=above, follow_symlinks=False)
+
+
+def without_second_name(path: Path, name: str) -> None:
+    """Takes that name away again. Raises OSError."""
+    with _above(path) as above:
+        remove(above, name)
 
 
 def _put(above: int, name: str, content: bytes, mode: int, like: os.stat_result) -> None:

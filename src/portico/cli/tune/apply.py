@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from portico.check.fix.changes import TextChange
-from portico.check.fix.files import refuse_foreign, second_name
+from portico.check.fix.files import refuse_foreign, second_name, without_second_name
 from portico.check.fix.toml_lines import with_value
 from portico.errors import PorticoError, Problem, UsageError
 from portico.measure.tune.model import Candidate
@@ -85,10 +86,14 @@ def apply(change: TextChange, config: Config) -> Path | None:
     saved = None
     try:
         if config.exists:
-            saved = config.path.with_name(f"{config.path.name}.{time.strftime('%Y%m%d-%H%M%S')}")
-            second_name(config.path, saved.name)
+            name = f"{config.path.name}.{time.strftime('%Y%m%d-%H%M%S')}"
+            second_name(config.path, name)
+            saved = config.path.with_name(name)
         change.apply()
     except OSError as error:
+        if saved:
+            with suppress(OSError):
+                without_second_name(config.path, saved.name)
         what = f"was not changed: {error.strerror or error}"
         raise PorticoError(
             Problem(str(config.path), what, "write the lines yourself; no link is followed")
