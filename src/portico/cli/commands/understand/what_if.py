@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -16,6 +17,7 @@ from portico.explain.change import Change
 from portico.plan.paths import without_rules
 from portico.protocol.commands import STATUS
 from portico.protocol.trace import Trace
+from portico.reading import doubt
 from portico.run.control import client
 from portico.values import Address
 from portico.watch.trace.client import SECONDS, Wish
@@ -61,6 +63,7 @@ def command(
     wanted = Change.parse(change, at, drops=drop)
     runtime = runtime_of(None, config, name)
     (status,) = client.ask(runtime, STATUS)
+    refuse_untrusted(runtime)
     if status.host_runtime:
         hint = "run the site alone, portico run in its directory, and ask there"
         what = "several sites share this gateway, and what-if cannot copy it"
@@ -82,6 +85,17 @@ def command(
     for one in found:
         output.results(
             [f"  {one['what']}", f"    before  {one['before']}", output.warned(f"    after   {one['after']}")]
+        )
+
+
+def refuse_untrusted(runtime: str) -> None:
+    """Raises UsageError for root, about a site whose Portico another user runs or could replace: its answer names the
+    program that is started, and its files say what that one loads and writes.
+    """
+    if os.geteuid() == 0 and (why := doubt(runtime)):
+        what = f"root would start a gateway with the files of this site, and {why}"
+        raise UsageError(
+            Problem("what-if", what, "ask as the user who runs it: sudo -u NAME portico what-if ...")
         )
 
 
