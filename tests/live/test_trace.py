@@ -504,6 +504,12 @@ def test_an_ended_what_if_leaves_no_gateway(site: Served, number: signal.Signals
         env = environment(site.directory) | {"TMPDIR": str(home)}
         with running(command, cwd=site.directory, env=env, stdout=DEVNULL, stderr=DEVNULL) as process:
             until((site.directory / "slow.begun").exists)
+            (made,) = home.iterdir()
+            own, copy = site.runtime.stat(), made.stat()
+            assert (copy.st_mode, copy.st_gid) == (
+                own.st_mode,
+                own.st_gid,
+            )  # its files and logs are no more open
             process.send_signal(number)
             assert process.wait(30) == (-number if number == signal.SIGKILL else 128 + number)
         until(lambda: not processes_of(str(home)))

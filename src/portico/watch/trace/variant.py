@@ -85,8 +85,8 @@ def running(
     """A second gateway; its directory, the mapping of addresses, and the change. Raises PorticoError."""
     language = language_in(site.conf)
     directory = Path(tempfile.mkdtemp(prefix="portico-"))
-    directory.chmod(0o755)  # the gateway's workers may be another user
     try:
+        _open_as(site.runtime, directory)
         conf = directory / "conf"
         conf.mkdir(
             0o700
@@ -121,6 +121,16 @@ def running(
             process.wait(_START_SECONDS)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _open_as(runtime: Path, directory: Path) -> None:
+    """The gateway's workers may be another user; nobody reads the copies and logs of the second one who may not read
+    those of the first.
+    """
+    found = runtime.stat()
+    if os.geteuid() == 0:
+        os.chown(directory, -1, found.st_gid)
+    directory.chmod(found.st_mode & 0o777)
 
 
 def _copied(files: Path, to: Path) -> None:
