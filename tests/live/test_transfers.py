@@ -20,8 +20,6 @@ from tests.support.until import until
 if TYPE_CHECKING:
     from tests.support import Served
 
-pytestmark = pytest.mark.of_nginx  # its old workers
-
 APP = """
 from flask import Flask
 from flask_sock import Sock
@@ -42,6 +40,7 @@ SIZE = 24 << 20
 """More than the sockets of both sides hold."""
 TOML = '[nginx]\nserver = ["send_timeout 10m;", {}]\n'
 """A reload may take longer than the half minute for which a client may read nothing."""
+HTTPD = '[apache]\nserver = ["Timeout 600", {}]\n'
 OLD_LIMIT_SECONDS = 3.0
 """What `request_timeout` 1 s allowed a transfer after a reload, once."""
 
@@ -53,6 +52,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Served]:
         yield run
 
 
+@pytest.mark.of_nginx  # its old workers; httpd's uwsgi module carries no WebSockets
 def test_a_reload_of_nginx_cuts_no_download_and_no_websocket_and_a_stop_ends_them(run: Served) -> None:
     with (
         talk(run.port, "/echo") as open_talk,
@@ -80,6 +80,28 @@ def test_a_reload_of_nginx_cuts_no_download_and_no_websocket_and_a_stop_ends_the
     lines = [line for line in run.requests() if line["uri"] == "/static/big.bin"]
     assert len(lines) == 2, "the download that the stop cut is logged, too"
     assert min(line["bytes_out"] for line in lines) < SIZE
+
+
+def test_a_reload_of_httpd_cuts_no_download_and_a_stop_ends_it() -> None:
+    files = {"app.py": APP, "static/big.bin": "x" * SIZE, "portico.toml": HTTPD.format("")}
+    with (
+        served(files, "--gateway", "apache", "--request-timeout", "1s") as run,
+        _download(run) as first,
+        _download(run) as second,
+    ):
+        begun = first.recv(4096)
+        second.recv(4096)
+        (run.directory / "portico.toml").write_text(HTTPD.format('"Header always set X-Conf b"'))
+        assert portico("reload", cwd=run.directory).returncode == 0
+        until(lambda: "X-Conf" in httpx.get(run.url, timeout=60).headers)
+        time.sleep(OLD_LIMIT_SECONDS + 1)
+        rest = first.makefile("rb").read()
+        assert len((begun + rest).partition(b"\r\n\r\n")[2]) == SIZE
+        run.process.send_signal(signal.SIGTERM)
+        assert run.process.wait(60) == -signal.SIGTERM
+        sent = [line["bytes_out"] for line in run.requests() if line["uri"] == "/static/big.bin"]
+        assert len(sent) == 2, "the download that the stop cut is logged, too"
+        assert min(sent) < SIZE <= max(sent)
 
 
 def _download(run: Served) -> socket.socket:

@@ -17,6 +17,8 @@ from tests.support import Served, end, private_directory, served, start, until_r
 from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, paths, places, python
 
+pytestmark = pytest.mark.of_nginx  # each is about `upload_to_file`, which httpd has not
+
 APP = """
 import hashlib, os, quart
 from starlette.applications import Starlette
