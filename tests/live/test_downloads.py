@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support import Served, portico, private_directory, served, write_files
+from tests.support import Served, portico, private_directory, served
 from tests.support.until import until
 
 pytestmark = pytest.mark.of_nginx  # httpd sends no files for the app
@@ -417,18 +417,3 @@ def test_an_asgi_app_s_file_is_sent_by_nginx_and_its_upload_and_queue_time_are_t
             assert line
             assert line["queue_us"] is not None
             assert line["endpoint"]
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ('[workers]\nqueue = "1s"\n', "requests to an ASGI app do not wait in a queue"),
-    ],
-    ids=["queue"],
-)
-def test_what_asgi_apps_have_not_is_an_error_of_the_plan(text: str, says: str) -> None:
-    with private_directory() as home:
-        write_files(home, {"app.py": STARLETTE, "portico.toml": text})
-        done = portico("plan", cwd=home)
-        assert done.returncode == 2, done.stdout[-500:]
-        assert says in done.stderr

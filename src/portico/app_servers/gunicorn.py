@@ -39,6 +39,7 @@ GUNICORN_ASGI = replace(
         Feature.DOWNLOADS,
         Feature.LEFT,
         Feature.PAUSE,
+        Feature.QUEUE,
         Feature.SLOW,
         Feature.TRACE_VIEW,
         Feature.TRACEPARENT,

@@ -109,6 +109,13 @@ class Exchange:
             and not response.is_complete
         )
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it is a WebSocket or a stream, which ends when its client likes."""
+        websocket, response = self.websocket, self.response
+        is_open = websocket is not None and websocket.is_accepted
+        return self.is_stream or is_open or (response is not None and response.is_lasting)
+
     async def serve(self, seen: bytes) -> None:
         """Reads the request, of which `seen` has arrived, and answers it; logs failures, raises nothing."""
         try:
@@ -348,14 +355,7 @@ class Exchange:
 
     def is_slow(self, now: int) -> bool:
         """Whether the app takes long with it. WebSockets and streams are meant to last."""
-        websocket, response = self.websocket, self.response
-        return (
-            response is not None
-            and now - self.began >= SLOW_SECONDS * 1e9
-            and not (
-                self.is_stream or response.is_lasting or (websocket is not None and websocket.is_accepted)
-            )
-        )
+        return self.response is not None and now - self.began >= SLOW_SECONDS * 1e9 and not self.lasts
 
     def describe(self) -> str:
         """The request as part of a log line: method, path, route and request ID."""

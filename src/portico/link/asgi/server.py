@@ -19,7 +19,7 @@ from portico.link.websocket.leaving import Leaving
 from portico.link.wsgi.request import Connection
 from portico.link.wsgi.stream import COMMENT, LONGEST_SILENCE_SECONDS
 
-_BATCH: Final = 4
+BATCH: Final = 4
 """Connections accepted at once: more would take those that another worker could serve at once."""
 _READ_SECONDS: Final = 10.0
 """nginx sends a packet in one piece; a peer that takes longer is not nginx."""
@@ -43,6 +43,7 @@ class Server:
         self._exchanges = dict[Exchange, asyncio.Task[None]]()
         """With their tasks, until these have ended."""
         self._ended: Callable[[Exchange], object] = lambda one: self._exchanges.pop(one, None)
+        self._make: Callable[[Means, Connection, Callable[[Exchange], object]], Exchange] = Exchange
         self.is_paused = True
         self._is_stopped = self._is_listening = False
         self._reminded = -_REMINDER_SECONDS
@@ -134,7 +135,7 @@ class Server:
             await asyncio.wait(list(tasks), timeout=1.0)
 
     def _arrived(self) -> None:
-        for _ in range(_BATCH):
+        for _ in range(BATCH):
             if self.is_paused or not self._accept():
                 return
 
@@ -155,7 +156,7 @@ class Server:
             seen = connection.recv(_FIRST_READ, _PEEK)
         except OSError:
             seen = b""  # nothing has come yet
-        exchange = Exchange(self._means, connection, self._ended)
+        exchange = self._make(self._means, connection, self._ended)
         task = self._begin(exchange.serve(seen))
         if not task.done():
             self._exchanges[exchange] = task

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import os
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from gunicorn.arbiter import Arbiter
 
 from portico.link import timing
+from portico.link.asgi.bounded import BoundedServer, at_once
 from portico.link.asgi.departures import Departures
 from portico.link.asgi.exchange import Means
 from portico.link.asgi.files import Files
@@ -27,6 +29,7 @@ from portico.link.asgi.server import Server
 from portico.link.asgi.trace import App
 from portico.link.context import Contexts
 from portico.link.fence import Fence
+from portico.link.gunicorn import report
 from portico.link.gunicorn.event_loop import EventLoopWorker
 from portico.link.gunicorn.pause import VARIABLE, PauseFlag
 from portico.link.gunicorn.watch import limits_from
@@ -34,6 +37,7 @@ from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
 from portico.link.slow import SlowRequests
 from portico.link.trace import Tracer
 from portico.link.websocket.leaving import Leaving
+from portico.link.wsgi.backlog import Backlog, Bounds, siblings
 from portico.link.wsgi.download import Downloads
 from portico.link.wsgi.queue import Queue
 
@@ -48,7 +52,8 @@ class Worker(EventLoopWorker):
     """Serves requests of nginx's `uwsgi_pass` on one unix socket.
 
     It uses these settings of Gunicorn: max_requests and its jitter, graceful_timeout, timeout (the heartbeat) and
-    root_path (the mount). From the environment it takes what the worker for WSGI takes, without threads and queue.
+    root_path (the mount). From the environment it takes what the worker for WSGI takes, without threads, and
+    PORTICO_AT_ONCE as in `asgi.bounded`.
     """
 
     _wake: asyncio.Event | None = None
@@ -58,6 +63,8 @@ class Worker(EventLoopWorker):
     def check_config(cls, cfg: Any, _log: Any) -> None:
         """Called by the arbiter before it starts workers; a RuntimeError ends it with its message."""
         limits_from(os.environ)
+        Bounds.of(os.environ)
+        at_once(os.environ)
         Downloads.of(os.environ)
         if len(cfg.address) != 1 or isinstance(cfg.address[0], tuple):
             raise RuntimeError(
@@ -93,10 +100,11 @@ class Worker(EventLoopWorker):
         except StartupFailedError as error:
             lifespan = Lifespan(self.instead(error), self.log)
             await lifespan.startup()
-        queue = Queue(limits_from(os.environ)[0])
+        bounds = Bounds.of(os.environ)
+        queue = Queue(limits_from(os.environ)[0], bounds.seconds / 2 if bounds else math.inf)
         server = self._server(lifespan.state, queue)
         gc.freeze()  # imported objects stay: the garbage collector need not scan them again
-        await self._supervise(server, queue)
+        await self._supervise(server, queue, self._backlog(server, queue, bounds))
         # There may be no other worker to serve those that wait.
         server.stop(takes_backlog=not self.handover.may_leave)
         await self._wait_for(server.finish(self.cfg.graceful_timeout), server)
@@ -143,9 +151,26 @@ class Worker(EventLoopWorker):
             TimedResponse if timing.is_on(os.environ) else Response,
         )
         self.beat.start(means.deadline)
-        return Server(self.sockets[0].sock, means, Leaving.of(os.environ))
+        given = self.sockets[0].sock, means, Leaving.of(os.environ)
+        return BoundedServer(*given, most) if (most := at_once(os.environ)) else Server(*given)
 
-    async def _supervise(self, server: Server, queue: Queue) -> None:
+    def _backlog(self, server: Server, queue: Queue, bounds: Bounds | None) -> Callable[[], None]:
+        """What bounds the queue and detects an overload, to be called once a second."""
+        if bounds is None or not isinstance(server, BoundedServer):
+            return lambda: None
+        most = at_once(os.environ)
+        backlog = Backlog(self.sockets[0].sock, bounds, lambda: most, lambda: siblings(self.cfg.workers))
+
+        def look() -> None:
+            was_idle = server.was_idle()
+            backlog.look(time.monotonic(), server.accepted - queue.skipped, queue.left, was_idle=was_idle)
+            queue.crowd_seconds = backlog.seconds / 2
+            if queue.is_crowded() and not was_idle:
+                report.crowded()
+
+        return look
+
+    async def _supervise(self, server: Server, queue: Queue, look_at_queue: Callable[[], None]) -> None:
         """Serves until the worker must end."""
         pause = PauseFlag(os.environ.get(VARIABLE), queue.begin)
         slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
@@ -165,6 +190,7 @@ class Worker(EventLoopWorker):
                 server.look()
                 slow.report(server.slow_requests())
                 queue.look(self.log.warning)
+                look_at_queue()
             self.look(server.accepted)
             if self.alive:
                 timer = loop.call_later(max(0.0, beat - loop.time()), wake.set)

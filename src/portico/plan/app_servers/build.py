@@ -12,7 +12,7 @@ from portico.app_servers.start import OLDEST_WEBSOCKETS, WEBSOCKETS
 from portico.app_servers.uwsgi import UWSGI
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.app_servers.chosen import app_server
+from portico.plan.app_servers.chosen import app_server, has_queue
 from portico.plan.app_servers.kinds import WRITERS
 from portico.plan.app_servers.uwsgi import is_writable
 from portico.plan.app_servers.workers import Capacity
@@ -48,7 +48,7 @@ def impossible(site: Site, place: Place) -> list[Problem]:
     if kind is UWSGI and not is_writable(site.facts.app):
         what = f"{site.facts.app!r}: {kind.title}'s file cannot have this name of the app"
         return [Problem(site.cause("app"), what, "expected module:attribute, like shop:app")]
-    if site.options.workers.queue and Feature.QUEUE not in kind.features:
+    if site.options.workers.queue and not has_queue(site):
         return [_unbounded(site, kind)]
     return _old_websockets(site, place)
 
@@ -96,8 +96,12 @@ def _nothing_released(site: Site) -> list[Problem]:
 
 def _unbounded(site: Site, kind: AppServer) -> Problem:
     where = site.cause("workers.queue")
+    if site.is_asgi and Feature.QUEUE in kind.features:
+        what = "an ASGI worker takes each request at once, so that none waits in a queue"
+        hint = "say how many it runs at a time, like uvicorn's --limit-concurrency: threads = 100"
+        return Problem(where, what, hint)
     if site.is_asgi:
-        what = "requests to an ASGI app do not wait in a queue: its server takes each of them at once"
-        return Problem(where, what, "remove workers.queue")
+        what = "over HTTP, an ASGI worker takes each request at once, so that none waits in a queue"
+        return Problem(where, what, "remove workers.queue, or serve the app behind nginx")
     what = f"{kind.title} does not look how long its requests have waited"
     return Problem(where, what, 'remove workers.queue, or use server = "gunicorn"')

@@ -19,6 +19,20 @@ def app_server(site: Site) -> AppServer:
     return (found or named)[0]
 
 
+def at_once(site: Site) -> int:
+    """How many requests a worker of an event loop runs at a time; 0: any number, or its threads decide."""
+    threads, features = site.options.workers.threads, app_server(site).features
+    is_bounded = Feature.ASGI in features and Feature.QUEUE in features
+    return threads if is_bounded and threads != "auto" else 0
+
+
+def has_queue(site: Site) -> bool:
+    """Whether requests wait for a worker in a queue that is bounded by time."""
+    features = app_server(site).features
+    waits = Feature.QUEUE in features and (Feature.WSGI in features or at_once(site) > 0)
+    return waits and site.options.workers.queue != 0.0
+
+
 def process_kind(name: str, mode: str) -> AppServer:
     """The kind of a planned process; NONE if it is not an app server."""
     return next((kind for kind in KINDS if (kind.name, kind.mode) == (name, mode)), NONE)

@@ -9,7 +9,7 @@ from portico.app_servers.start import starts
 from portico.place.model import Place
 from portico.plan import decisions, tracing
 from portico.plan import downloads as names
-from portico.plan.app_servers.chosen import app_server
+from portico.plan.app_servers.chosen import app_server, at_once, has_queue
 from portico.plan.app_servers.settings import Setting, as_python
 from portico.plan.app_servers.workers import Capacity, jitter
 from portico.plan.development import VARIABLES, ladder
@@ -114,12 +114,14 @@ def _pause(site: Site, place: Place) -> dict[str, str]:
 
 
 def _queue(site: Site, place: Place) -> dict[str, str]:
-    """How many seconds requests may wait in an overload, and how many may wait otherwise."""
+    """How many seconds requests may wait in an overload, and how many may wait otherwise; how many run at a time."""
+    most = at_once(site)
+    made = {"PORTICO_AT_ONCE": str(most)} if most else {}
+    if not has_queue(site):
+        return made
     queue = site.options.workers.queue
-    if queue == 0.0 or Feature.QUEUE not in app_server(site).features:
-        return {}
     seconds = site.options.request_timeout / _QUEUE_SHARE if queue is None else queue
-    return {"PORTICO_QUEUE": f"{seconds:g} {backlog(place)}"}
+    return {**made, "PORTICO_QUEUE": f"{seconds:g} {backlog(place)}"}
 
 
 def _threads(capacity: Capacity) -> dict[str, str]:

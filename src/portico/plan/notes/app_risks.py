@@ -32,8 +32,12 @@ def threads(web: Web) -> list[str]:
     site, kind = web.site, web.app_server
     if "workers.threads" not in site.causes or not site.has_app:
         return []
-    if Feature.WSGI not in kind.features:
-        return [f"{site.cause('workers.threads')} does nothing: an ASGI app runs in one event loop"]
+    if Feature.ASGI in kind.features:
+        if Feature.QUEUE in kind.features:
+            return []
+        return [
+            f"{site.cause('workers.threads')} does nothing: over HTTP, an ASGI worker takes each request at once"
+        ]
     if site.options.workers.threads == "auto" and Feature.THREADS not in kind.features:
         count = capacity(site, web.place).threads
         return [

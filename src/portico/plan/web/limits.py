@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.app_servers.chosen import common_features
+from portico.plan.app_servers.chosen import common_features, has_queue
 from portico.plan.app_servers.workers import capacity
 from portico.plan.paths import Paths
 from portico.plan.web.sizes import requests, share, uploads
@@ -195,7 +195,7 @@ def _held(site: Site, place: Place) -> Share:
 
 def _fair(site: Site, place: Place) -> Fair | None:
     """A quarter of the threads: three greedy clients leave room for the others."""
-    if Feature.QUEUE not in common_features(site) or site.options.workers.queue == 0.0:
+    if Feature.QUEUE not in common_features(site) or not has_queue(site):
         return None
     size = capacity(site, place)
     threads = size.workers * size.threads

@@ -32,7 +32,8 @@ class Workers(Section, frozen=True):
             "Threads in each worker: how many requests one worker handles at once. `auto`: 8, and up to 64 while "
             "requests wait in the queue and the threads wait for something else than a processor, as the memory "
             "allows; those that were idle for 10 s end. A number keeps it, and 1 is for apps that are not thread-safe. "
-            "With uWSGI, `auto` is a fixed number.",
+            "With uWSGI, `auto` is a fixed number. Of an ASGI app: how many requests the event loop of a worker runs "
+            "at a time, WebSockets and streams not counted; `auto`: any number.",
             example=8,
         ),
     ] = "auto"
@@ -62,7 +63,7 @@ class Workers(Section, frozen=True):
             "`Retry-After` at once. A short burst passes: the limit begins when no worker has been idle for a "
             "second, and the time shrinks, down to a tenth, while many clients leave without an answer. Default: "
             "a sixth of `request_timeout`. `0s` sets no such limit: requests wait for up to three quarters of "
-            "`request_timeout`.",
+            "`request_timeout`. Of an ASGI app: only with a number of `threads`, because otherwise no request waits.",
             example="1s",
         ),
     ] = None

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.app_servers.chosen import app_server
+from portico.plan.app_servers.chosen import has_queue
 from portico.plan.paths import Paths
 from portico.plan.subjects import PlannedChallenge
 from portico.plan.web.ability import Ability
@@ -59,7 +58,7 @@ def challenge(site: Site, place: Place) -> Challenge | None:
             keys=paths.challenge_keys,
             path=f"{site.prefix}/",
             is_always=site.options.guard.challenge == "always",
-            says_crowd=Feature.QUEUE in app_server(site).features and site.options.workers.queue != 0.0,
+            says_crowd=has_queue(site),
             cpus=place.cpus,
         ),
         is_dry_run=site.options.guard.challenge_dry_run,
