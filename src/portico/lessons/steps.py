@@ -47,11 +47,12 @@ def _next(trace: Trace, path: str, at: int) -> Question | None:
     later = [*rows[at + 2 :], *reversed(rows[:at])]
     took = f" It took {then.took_us:,} µs." if then.took_us is not None else ""
     why = f" {_sentence(then.note)}" if " " in then.note else ""
+    after = f", and after it came: {step(later[0], trace)}" if rows[at + 2 :] else ""
     return question(
         f"{trace.method} {path}: step {here.number} of {len(rows)} was: {step(here, trace)}. Which step came next?",
         step(then, trace),
         [step(row, trace) for row in later],
-        f"It was a step of {actor(then, trace)}.",
+        f"It was a step of {actor(then, trace)}{after}.",
         (f"Step {then.number}: {step(then, trace)}.{took}{why}",),
         _command(path),
     )

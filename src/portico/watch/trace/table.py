@@ -252,7 +252,7 @@ def _in_worker(evidence: Evidence, record: Record) -> Iterator[Row]:
     took = max(0, _us(since, taken)) if taken > since else 0
     # The gateway's clock has milliseconds: by it the queue may look longer than the whole way there.
     waited = min(numbers.queue_us or 0, took)
-    queue = f"; {waited} us of it in the queue, to the millisecond" if waited else ""
+    queue = f"; {waited} us of it waiting for a free worker, in whole milliseconds" if waited else ""
     yield _row(evidence, LINK, f"{who} takes the connection", _REQUEST, LINK, WORKER, at=taken, took=took,
                note=f"since the client had sent it: {evidence.gateway}, the socket and the queue{queue}")  # fmt: skip
     made = "environ" if record.thread else "scope"  # ASGI apps run in no thread of their own
