@@ -208,6 +208,7 @@ class Result:
     p99_ms: float
     cpu_us: float
     switches: float
+    threads: list[int] = field(default_factory=list)
 
 
 def main() -> None:
@@ -308,7 +309,8 @@ def _measure(variant: Variant, workload: str, seconds: int) -> Result:
     before = _spent(variant.gunicorn)
     rate, p99_ms = (_wrk if workload in WRK else _clients)(variant.port, workload, seconds)
     cpu, switches = (after - start for after, start in zip(_spent(variant.gunicorn), before, strict=True))
-    return Result(rate, p99_ms, cpu * 1e6 / (rate * seconds), switches / (rate * seconds))
+    threads = [w.num_threads() - 1 for w in variant.gunicorn.children()]
+    return Result(rate, p99_ms, cpu * 1e6 / (rate * seconds), switches / (rate * seconds), threads)
 
 
 def _wrk(port: int, workload: str, seconds: int) -> tuple[float, float]:
@@ -366,7 +368,7 @@ def _spent(gunicorn: psutil.Popen) -> tuple[float, float]:
 def _report(variants: list[Variant], options: argparse.Namespace) -> None:
     state = "one core busy" if options.busy else "quiet"
     print(f"{options.workload}, {state}, {options.rounds} rounds of {options.seconds} s")
-    print(f"{'variant':46} requests/s   of first   p99 ms  app CPU us   of first  switches/request")
+    print(f"{'variant':46} requests/s   of first   p99 ms  app CPU us   of first  switches/request  threads")
     first = variants[0].results
     for variant in variants:
         results = variant.results
@@ -375,9 +377,11 @@ def _report(variants: list[Variant], options: argparse.Namespace) -> None:
             for name in ("rate", "p99_ms", "cpu_us", "switches")
         )
         rates = statistics.median(r.rate / f.rate for r, f in zip(results, first, strict=True))
+        threads = " ".join(f"{max(r.threads[k] for r in results if len(r.threads) > k)}" for k in range(2))
         cpus = statistics.median(r.cpu_us / f.cpu_us for r, f in zip(results, first, strict=True))
         print(
             f"{variant.spec:46} {rate:10.0f} {rates:10.2f} {p99:8.2f} {cpu:11.1f} {cpus:10.2f} {switches:17.2f}"
+            f" {threads:>8}"
         )
 
 

@@ -116,5 +116,41 @@ def test_a_thread_that_sends_a_long_stream_says_nothing_of_how_many_requests_the
             pool.stop()
 
 
+def test_a_connection_wakes_one_thread(tmp_path: Path) -> None:
+    """Where many waited in one epoll, the kernel woke a second one for each connection, which found nothing."""
+    path, served, count = str(tmp_path / "s"), list[Connection](), 24
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        listener.setblocking(False)
+        pool = Counting(listener, lambda one, _: served.append(one), lambda: None, count=count, most=count,
+                        name="one", enough=9999)  # fmt: skip
+        pool.start()
+        until(lambda: pool.waits == count)
+        for number in range(1, 101):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)
+                until(lambda number=number: len(served) == number and pool.waits >= count + number)  # type: ignore[misc]
+        pool.stop()
+    assert pool.waits < count + 120, "each but few have woken one thread"
+
+
+class Counting(ThreadPool):
+    """All threads take connections from the start; counts how often one finds none."""
+
+    waits = 0
+
+    def start(self) -> None:
+        for _ in range(self._count):
+            self._enlist(on_duty=True)
+
+    def _wait(self, error: OSError, slot: Slot) -> bool:
+        self.waits += 1
+        return super()._wait(error, slot)
+
+    def _rest(self, slot: Slot) -> None:
+        """Nobody does."""
+
+
 def _state(thread: threading.Thread) -> str:
     return Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[0]

@@ -58,6 +58,9 @@ class Slot:
     `environ` as soon as the request is read, `stream` while a streaming answer is sent. `overdue` means that the
     request is past its deadline, `handed_over` that the app speaks on the connection itself, `replaced` that
     this thread ends with its request: another has taken over, or it is not needed any more.
+
+    `arrivals` is where the thread waits for a connection, and `listens` means that one wakes it. Each thread has its
+    own: where many wait in one epoll, the kernel wakes a second one for each connection, which finds nothing.
     """
 
     label: str
@@ -75,7 +78,9 @@ class Slot:
     overdue: bool = False
     handed_over: bool = False
     replaced: bool = False
+    listens: bool = False
     call: LockType = field(default_factory=allocate_lock)
+    arrivals: select.epoll = field(default_factory=select.epoll)
 
 
 class ThreadPool:
@@ -118,11 +123,7 @@ class ThreadPool:
         self._listener = listener.fileno()
         self._backlog_left = 0
         self._stop_event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._arrivals = select.epoll()
-        self._await_arrivals()
-        self._arrivals.register(self._stop_event, select.EPOLLIN)
         self._nudge_event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._arrivals.register(self._nudge_event, select.EPOLLIN | select.EPOLLET)
         self._unheard = 0
         self.slots: list[Slot] = []
         self._unrelieved: dict[Slot, int] = {}  # and when their requests began
@@ -159,19 +160,30 @@ class ThreadPool:
                 return
             self._resumed.clear()
             self._paused = self._halted = True
-            self._arrivals.unregister(self._listener)
+            self._listen_all()
 
     def resume(self) -> None:
         with self._lock:
             if not self._paused:
                 return
             self._paused = self._halted = False
-            self._await_arrivals()  # wakes a thread if connections wait already
+            self._listen_all()  # wakes a thread if connections wait already
             self._resumed.set()
 
-    def _await_arrivals(self) -> None:
-        # Exclusive: a connection wakes one idle thread of one worker, not one of each.
-        self._arrivals.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+    def _listen_all(self) -> None:
+        for slot in self.slots:
+            self._listen(slot)
+
+    def _listen(self, slot: Slot) -> None:
+        """A connection wakes its thread, if that takes some now: a resting one would only cost the kernel time."""
+        if slot.replaced or slot.listens == (listens := slot.on_duty and not self._paused):
+            return
+        if listens:
+            # Exclusive: a connection wakes one idle thread of one worker, not one of each.
+            slot.arrivals.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        else:
+            slot.arrivals.unregister(self._listener)
+        slot.listens = listens
 
     @property
     def has_reserve(self) -> bool:
@@ -229,7 +241,15 @@ class ThreadPool:
             self._growth.sleep(seconds)
 
     def _enlist(self, *, on_duty: bool) -> None:
-        slot = Slot(f"{self._name} {next(self._numbers)}", self._replace, on_duty)
+        """Raises RuntimeError if the system allows no more."""
+        label = f"{self._name} {next(self._numbers)}"
+        try:
+            slot = Slot(label, self._replace, on_duty, arrivals=select.epoll())
+            slot.arrivals.register(self._stop_event, select.EPOLLIN)
+            slot.arrivals.register(self._nudge_event, select.EPOLLIN | select.EPOLLET | select.EPOLLEXCLUSIVE)
+            self._listen(slot)
+        except OSError as error:  # no descriptor is left
+            raise RuntimeError(error.strerror) from None
         slot.call.acquire()
         self.slots.append(slot)
         thread = threading.Thread(target=self._work, args=(slot,), daemon=True, name=f"portico {slot.label}")
@@ -237,6 +257,7 @@ class ThreadPool:
             thread.start()
         except RuntimeError:
             self.slots.remove(slot)
+            slot.arrivals.close()
             raise
         if on_duty:
             self._on_duty += 1
@@ -247,6 +268,7 @@ class ThreadPool:
         slot = self._resting.pop()  # the last that went to rest: its memory is still in the cache
         slot.on_duty = True
         self._on_duty += 1
+        self._listen(slot)
         slot.call.release()
 
     def _grow(self) -> bool:
@@ -265,6 +287,7 @@ class ThreadPool:
                 return
             slot.on_duty = False
             self._on_duty -= 1
+            self._listen(slot)
             self._resting.append(slot)
             first = len(self._resting) == 1
         if first:
@@ -309,6 +332,8 @@ class ThreadPool:
                 self._unrelieved[slot] = slot.began  # no more threads for now: this one stays active
                 return
             slot.replaced, slot.on_duty = True, False
+            if slot.ident == threading.get_ident():  # it is not waiting, nor will it; there may be hundreds
+                slot.arrivals.close()
             self._on_duty -= 1
 
     def relieve_late(self) -> None:
@@ -338,6 +363,7 @@ class ThreadPool:
             _close_connections()
             del self._by_thread[slot.ident]
             with self._lock:
+                slot.arrivals.close()
                 self.slots.remove(slot)
                 if slot.on_duty:
                     self._on_duty -= 1
@@ -382,9 +408,7 @@ class ThreadPool:
             return False
         if error.errno == errno.EAGAIN:
             self._found_empty = True
-            return bool(self._arrivals.poll(self._patience_seconds, 1)) or not self._dismiss(
-                slot, rests=False
-            )
+            return bool(slot.arrivals.poll(self._patience_seconds, 1)) or not self._dismiss(slot, rests=False)
         if error.errno in _OUT_OF_FILES:
             time.sleep(0.01)  # the connection stays in the backlog until another one is closed
         return True
