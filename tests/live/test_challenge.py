@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -236,10 +237,8 @@ def test_limits_shows_who_was_asked_and_how_many_got_a_pass(site: Served) -> Non
         assert solve(someone).status_code == 204
 
     def told() -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(portico("limits", "--json", cwd=site.directory).stdout)[
-            "challenge"
-        ]
-        return found
+        found = json.loads(portico("limits", "--json", cwd=site.directory).stdout)["challenge"]
+        return found or {"clients": [], "asked": 0, "passes": 0}  # nothing has been read from the log yet
 
     # Others of this site were asked, too; what an answer adds to the log is written after it.
     until(lambda: {"client": "2001:db8:9:9::/64", "count": 51} in told()["clients"], told)
@@ -284,9 +283,15 @@ def test_exempt_networks_are_not_asked(site: Served) -> None:
 def test_wrong_solutions_are_limited(site: Served) -> None:
     with client(site, "203.0.113.8") as guesser, ThreadPoolExecutor(20) as threads:
 
+        def guess() -> int:
+            for _ in range(20):  # in many threads httpx may close a connection that another one just uses
+                with suppress(httpx.TransportError):
+                    return guesser.post("/-/challenge?seed=1").status_code
+            raise AssertionError("no answer")
+
         def statuses() -> set[int]:
-            asked = [threads.submit(guesser.post, "/-/challenge?seed=1") for _ in range(40)]
-            return {one.result().status_code for one in asked}
+            asked = [threads.submit(guess) for _ in range(40)]
+            return {one.result() for one in asked}
 
         until(lambda: statuses() == {403, 429})  # a busy machine may ask within the limit
 
