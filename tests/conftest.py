@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -24,6 +25,18 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup
 # A machine that does something else meanwhile is no finding.
 settings.register_profile("portico", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("portico")
+
+_PR_SET_CHILD_SUBREAPER = 36
+_prctl = ctypes.CDLL(None).prctl
+
+
+@pytest.fixture(autouse=True)
+def adopts_no_orphans_afterwards() -> Iterator[None]:
+    """What a test measures or supervises in this process makes it the parent of orphans. Those of the next test would
+    stay as zombies, which count as processes that run.
+    """
+    yield
+    _prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 @pytest.hookimpl(optionalhook=True)  # unknown without xdist

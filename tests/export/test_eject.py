@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from tests.support import AS_ROOT, free_port, private_directory
-from tests.support.process import is_alive, running
+from tests.support.process import command_of, is_alive, running
 from tests.support.until import until
 
 PACKAGES = ("flask", "werkzeug", "jinja2", "markupsafe", "itsdangerous", "click", "blinker", "pyuwsgi.libs")
@@ -261,7 +261,7 @@ def test_a_site_ends_whose_workers_have_only_just_been_started() -> None:
         ) as process:
             until(lambda: (out / "nginx.pid").exists() or process.poll() is not None)
             started = psutil.Process(process.pid).children(recursive=True)
-            assert any("pyuwsgi" in " ".join(one.cmdline()) for one in started)
+            assert any("pyuwsgi" in command_of(one) for one in started)
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
             until(lambda: not [one for one in started if is_alive(one)])

@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -265,9 +266,12 @@ def test_it_runs_without_rights_on_a_disk_that_it_cannot_write_and_finishes_at_s
     assert set(container.first.uids()) == {10001}
     engine("exec", name, "sh", "-c", "! touch /x /srv/shop/x /venv/x && ! test -e /venv/bin/pip")
     assert "workers    1;" in engine("exec", name, "portico", "status")
-    assert "/usr/sbin/nginx" in {one.exe() for one in container.first.children(recursive=True)}
+    assert "/usr/sbin/nginx" in _below(container, psutil.Process.exe)
     assert container.get("/orphan").text == "left behind"
-    until(lambda: "sleep" not in _names(container), "process 1 waits for what others left behind")
+    until(
+        lambda: "sleep" not in _below(container, psutil.Process.name),
+        "process 1 waits for what others left behind",
+    )
 
     with noted("container", "drain"):
         _finishes(container)
@@ -286,9 +290,13 @@ def _finishes(container: Container) -> None:
     assert engine("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", name) == "143 false\n"
 
 
-def _names(container: Container) -> set[str]:
+def _below(container: Container, what: Callable[[psutil.Process], str]) -> set[str]:
     """Of its processes, also of those that have ended and that nobody waited for."""
-    return {one.name() for one in container.first.children(recursive=True)}
+    found = set[str]()
+    for one in container.first.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it was waited for meanwhile
+            found.add(what(one))
+    return found
 
 
 def _built(said: str) -> list[str]:

@@ -8,7 +8,6 @@ import math
 import os
 import shutil
 import signal
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from portico.measure.wrk import wrk
 from portico.project.gather import gather
 from tests.support import AS_ROOT, environment, free_port, portico, private_directory, served, write_files
 from tests.support.commands import start
-from tests.support.process import is_alive
+from tests.support.process import command_of, is_alive
 from tests.support.until import until
 
 pytestmark = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt install wrk")
@@ -119,17 +118,10 @@ def test_an_interrupt_ends_everything(home: Path) -> None:
     process = start(["bench", "--peers", "gunicorn", *SHORT], home, environment(home), out, err)
     until(lambda: "round 1 of 2: Gunicorn alone, GET /" in err.read_text(), err.read_text)
     below = psutil.Process(process.pid).children(recursive=True)
-    assert any("gunicorn" in _command(one) for one in below)
+    assert any("gunicorn" in command_of(one) for one in below)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     until(lambda: not any(map(is_alive, below)), lambda: below)
-
-
-def _command(process: psutil.Process) -> str:
-    """Its command line; nothing if it has just ended."""
-    with suppress(psutil.NoSuchProcess):
-        return " ".join(process.cmdline())
-    return ""
 
 
 def test_a_running_site_is_not_loaded_without_a_word() -> None:

@@ -12,6 +12,7 @@ import psutil
 from portico.run.gateway.httpd.program import HTTPD
 from portico.run.gateway.workers import leaving
 from tests.support import Served, environment, portico, served
+from tests.support.process import is_alive
 from tests.support.until import until
 
 APP = """
@@ -52,7 +53,7 @@ def test_a_killed_httpd_is_back_while_its_orphans_finish_their_requests() -> Non
         finally:
             (run.directory / "go").touch()
         assert answer.result(60).text == "from the app"
-        until(lambda: not any(orphan.is_running() for orphan in orphans), "an orphan stays")
+        until(lambda: not any(is_alive(orphan) for orphan in orphans), "an orphan stays")
         time.sleep(0.5)
         assert "Address already in use" not in run.stderr()
         assert run.stderr().count("apache is back") == 1, run.stderr()

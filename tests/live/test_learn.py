@@ -12,6 +12,7 @@ import pytest
 
 from portico.learn.course import CHAPTERS
 from tests.support import environment, private_directory
+from tests.support.process import is_alive
 from tests.support.terminal import Terminal, in_terminal
 from tests.support.until import until
 
@@ -104,4 +105,4 @@ def test_all_lessons_are_answered(terminal: Terminal) -> None:
     assert left == {}
     assert titles == {one.title for one in CHAPTERS}
     assert terminal.process.wait(60) == 0
-    assert [one for one in processes if one.is_running()] == []
+    assert [one for one in processes if is_alive(one)] == []

@@ -20,7 +20,7 @@ from portico.measure.tune.model import Candidate
 from portico.measure.tune.trial import Trial, tried
 from portico.project.gather import gather
 from tests.support import AS_ROOT, environment, free_port, portico, private_directory, write_files
-from tests.support.process import PIPE, running
+from tests.support.process import PIPE, command_of, is_alive, running
 from tests.support.until import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed: apt install wrk")
@@ -81,7 +81,7 @@ def test_a_page_that_runs_out_of_time_gets_more_and_the_old_text_stays(home: Pat
     assert {path.name for path in home.iterdir()} - {"__pycache__"} == {
         "app.py", "portico.toml", Path(found["saved"]).name,
     }  # fmt: skip
-    assert not [one for one in psutil.Process().children() if "portico" in " ".join(one.cmdline())]
+    assert not [one for one in psutil.Process().children() if "portico" in command_of(one)]
 
 
 def test_a_page_that_its_own_route_ends_is_advice_with_its_place(home: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_benchmark_of_tune_leaves_no_program_behind_when_it_is_ended(home: P
         found = until(lambda: _with_gateway(here.children(recursive=True)), "no copy started")
         program.terminate()
         assert program.wait(PATIENCE_SECONDS) == 128 + signal.SIGTERM
-    assert [one for one in found if one.is_running()] == []
+    assert [one for one in found if is_alive(one)] == []
     assert not list(home.glob("tune-*"))
 
 

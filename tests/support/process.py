@@ -117,6 +117,13 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
+def command_of(process: psutil.Process) -> str:
+    """Its command line; nothing if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
+
+
 def ended() -> Program:
     """One that has ended: nothing has its pid now."""
     with running(["true"]) as program:
