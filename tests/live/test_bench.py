@@ -134,6 +134,12 @@ def test_a_running_site_is_not_loaded_without_a_word() -> None:
         done = portico("bench", f"{run.url}/x?y=1", "--yes", *SHORT, "--json", cwd=run.directory)
         assert done.returncode == 0, done.stderr
         assert [one["failed"] for one in json.loads(done.stdout)["results"]["samples"]] == [0, 0]
+        words = ("bench", run.url, "--route", "/a", "--route", "/b?y=1", "--yes", *SHORT)
+        done = portico(*words, "--json", cwd=run.directory)
+        assert done.returncode == 0, done.stderr
+        samples = json.loads(done.stdout)["results"]["samples"]
+        assert [(one["route"], one["failed"]) for one in samples] == [("/a", 0), ("/b?y=1", 0)] * 2
+        assert "GET /b?y=1" in portico(*words, cwd=run.directory).stdout
 
 
 def test_the_mix_of_the_log_is_asked_with_its_shares() -> None:
@@ -161,8 +167,8 @@ def test_the_mix_of_the_log_is_asked_with_its_shares() -> None:
         (("--peers", "apache"), '--peers: "apache" is not known'),
         (("--against", "no-such-commit"), '--against: "no-such-commit" is neither a directory nor a commit'),
         (
-            ("http://127.0.0.1:1/", "--route", "/"),
-            "bench: a URL is measured as it is, so --route has no meaning",
+            ("http://127.0.0.1:1/", "--peers", "own"),
+            "bench: a URL is measured as it is, so --peers has no meaning",
         ),
     ],
 )

@@ -15,40 +15,17 @@ from portico.measure.wrk import LoadError, wrk
 
 
 def measured_url(
-    url: str, rounds: int, seconds: int, connections: int, say: Callable[[str], None]
+    url: str, named: list[Route], rounds: int, seconds: int, connections: int, say: Callable[[str], None]
 ) -> Results:
-    """Raises PorticoError if nothing answers there."""
+    """Asks for the URL, or for each of the `named` routes at its server. Raises PorticoError if nothing answers."""
     parts = urlsplit(url)
-    path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    origin = f"{parts.scheme}://{parts.netloc}"
+    asked = named or [Route(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", "the URL")]
     samples = list[Sample]()
     for number in range(rounds):
-        say(f"round {number + 1} of {rounds}: GET {url}")
-        try:
-            seen = wrk(url, seconds, connections)
-        except LoadError as error:
-            raise PorticoError(Problem(url, str(error), "does a server answer there?")) from None
-        if not seen.requests:
-            raise PorticoError(
-                Problem(url, f"no request was answered in {seconds} s", "does it answer at all?")
-            )
-        failed = seen.above_399 + seen.socket_errors + seen.read_errors
-        cores = psutil.cpu_count() or 1
-        samples.append(
-            Sample(
-                "url",
-                path,
-                number,
-                seen.requests,
-                seen.seconds,
-                seen.p50_ms,
-                seen.p99_ms,
-                failed,
-                {},
-                {},
-                0,
-                cores,
-            )
-        )
+        for route in asked:
+            say(f"round {number + 1} of {rounds}: GET {origin}{route.path}")
+            samples.append(_sample(origin, route.path, number, seconds, connections))
     return Results(
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         app=url,
@@ -56,8 +33,23 @@ def measured_url(
         rounds=rounds,
         seconds=seconds,
         connections=connections,
-        routes=[Route(path, "the URL")],
+        routes=asked,
         contenders=[Contender("url", parts.netloc, "as it runs")],
         samples=samples,
         problems=[],
+    )
+
+
+def _sample(origin: str, path: str, number: int, seconds: int, connections: int) -> Sample:
+    url = f"{origin}{path}"
+    try:
+        seen = wrk(url, seconds, connections)
+    except LoadError as error:
+        raise PorticoError(Problem(url, str(error), "does a server answer there?")) from None
+    if not seen.requests:
+        raise PorticoError(Problem(url, f"no request was answered in {seconds} s", "does it answer at all?"))
+    failed = seen.above_399 + seen.socket_errors + seen.read_errors
+    cores = psutil.cpu_count() or 1
+    return Sample(
+        "url", path, number, seen.requests, seen.seconds, seen.p50_ms, seen.p99_ms, failed, {}, {}, 0, cores
     )

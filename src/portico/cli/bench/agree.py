@@ -17,15 +17,17 @@ from portico.project.running import runtime_of
 from portico.run.disk import lock
 
 
-def refuse_beside_url(
-    config: str | None, against: str | None, peers: str, paths: tuple[str, ...], flags: dict[str, Any]
-) -> None:
-    named = {"--config": config, "--against": against, "--peers": peers, "--route": paths}
+def refuse_beside_url(config: str | None, against: str | None, peers: str, flags: dict[str, Any]) -> None:
+    named = {"--config": config, "--against": against, "--peers": peers}
     beside = [name for name, value in named.items() if value] + [f"--{name}" for name in flags]
     if beside:
         what = f"a URL is measured as it is, so {', '.join(beside)} has no meaning"
         raise UsageError(
-            Problem("bench", what, "portico bench URL, without an app and without options of a site")
+            Problem(
+                "bench",
+                what,
+                "expected portico bench URL, with no option of a site",
+            )
         )
 
 

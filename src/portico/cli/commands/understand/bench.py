@@ -26,6 +26,7 @@ from portico.cli.completion import files
 from portico.cli.flags import given, site_arguments
 from portico.cli.progress import progress
 from portico.errors import Problem, UsageError
+from portico.measure import routes
 from portico.measure.code import code_of
 from portico.measure.contenders import KEYS, Way, Words, portico, ways
 from portico.measure.programs import end_all
@@ -89,8 +90,8 @@ def command(
     app: those of --route, else the mix of the access log, else the app's. With --against, the code
     here is compared with that of a commit or directory, both under Portico; exit code 1 if it became slower.
 
-    APP may be a URL of a server that runs; then only that is measured. Only GET requests are sent, but the app's
-    database is the real one.
+    APP may be a URL of a server that runs; then only that is measured, or each --route at that server. Only GET
+    requests are sent, but the app's database is the real one.
     """
     refuse_without_wrk()
     show = Showing(Path(html) if html else None, is_json=is_json)
@@ -98,10 +99,11 @@ def command(
         refuse_other_files(show.html)
     load = Load(rounds, seconds, connections)
     if app and app.startswith(("http://", "https://")):
-        refuse_beside_url(config, against, peers, paths, given(flags))
+        refuse_beside_url(config, against, peers, given(flags))
+        named = routes.named(paths)
         agree_to_url(app, is_agreed=yes)
         with progress() as say:
-            results = measured_url(app, rounds or _ROUNDS, seconds, connections or CONNECTIONS, say)
+            results = measured_url(app, named, rounds or _ROUNDS, seconds, connections or CONNECTIONS, say)
         shown(results, show, None)
         return
     if against and peers:
