@@ -39,15 +39,13 @@ def take(lesson: Lesson, progress: Progress) -> None:
         head = [output.faint(progress.line(number, len(lesson.questions))), output.strong(lesson.title)]
         words = wrapped(lesson.words) if number == 1 else []
         output.results([*head, *words, "", *asked(one), ""])
-        is_right = _answered(one)
-        progress.asked += 1
-        progress.at_once += is_right
+        _until_right(one, progress)
         output.results(evidence(one))
         _type("Enter goes on, q ends:")
 
 
-def _answered(one: Question) -> bool:
-    """Whether the first answer was right; returns when one is. Raises QuitError."""
+def _until_right(one: Question, progress: Progress) -> None:
+    """Counts the first answer; returns after the right one. Raises QuitError."""
     is_first, most = True, len(one.choices)
     while True:
         typed = _type(f"1 to {most}, ? for a hint, q to end:")
@@ -55,10 +53,14 @@ def _answered(one: Question) -> bool:
             output.results(wrapped(f"Hint: {output.safe(one.hint)}"))
         elif not (typed.isascii() and typed.isdigit() and 1 <= int(typed) <= most):
             output.result(f"Type a number from 1 to {most}.")
-        elif int(typed) - 1 == one.right:
-            return is_first
         else:
-            is_first = False
+            is_right = int(typed) - 1 == one.right
+            if is_first:
+                progress.asked += 1
+                progress.at_once += is_right
+                is_first = False
+            if is_right:
+                return
             output.results([output.bad(f"Not {typed}."), *wrapped(f"Hint: {output.safe(one.hint)}")])
 
 

@@ -230,7 +230,8 @@ def _times(evidence: Evidence) -> Iterator[Moment]:
     waited_us = (line.numbers if line else NO_NUMBERS).queue_us or 0
     if waited_us > _SLOW_QUEUE_US:
         yield Moment(
-            f"It waited {waited_us / 1000:.0f} ms for a worker: all were busy. portico scale, portico status."
+            f"It waited {waited_us / 1000:.0f} ms for a worker: all were busy, or were being replaced. "
+            "portico status, portico scale."
         )
     if limit and limit.args[0].isdigit() and int(limit.args[0]) * _NEAR < sent.size <= int(limit.args[0]):
         share = sent.size * 100 // int(limit.args[0])
