@@ -25,13 +25,15 @@ from portico.errors import UsageError
 from portico.explain.nginx.locations import find_location
 from portico.explain.nginx.paths import normalised
 from portico.explain.node import Node
+from portico.link.app.statics.asgi import as_wsgi
+from portico.link.app.statics.stranger import Reached, environ_of
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.locations import locations
 from portico.plan.gateway.nginx.syntax import Directive
 from portico.reading import OURS
 from portico.site.access.rule import AccessRule
 from portico.site.access.rules import access_rules
-from portico.site.facts import AppFacts, Route, Unrouted
+from portico.site.facts import AppFacts, Route
 from portico.site.model import Site
 from portico.site.options import Options
 from portico.site.options.edge import Edge
@@ -304,6 +306,57 @@ def starlette_table(dice: random.Random) -> Table:
     return Table(_starlette_facts(), answers, marks, ("GET",), options)
 
 
+def asgi_table(dice: random.Random) -> Table:
+    """A Starlette app, which is asked, with routers and apps mounted in it, whose views have no settings."""
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Mount, Router
+    from starlette.routing import Route as StarletteRoute
+
+    from portico.link.app.facts.starlette import facts
+
+    marks: dict[str, frozenset[str]] = {}
+    kinds = ["{{{}}}", "{{{}:int}}", "{{{}:path}}", "{{{}:float}}", "a-{{{}:int}}", "{{{}}}.y"]
+
+    def words(most: int, depth: int) -> str:
+        made = [
+            dice.choice(WORDS) if dice.random() < 0.5 else dice.choice(kinds).format(f"v{depth}{at}")
+            for at in range(dice.randint(1, most))
+        ]
+        return "".join(f"/{word}" for word in made)
+
+    def entries(depth: int) -> Iterator[Any]:
+        for _ in range(dice.randint(2, 5)):
+            if depth < 2 and dice.random() < 0.3:
+                inner = list(entries(depth + 1))
+                mounted: Any = Router(inner) if dice.random() < 0.5 else Starlette(routes=inner)
+                yield Mount(words(1, depth), mounted)
+                continue
+            name = f"view{len(marks)}"
+            view, wanted = view_of(dice, name)
+            marks[name] = frozenset() if depth else wanted
+
+            async def called(_: Any, name: str = name) -> PlainTextResponse:
+                return PlainTextResponse(name)
+
+            if wanted and not depth:
+                note = getattr(view, edge.NOTES)
+                setattr(called, edge.NOTES, note)
+            path = words(3, depth) + dice.choice(["", "", "/"])
+            methods = dice.choice([list(METHODS), ["GET"], ["POST"], ["GET", "POST"], ["PUT"]])
+            yield StarletteRoute(path, called, methods=methods, name=name)
+
+    app = Starlette(routes=list(entries(0)))
+
+    def answers(asked: str, method: str) -> str | None:
+        environ = environ_of("/", "a", Reached()) | {"PATH_INFO": _wsgi(asked), "REQUEST_METHOD": method}
+        status: list[str] = []
+        body = b"".join(as_wsgi(app)(environ, lambda line, _: status.append(line)))
+        return body.decode() if status == ["200 "] else None
+
+    return Table(replace(_facts(facts(app) | {"kind": "asgi"}), framework="starlette"), answers, marks)
+
+
 def _facts(told: dict[str, Any]) -> AppFacts:
     import msgspec
 
@@ -313,7 +366,7 @@ def _facts(told: dict[str, Any]) -> AppFacts:
 
 
 def _starlette_facts() -> AppFacts:
-    return AppFacts(app="a:b", directory="/srv", kind="asgi", unrouted=Unrouted())
+    return AppFacts(app="a:b", directory="/srv", kind="asgi", framework="starlette")
 
 
 def _wsgi(path: str) -> str:
@@ -322,6 +375,7 @@ def _wsgi(path: str) -> str:
 
 TABLES = {
     "flask": flask_table, "django": django_table, "pyramid": pyramid_table, "starlette": starlette_table,
+    "asgi": asgi_table,
 }  # fmt: skip
 
 
@@ -350,7 +404,8 @@ class Closed:
 
 def closed_site_of(dice: random.Random, table: Table) -> Closed | None:
     """The app, with @edge.internal beside half of its views; None where two views share a path and differ."""
-    names = sorted(table.marks)
+    read = {route.endpoint for route in table.facts.routes} | table.options.routes.keys()
+    names = sorted(table.marks.keys() & read)
     closed = frozenset(name for name in names if dice.random() < 0.5)
     routes = [
         replace(route, edge={"internal": True} if route.endpoint in closed else {})

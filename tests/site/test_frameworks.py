@@ -151,7 +151,26 @@ class ProtocolTypeRouter:
 ProtocolTypeRouter.__module__ = "channels.routing"
 app, inner, plain = ProtocolTypeRouter(), ASGIHandler, WSGIHandler()
 """
+DJANGO_NOTED = """
+from django.conf import settings
+settings.configure(SECRET_KEY="k", ROOT_URLCONF=__name__)
+from django.core.handlers.asgi import ASGIHandler
+from django.urls import path
+from portico import edge
+@edge.internal
+def job(request, number): ...
+urlpatterns = [path("jobs/<int:number>", job, name="job")] * {}
+app = ASGIHandler()
+"""
 WHITENOISE = "def middleware(get_response): return get_response\n"
+
+
+def test_settings_beside_a_view_of_django_hold_under_asgi(ask: Ask) -> None:
+    facts = ask(DJANGO_NOTED.format(1), "shop:app")
+    assert (facts.kind, facts.router, facts.lost) == ("asgi", "django", {})
+    assert [(route.endpoint, route.edge) for route in facts.routes] == [("job", {"internal": True})]
+    unread = ask(DJANGO_NOTED.format(0), "shop:app")
+    assert list(unread.lost.values()) == ["job"]
 
 
 def test_the_static_files_of_channels_are_nginx_s(ask: Ask, tmp_path: Path) -> None:

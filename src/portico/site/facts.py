@@ -203,6 +203,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     """The absolute directory that the module is imported from; the server's working directory."""
     kind: Literal["flask", "django", "pyramid", "wsgi", "asgi", "remote"] = "wsgi"
     """`remote`: there is no local app, every server is elsewhere."""
+    framework: Literal["", "django", "starlette"] = ""
+    """Of an ASGI app whose routes are read; FastAPI is Starlette's."""
     version: str = ""
     """The framework's version."""
     unicode: str = "14.0.0"
@@ -244,6 +246,6 @@ class AppFacts(msgspec.Struct, frozen=True):
     """False where nobody has asked the app yet: it may have any route."""
 
     @property
-    def is_starlette(self) -> bool:
-        """Whether it is a Starlette or FastAPI app: the only ASGI frameworks whose routes are read."""
-        return self.kind == "asgi" and self.unrouted is not None
+    def router(self) -> str:
+        """The framework by whose order and patterns routes are chosen."""
+        return self.framework or self.kind

@@ -41,17 +41,20 @@ def routed(options: Options, facts: AppFacts, causes: Mapping[str, str]) -> tupl
 
 
 _UNREAD = {
-    "asgi": "but Portico does not read the routes of an ASGI app for it",
+    "asgi": "but Portico cannot read the routes of this app: it is not FastAPI, Starlette or Django",
     "wsgi": "but Portico cannot read the routes of this app: it is not Flask, Django or Pyramid",
 }
 
 
 def _lost(facts: AppFacts) -> Iterator[Problem]:
-    if facts.kind in _UNREAD:
+    if facts.kind in _UNREAD and not facts.routes:
         why, hint = (
             _UNREAD[facts.kind],
             "remove it there, and set the route's options in portico.toml: [routes]",
         )
+    elif facts.router == "starlette":
+        why = "which no route of the app itself reaches"
+        hint = "Portico does not read the routes of what is mounted: include_router, or use [routes]"
     else:
         why = "which no route of the app reaches"
         hint = "a decorator between it and the route must use functools.wraps; or use [routes]"
@@ -147,7 +150,7 @@ def _from_options(
             if not rule.startswith("/"):
                 raise ValueError("it does not begin with /")
             converter = None if facts.is_known else _standard_or_any
-            taken = of_starlette(rule) if facts.is_starlette else pattern(rule, converter)
+            taken = of_starlette(rule) if facts.router == "starlette" else pattern(rule, converter)
             yield Routed(rule, taken, (_LATER, *(n for part in rank(rule) for n in part)), edge, own)
         except ValueError as error:
             hint = "expected a rule such as /import/<int:id>, or /api/<path:rest> for all below"

@@ -12,7 +12,7 @@ from portico.site.model import Site
 from portico.site.overlap.segments import may_meet
 from portico.site.pattern import escape, head, is_fixed, pattern, plain
 
-_TELL_THEIR_ROUTES = ("flask", "django", "pyramid")
+_TELL_THEIR_ROUTES = ("flask", "django", "pyramid", "starlette")
 """For other apps the list of routes may be incomplete."""
 
 
@@ -43,7 +43,7 @@ def unanswered(web: Web) -> Iterator[str]:
 
 
 def _tells_its_routes(site: Site) -> bool:
-    return site.facts.kind in _TELL_THEIR_ROUTES and not site.servers and bool(site.facts.routes)
+    return site.facts.router in _TELL_THEIR_ROUTES and not site.servers and bool(site.facts.routes)
 
 
 def _is_reached(rule: str, site: Site) -> bool:

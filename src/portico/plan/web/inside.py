@@ -13,7 +13,7 @@ from portico.site.facts import Route, StaticFolder
 from portico.site.model import Site
 from portico.site.pattern import ANYTHING, escape, head, is_fixed, is_of_folder
 
-_ORDERED = ("flask", "pyramid")
+_ORDERED = ("flask", "pyramid", "starlette")
 """Frameworks with a route for each folder, so that their own order decides. Elsewhere the more specific one wins."""
 
 
@@ -53,7 +53,7 @@ def _before(site: Site, folder: StaticFolder) -> Iterator[Route]:
         and not any(is_of_folder(route.pattern, url) for url in others)
     ]
     own = min((route.rank for route in routes if is_of_folder(route.pattern, folder.url)), default=None)
-    is_ordered = own is not None and site.facts.kind in _ORDERED and folder not in site.declared
+    is_ordered = own is not None and site.facts.router in _ORDERED and folder not in site.declared
     for route in routes:
         begins = head(route.pattern)
         is_inside = begins.startswith(folder.url) and not is_of_folder(route.pattern, folder.url)

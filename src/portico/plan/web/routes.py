@@ -98,8 +98,7 @@ def doubled(site: Site, found: list[RoutePath]) -> list[RoutePath]:
 
     Nothing is cached there: a purge of the path is enough.
     """
-    known = site.facts.kind in _NOT_WERKZEUG or site.facts.is_starlette
-    if known or not any(spot.routed for spot in found):
+    if site.facts.router in _NOT_WERKZEUG or not any(spot.routed for spot in found):
         return []
     inside = [
         replace(spot, pattern=below_slashes(spot.pattern), keeps=False) for spot in found if not spot.is_bare
@@ -107,7 +106,7 @@ def doubled(site: Site, found: list[RoutePath]) -> list[RoutePath]:
     return sorted(inside, key=lambda spot: not is_fixed(spot.pattern.replace("//+", "/", 1)))
 
 
-_NOT_WERKZEUG = ("django", "pyramid")
+_NOT_WERKZEUG = ("django", "pyramid", "starlette")
 """Frameworks of which it is known; any other ASGI app may be Quart's, and a server elsewhere anything."""
 _OWN_RULES = 1 << 20
 """From this rank on, a rule is one of [routes] that is not one of the app's: it matches the app's, none comes

@@ -22,7 +22,7 @@ from portico.site.options.edge import Edge
 from portico.site.overlap.segments import may_meet
 from portico.site.pattern import both, fixed_path, head, is_fixed
 
-_BY_METHOD = ("flask", "pyramid")
+_BY_METHOD = ("flask", "pyramid", "starlette")
 """Frameworks that try the next route if the method differs; Django stops at the first match."""
 _MOST = 500
 """The limit on patterns of shared paths in one site."""
@@ -52,8 +52,8 @@ def with_shared(
     made = dict(merged)
     for step in steps:
         if is_fixed(step.route.pattern):
-            _settle(step, _taken(head(step.route.pattern), steps, facts.kind), made, problems)
-    if facts.kind in _BY_METHOD:
+            _settle(step, _taken(head(step.route.pattern), steps, facts.router), made, problems)
+    if facts.router in _BY_METHOD:
         for number, group in enumerate(islice(_groups(steps), _MOST)):
             shared = _union(group, number, problems)
             made.setdefault(shared.pattern, shared)
@@ -81,7 +81,7 @@ def is_hidden(route: Route, facts: AppFacts) -> bool:
         and not one.websocket
         and (one.pattern == route.pattern or (path is not None and re.fullmatch(one.pattern, path)))
     ]
-    if facts.kind not in _BY_METHOD or any(not one.methods for one in earlier):
+    if facts.router not in _BY_METHOD or any(not one.methods for one in earlier):
         return bool(earlier)
     return bool(route.methods) and frozenset(route.methods) <= _all(frozenset(one.methods) for one in earlier)
 
@@ -117,7 +117,7 @@ def _settle(step: _Step, taken: list[_Step], made: dict[str, Routed], problems: 
         made[pattern] = Routed(step.route.rule, pattern, (step.route.rank,), shared.edge, shared.causes)
 
 
-def _taken(path: str, steps: Sequence[_Step], kind: str) -> list[_Step]:
+def _taken(path: str, steps: Sequence[_Step], router: str) -> list[_Step]:
     """The routes that answer this path, each for some methods."""
     taken, covered = list[_Step](), frozenset[str]()
     for step in steps:
@@ -125,7 +125,7 @@ def _taken(path: str, steps: Sequence[_Step], kind: str) -> list[_Step]:
             continue
         if step.methods is None or not step.methods <= covered:
             taken.append(step)
-        if kind not in _BY_METHOD or step.methods is None:
+        if router not in _BY_METHOD or step.methods is None:
             break
         covered |= step.methods
     return taken

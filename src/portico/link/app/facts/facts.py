@@ -23,6 +23,7 @@ from portico.link.app.risks.memory import memory
 from portico.link.app.risks.one_process import one_process
 from portico.link.app.risks.secret_keys import properties
 from portico.link.app.settings.settings import settings
+from portico.link.app.statics.asgi import as_wsgi
 from portico.link.app.statics.stranger import Reached, settle
 
 _FRAMEWORKS = {
@@ -41,7 +42,7 @@ _PLAIN = (
     "say them as [static] and max_upload in portico.toml"
 )
 _ANYHOW = Reached()
-_ASGI = "an ASGI app is not asked for its static folders and its upload limit"
+_ASGI = "this ASGI app cannot be asked for its static folders: say them as [static] in portico.toml"
 
 
 def facts(loaded: Loaded, reached: Reached = _ANYHOW, salt: str = "") -> dict[str, Any]:
@@ -107,10 +108,7 @@ def _facts(loaded: Loaded, reached: Reached) -> dict[str, Any]:
         "app": loaded.uri, "directory": str(loaded.directory), "unicode": unicodedata.unidata_version,
     }  # fmt: skip
     if _is_asgi(loaded.application):
-        found = _of_starlette(loaded.application)
-        answers = {"kind": "asgi", "notes": [_ASGI], **found, **_static_of_django(loaded.application)}
-        answers["lost"] = lost([])
-        return said | _placed(answers, f"{loaded.directory}/")
+        return said | _placed(_of_asgi(loaded.application, reached), f"{loaded.directory}/")
     parts, others = _parts(loaded.application)
     if not parts:
         plain = {"kind": "wsgi", "notes": [_PLAIN, *others], "lost": lost([])}
@@ -122,16 +120,15 @@ def _facts(loaded: Loaded, reached: Reached) -> dict[str, Any]:
     return said | _placed(answers, f"{loaded.directory}/")
 
 
-def _of_starlette(application: Any) -> dict[str, Any]:
-    """The rules of a Starlette or FastAPI app, for requests that nginx can refuse."""
+def _of_asgi(application: Any, reached: Reached) -> dict[str, Any]:
     inner = next((thing for thing in layers(application) if _asks_risks(thing) == "starlette"), None)
     if inner is None:
-        return {}
-    try:
-        made = importlib.import_module("portico.link.app.facts.starlette_unrouted").unrouted(inner)
-    except Exception:  # noqa: BLE001  an app that cannot be asked can still be served
-        return {}
-    return _unrouted(application, {"unrouted": made}, lambda thing: thing is inner)
+        return {"kind": "asgi", "notes": [_ASGI], "lost": lost([]), **_static_of_django(application)}
+    answers = _asked("starlette", inner) | {"kind": "asgi"}
+    answers = _unrouted(
+        application, _noting_wrapper(application, inner, answers), lambda thing: thing is inner
+    )
+    return settle(as_wsgi(application), answers, reached)
 
 
 def _unrouted(application: Any, answers: dict[str, Any], is_asked: Callable[[Any], bool]) -> dict[str, Any]:
@@ -153,8 +150,10 @@ def _static_of_django(application: Any) -> dict[str, Any]:
     folders = [dict(folder) for folder in answers.get("static", []) if not folder.pop("is_guarded", True)]
     if _asks_risks(application) != "django":
         answers.pop("unrouted", None)  # code around it may change its paths
-    kept = ("version", "notes", "unrouted")
-    return {key: answers[key] for key in kept if key in answers} | ({"static": folders} if folders else {})
+    kept = ("version", "notes", "unrouted", *(("routes", "lost") if answers.get("routes") else ()))
+    return {"framework": "django", **{key: answers[key] for key in kept if key in answers}} | (
+        {"static": folders} if folders else {}
+    )
 
 
 def _parts(application: Any) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import Mount, Route, Router, WebSocketRoute, compile_path
+from starlette.routing import Mount, Route, Router, WebSocketRoute
 
 from portico.link.app.facts.own_answers import passes_on, place, refuses
-from portico.site.pattern import ANYTHING, escape, without_names
+from portico.link.app.facts.starlette_routes import is_plain, own_code, walked
 
 _PASSING = (
     "starlette.middleware.",
@@ -22,14 +22,13 @@ _PASSING = (
 _THEIRS = ("starlette.", "fastapi.")
 _LINE_END = {"rule": "a line end in the path", "pattern": r"[^\n]*\n(?s:.*)"}
 """A Mount does not match a path with one; it redirects another to it."""
-_LEFT_OUT = r"\n?"
 _ERRORS = (404, 405)
 
 
 def unrouted(app: Starlette) -> dict[str, Any]:
     """`facts.Unrouted` of the app."""
     answers = list[str]()
-    rules = list(_rules(app.router.routes, "", answers))
+    rules = list(_rules(app.router.routes, answers))
     if any(isinstance(route, Mount) for route in app.router.routes):
         rules.append(_LINE_END)
     pages = list(_handlers(app))
@@ -37,60 +36,30 @@ def unrouted(app: Starlette) -> dict[str, Any]:
     return {
         "rules": rules,
         "slashes": "either" if _redirects(app.router) else "",
-        "answers": [*_middleware(app), *_router(app.router), *answers, *unsure],
+        "answers": [*_middleware(app), *own_code(app.router), *answers, *unsure],
         "page": next((name for name, is_sure in pages if is_sure), ""),
     }
 
 
-def _rules(routes: Iterable[Any], prefix: str, answers: list[str]) -> Iterator[dict[str, Any]]:
-    for route in routes:
-        if isinstance(route, Mount):
-            yield from _mounted(route, prefix, answers)
-        elif isinstance(route, Route | WebSocketRoute):
-            path = prefix + route.path
-            yield {"rule": path, "pattern": _pattern(path), "methods": _methods(route)}
-        elif (inner := _included(route)) is not None:
-            yield from _rules(inner[1], prefix + inner[0], answers)
+def _rules(routes: Iterable[Any], answers: list[str]) -> Iterator[dict[str, Any]]:
+    for one in walked(routes):
+        if one.within == "app":
+            continue  # the mount itself may answer with anything
+        if isinstance(one.route, Mount):
+            if is_plain(one.route.app):
+                yield {"rule": one.path or "/", "pattern": one.itself}
+            else:
+                yield {"rule": f"{one.path}/", "pattern": one.around}
+        elif isinstance(one.route, Route | WebSocketRoute):
+            yield {"rule": one.path, "pattern": one.pattern, "methods": _methods(one.route)}
         else:
-            answers.append(f"a route of the class {type(route).__qualname__}")
-
-
-def _pattern(path: str) -> str:
-    """The whole path, without anchors and names; Python's `$` ignores a trailing newline."""
-    found = compile_path(path)[0].pattern
-    return without_names(found.removeprefix("^").removesuffix("$")) + _LEFT_OUT
+            answers.append(f"a route of the class {type(one.route).__qualname__}")
 
 
 def _methods(route: Any) -> list[str]:
     """A route whose endpoint is a class decides itself, as a WebSocket's does."""
     methods = getattr(route, "methods", None)
     return sorted(methods) if methods else []
-
-
-def _mounted(route: Mount, prefix: str, answers: list[str]) -> Iterator[dict[str, Any]]:
-    inner, path = route.app, prefix + route.path
-    if type(inner) is Router and not list(_router(inner)) and inner.middleware_stack == inner.app:
-        yield from _rules(inner.routes, path, answers)
-        yield {"rule": path or "/", "pattern": _pattern(path + "/")}
-        return
-    start = _pattern(path).removesuffix(_LEFT_OUT) if "{" in path else escape(path)
-    yield {"rule": f"{path}/", "pattern": f"{start}(?:/{ANYTHING})?"}
-
-
-def _included(route: Any) -> tuple[str, list[Any]] | None:
-    """FastAPI's include_router: the prefix, and the router's routes."""
-    router, context = getattr(route, "original_router", None), getattr(route, "include_context", None)
-    prefix = getattr(context, "prefix", None)
-    if not isinstance(router, Router) or not isinstance(prefix, str) or list(_router(router)):
-        return None
-    return prefix, list(router.routes)
-
-
-def _router(router: Router) -> Iterator[str]:
-    if getattr(router.default, "__func__", None) is not Router.not_found:
-        yield f"the router's own default, {place(router.default)},"
-    if getattr(router, "_low_priority_routes", ()):
-        yield "routes of FastAPI's that are tried last"
 
 
 def _redirects(router: Router) -> bool:

@@ -62,9 +62,11 @@ class Said(NamedTuple):
         cors = [pair for pair in self.headers if pair[0].lower().startswith(_CORS)]
         echoed = [name for name, value in cors if STRANGE_ORIGIN in value]
         is_open = any(value == "*" for _, value in cors)
-        other = [pair for pair in near.headers if pair not in cors and not (is_open and _is_vary(pair))]
-        rest = self._replace(headers=[pair for pair in self.headers if pair not in cors])
-        return echoed[0] if echoed else rest.differs(near._replace(headers=other))
+        here, there = (
+            [pair for pair in said.headers if pair not in cors and not (is_open and _is_vary(pair))]
+            for said in (self, near)
+        )
+        return echoed[0] if echoed else self._replace(headers=here).differs(near._replace(headers=there))
 
 
 def said_with(headers: list[tuple[str, str]], life: str) -> Said:

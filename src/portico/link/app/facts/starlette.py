@@ -1,0 +1,123 @@
+"""The facts of a Starlette or FastAPI app: its folders of files, and its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from portico.link.app.facts.notes import combined, lost
+from portico.link.app.facts.starlette_routes import Met, base_of, is_plain, walked
+from portico.link.app.facts.starlette_unrouted import unrouted
+from portico.site.overlap.segments import may_meet
+from portico.site.pattern import ANYTHING, escape, head
+
+_THEIRS = ("starlette.", "fastapi.")
+
+
+def facts(app: Starlette) -> dict[str, Any]:
+    """The part of AppFacts that such an app can provide."""
+    met = list(walked(app.router.routes))
+    notes: list[str] = []
+    left: list[dict[str, str]] = []
+    static = [folder for number in range(len(met)) for folder in _static(app, met, number, notes, left)]
+    return {
+        "framework": "starlette",
+        "static": sorted(static, key=lambda folder: folder["url"]),
+        "left": sorted(left, key=lambda folder: folder["url"]),
+        "routes": sorted(_routes(met), key=lambda route: (route["rule"], route["rank"])),
+        "unrouted": unrouted(app),
+        "lost": lost(one.route.endpoint for one in met if _is_own(one)),
+        "notes": notes,
+    }
+
+
+def _routes(met: list[Met]) -> Iterator[dict[str, Any]]:
+    """Those of the app itself. In a mounted router or app Starlette reads the path in other ways where it ends in a
+    newline, or has two slashes: no pattern tells which view answers.
+    """
+    for rank, one in enumerate(met):
+        route = one.route
+        if one.within:
+            continue
+        if isinstance(route, Mount):
+            yield {"rule": f"{one.path}/", "pattern": one.pattern, "rank": rank}
+        elif _is_own(one):
+            entry = {
+                "rule": one.path,
+                "methods": sorted(set(getattr(route, "methods", None) or ()) - {"HEAD"}),
+                "endpoint": str(route.name),
+                "websocket": isinstance(route, WebSocketRoute),
+                "pattern": one.pattern,
+                "rank": rank,
+            }
+            for notes in combined([route.endpoint]):
+                yield entry | notes
+
+
+def _is_own(one: Met) -> bool:
+    return not one.within and isinstance(one.route, Route | WebSocketRoute)
+
+
+def _static(
+    app: Starlette, met: list[Met], number: int, notes: list[str], left: list[dict[str, str]]
+) -> Iterator[dict[str, Any]]:
+    """The folder of a mount, or a note if nginx must not or cannot serve it."""
+    one = met[number]
+    files = base_of(one.route) if isinstance(one.route, Mount) else None
+    if not isinstance(files, StaticFiles):
+        return
+    origin, url = f"StaticFiles of the app at {one.path or '/'}", f"{one.path}/"
+    if problem := _why_not(one.path, files):
+        notes.append(f"{origin}: left to the app: {problem}")
+        return
+    folder = {"url": url, "folder": str(Path(str(files.directory)).absolute()), "origin": origin}
+    if why := _own_way(files) or _before(met[:number], url):
+        left.append(folder | {"why": why})
+    elif Path(folder["folder"]).is_dir():
+        is_open = files is one.route.app and one.within != "app" and not _has_code(app)
+        yield folder | {"is_guarded": not is_open}
+    else:
+        notes.append(f"{origin}: its folder does not exist: {files.directory}")
+
+
+def _why_not(path: str, files: StaticFiles) -> str:
+    if "{" in path:
+        return "its URL is a pattern"
+    if not path:
+        return "its URL is the whole site (/), and the app's other routes come first"
+    return "" if files.directory is not None and not files.packages else "its files are those of packages"
+
+
+def _own_way(files: StaticFiles) -> str:
+    """Why its answers are not those of nginx, as a clause."""
+    if type(files) is not StaticFiles or any(callable(value) for value in vars(files).values()):
+        return f"its class {type(files).__qualname__} is not Starlette's own and may decide who sees a file"
+    return "it answers a folder with index.html (html=True)" if files.html else ""
+
+
+def _before(earlier: list[Met], url: str) -> str:
+    """What may answer its paths. The app's own routes within the folder are not meant: the plan puts them before it."""
+    for one in earlier:
+        if _is_own(one) and head(one.pattern) != url and head(one.pattern).startswith(url):
+            continue
+        if not isinstance(one.route, Mount | Route | WebSocketRoute):
+            return f"a route of the class {type(one.route).__qualname__} comes before it"
+        if not isinstance(one.route, Mount) and may_meet(one.pattern, escape(url) + ANYTHING):
+            return f"the route {one.path} comes before it"
+        if isinstance(one.route, Mount) and not is_plain(one.route.app) and url.startswith(f"{one.path}/"):
+            return f"the app mounted at {one.path or '/'} comes before it"
+    return ""
+
+
+def _has_code(app: Starlette) -> bool:
+    """Whether code that is not Starlette's runs before its routes."""
+    return (
+        bool(app.user_middleware)
+        or not type(app).__module__.startswith(_THEIRS)
+        or not type(app.router).__module__.startswith(_THEIRS)
+    )
