@@ -182,6 +182,12 @@ async def ws_deaf(scope, receive, send, rest):
     await send({"type": "websocket.send", "text": "now"})
     pathlib.Path("heard").write_text(str(sum([len((await receive()).get("text", "")) for _ in range(100)])))
 
+async def ws_scope(scope, receive, send, rest):
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": " ".join(sorted(scope))})
+    await receive()
+
 async def ws_refuse(scope, receive, send, rest):
     await receive()
     if rest == "answer":
@@ -263,6 +269,16 @@ def test_a_scope_has_what_asgi_says(on: Stage) -> None:
     assert told["headers"]["x-own"] == "é"
     assert told["headers"]["host"] == f"127.0.0.1:{on.port}"
     assert not [name for name in told["headers"] if name.startswith("x-portico")]
+
+
+def test_the_scope_of_a_websocket_has_what_asgi_says_and_no_method(on: Stage) -> None:
+    """Litestar answered 403: it takes a scope with a method for that of an HTTP request."""
+    with websocket(on, "/scope") as channel:
+        told = str(channel.recv()).split()
+    assert told == [
+        "asgi", "client", "extensions", "headers", "http_version", "path", "query_string", "raw_path", "root_path",
+        "scheme", "server", "state", "subprotocols", "type",
+    ]  # fmt: skip
 
 
 def test_each_request_has_its_own_copy_of_the_state_of_the_startup(on: Stage) -> None:

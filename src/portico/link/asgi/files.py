@@ -49,7 +49,7 @@ class Files:
         size = os.fstat(descriptor).st_size
         if self._downloads is None or size < WORTH_BYTES:
             return None
-        environ: dict[str, Any] = facts | {"REQUEST_METHOD": scope["method"]}
+        environ: dict[str, Any] = facts | {"REQUEST_METHOD": scope.get("method", "GET")}
         environ |= {_IF[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _IF}
         kept = agrees(FileRange("200 OK", head, None, 0, size, size), environ)
         url = self._downloads.url(descriptor, is_part=False)

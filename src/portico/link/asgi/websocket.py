@@ -61,6 +61,7 @@ def as_websocket(scope: Scope) -> None:
     """Makes the scope of the handshake that of a WebSocket."""
     named = _said(scope["headers"], b"sec-websocket-protocol")
     scope["type"] = "websocket"
+    del scope["method"]  # Litestar takes a scope that has one for that of HTTP
     scope["scheme"] = {"https": "wss"}.get(scope["scheme"], "ws")
     scope["subprotocols"] = [one.strip() for one in named.split(",")] if named else []
     scope["extensions"] = {"websocket.http.response": {}}
