@@ -11,7 +11,7 @@ TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 4)
 # Where it is set every process would compile, and pytest rewrite, every file anew: 4 s each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test test-httpd site collect as-user debian13 test-debian13 check golden docs bench faults attack smuggling certificates cache-tests adopt-corpus screenshots soak clean
+.PHONY: help setup run test test-httpd site collect as-user debian13 test-debian13 check golden docs bench faults attack smuggling certificates cache-tests websocket-cases adopt-corpus screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -28,6 +28,7 @@ help:
 	@echo "make smuggling  requests hidden in requests: client, nginx and app compared by id (ARGS='--seed 7 --mutations 2000')"
 	@echo "make certificates  what sslyze and testssl.sh say; certificates where nonces are rejected, swaps under load (ten minutes)"
 	@echo "make cache-tests  npm's http-cache-tests through the default cache (Node.js and npm needed)"
+	@echo "make websocket-cases  autobahntestsuite against a WebSocket echo (PYTHON2=python2.7, which it needs; a minute)"
 	@echo "make adopt-corpus  every hand-written configuration of the corpus beside what it became (15 to 30 minutes; ARGS='--only certbot.conf')"
 	@echo "make screenshots  pictures of top and the dashboard, for the README; look at them"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
@@ -100,6 +101,9 @@ smuggling: setup
 certificates: setup
 	@scripts/apt $(TEST_PACKAGES)
 	@$(BIN)/python -m tests.certificates
+
+websocket-cases: setup
+	@$(BIN)/python -m tests.autobahn --python2 $(PYTHON2) $(ARGS)
 
 cache-tests: setup
 	@$(BIN)/python -m tests.http_cache $(CACHE_TESTS_ARGS)
