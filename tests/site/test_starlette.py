@@ -105,6 +105,14 @@ DENIED = "the app answers 403 to an anonymous client that requests /static/"
             "its class StaticFiles is not Starlette's own",
         ),
         (BEGIN + "app.mount('/static', StaticFiles(directory='files', html=True))\n", "html=True"),
+        (BEGIN + "app.mount('/static', StaticFiles(directory='files', follow_symlink=True))\n", "symbolic links"),
+        (
+            MOUNTED + "class Guard:\n    def __init__(self, app): ...\n"
+            "    async def __call__(self, scope, receive, send):\n"
+            "        await PlainTextResponse('no', 403)(scope, receive, send)\n"
+            "app.router = Router(app.router.routes, middleware=[Middleware(Guard)])\n",
+            DENIED + "app.css",
+        ),
         (
             BEGIN + "@app.get('/{path:path}')\ndef page(path): ...\napp.mount('/static', files)\n",
             "the route /{path:path} comes before it",

@@ -194,6 +194,9 @@ class AppSettings(msgspec.Struct, frozen=True):
     """Where a session is used, though there is no key for it."""
 
 
+Framework = Literal["", "flask", "django", "pyramid", "starlette"]
+
+
 class AppFacts(msgspec.Struct, frozen=True):
     """The facts of the app. A plain WSGI callable has few; `notes` says so."""
 
@@ -203,8 +206,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     """The absolute directory that the module is imported from; the server's working directory."""
     kind: Literal["flask", "django", "pyramid", "wsgi", "asgi", "remote"] = "wsgi"
     """`remote`: there is no local app, every server is elsewhere."""
-    framework: Literal["", "django", "starlette"] = ""
-    """Of an ASGI app whose routes are read; FastAPI is Starlette's."""
+    framework: Framework = ""
+    """Where `kind` does not say it: of an ASGI app (FastAPI's is Starlette), or of one elsewhere."""
     version: str = ""
     """The framework's version."""
     unicode: str = "14.0.0"
@@ -246,6 +249,10 @@ class AppFacts(msgspec.Struct, frozen=True):
     """False where nobody has asked the app yet: it may have any route."""
 
     @property
-    def router(self) -> str:
-        """The framework by whose order and patterns routes are chosen."""
-        return self.framework or self.kind
+    def router(self) -> Framework:
+        """The framework by whose order and patterns routes are chosen; empty if it is not known."""
+        match self.kind:
+            case "flask" | "django" | "pyramid":
+                return self.kind
+            case _:
+                return self.framework

@@ -57,6 +57,7 @@ def told(site: Site, homes: Mapping[str, str]) -> AppFacts:
         app="",
         directory="",
         kind="remote",
+        framework=facts.router,
         unicode=facts.unicode,
         static=list(_there(facts.static, homes)),
         left=list(_there(facts.left, homes)),

@@ -97,6 +97,8 @@ def _own_way(files: StaticFiles) -> str:
     """Why its answers are not those of nginx, as a clause."""
     if type(files) is not StaticFiles or any(callable(value) for value in vars(files).values()):
         return f"its class {type(files).__qualname__} is not Starlette's own and may decide who sees a file"
+    if files.follow_symlink:
+        return "it follows symbolic links (follow_symlink=True)"
     return "it answers a folder with index.html (html=True)" if files.html else ""
 
 
@@ -118,6 +120,8 @@ def _has_code(app: Starlette) -> bool:
     """Whether code that is not Starlette's runs before its routes."""
     return (
         bool(app.user_middleware)
+        or "build_middleware_stack" in vars(app)
+        or app.router.middleware_stack != app.router.app
         or not type(app).__module__.startswith(_THEIRS)
         or not type(app.router).__module__.startswith(_THEIRS)
     )
