@@ -224,6 +224,7 @@ _LITERAL = (
     b"proxy_ssl_trusted_certificate",
     b"load_module",
     b"include",
+    b"hash",
 )
 """Directives in which a `$` means itself; `hash` is made of variables."""
 _EVIL_VARIABLE = re.compile(rb"(?<!\\)\$\{?evil")

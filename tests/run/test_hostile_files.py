@@ -114,7 +114,7 @@ def write(*files: tuple[Path, str, str]) -> None:
 
 def status(run: Served) -> dict[str, Any]:
     done = said(run.directory, "status", "--json")
-    assert done.stdout, done.stderr
+    assert done.stdout, done.stderr + run.stderr()[-3000:]
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 
@@ -224,7 +224,7 @@ def test_a_line_of_the_app_s_log_that_cannot_be_read_costs_no_other(shop: Served
 @pytest.mark.parametrize("path", ["/deep", "/half"])
 def test_what_a_worker_tells_of_a_traced_request_is_left_out_when_it_is_none(shop: Served, path: str) -> None:
     done = said(shop.directory, "trace", path)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr + shop.stderr()[-3000:]
     assert "internal error" not in done.stderr
 
 

@@ -97,6 +97,14 @@ DENIED = "the app answers 403 to an anonymous client that requests /static/"
         (HOOK + "request.headers.get('origin')\n    return await call_next(request)", "depend on the Origin"),
         (MOUNTED + "app.add_middleware(CORSMiddleware, allow_origins=['https://a.example'])\n", "depend on the Origin"),
         (
+            MOUNTED + "class Own:\n    def __init__(self, app): self.app = app\n"
+            "    async def __call__(self, scope, receive, send):\n"
+            "        dict(scope.get('headers', ())).get(b'origin', b'').endswith(b'.a.example')\n"
+            "        await self.app(scope, receive, send)\n"
+            "app.add_middleware(Own)\n",
+            "depend on the Origin",
+        ),
+        (
             BEGIN + "class Own(StaticFiles): ...\napp.mount('/static', Own(directory='files'))\n",
             "its class Own is not Starlette's own",
         ),
@@ -105,6 +113,54 @@ DENIED = "the app answers 403 to an anonymous client that requests /static/"
             "its class StaticFiles is not Starlette's own",
         ),
         (BEGIN + "app.mount('/static', StaticFiles(directory='files', html=True))\n", "html=True"),
+        (
+            BEGIN + "app.mount('/{tenant}', FastAPI(openapi_url=None))\napp.mount('/static', files)\n",
+            "the app mounted at /{tenant} comes before it",
+        ),
+        (
+            BEGIN + "app.mount('/static/deep', FastAPI(openapi_url=None))\napp.mount('/static', files)\n",
+            "the app mounted at /static/deep comes before it",
+        ),
+        (
+            BEGIN + "deep = Mount('/static/deep', FastAPI(openapi_url=None))\n"
+            "app.mount('', Router([deep, Mount('/static', files)]))\n",
+            "the app mounted at /static/deep comes before it",
+        ),
+        (
+            BEGIN + "app.router.routes.append(Mount('/static', Router([])))\napp.mount('/static', files)\n",
+            "the app mounted at /static comes before it",
+        ),
+        (
+            BEGIN + "class Own(Mount):\n    async def handle(self, scope, receive, send):\n"
+            "        await PlainTextResponse('no', 403)(scope, receive, send)\n"
+            "app.router.routes.append(Own('/static', files))\n",
+            "its mount, of the class Own",
+        ),
+        (
+            BEGIN + "made = Mount('/static', files)\nmade.handle = PlainTextResponse('no', 403)\n"
+            "app.router.routes.append(made)\n",
+            "its mount, of the class Mount",
+        ),
+        (
+            BEGIN + "async def own(self, path, scope): return PlainTextResponse('no', 403)\n"
+            "StaticFiles.get_response = own\napp.mount('/static', files)\n",
+            "its class StaticFiles is not Starlette's own",
+        ),
+        (
+            MOUNTED + "async def own(scope, receive, send): await PlainTextResponse('no', 403)(scope, receive, send)\n"
+            "app.middleware_stack = own\n",
+            DENIED + "app.css",
+        ),
+        (
+            "from contextlib import asynccontextmanager\n" + MOUNTED + "app.state.keys = None\n"
+            "@asynccontextmanager\nasync def lifespan(app):\n    app.state.keys = {'key'}\n    yield\n"
+            "app.router.lifespan_context = lifespan\n"
+            "@app.middleware('http')\nasync def guard(request, call_next):\n"
+            "    keys = app.state.keys\n"
+            "    if keys and request.headers.get('x-key') not in keys: return PlainTextResponse('no', 403)\n"
+            "    return await call_next(request)\n",
+            "may wait for what its lifespan prepares",
+        ),
         (BEGIN + "app.mount('/static', StaticFiles(directory='files', follow_symlink=True))\n", "symbolic links"),
         (
             MOUNTED + "class Guard:\n    def __init__(self, app): ...\n"
@@ -154,6 +210,7 @@ def test_the_app_keeps_files_that_it_may_protect(ask: Ask, code: str, why: str) 
 @pytest.mark.parametrize(
     ("mount", "said"),
     [
+        ("files.all_directories = ['none']\napp.mount('/static', files)", "or of several folders"),
         ("app.mount('/', files)", "StaticFiles of the app at /: left to the app: its URL is the whole site (/)"),
         ("app.mount('/{shop}/static', files)", "its URL is a pattern"),
         ("app.mount('/static', StaticFiles(packages=[('fastapi', '.')]))", "its files are those of packages"),
@@ -206,6 +263,22 @@ def test_settings_beside_a_view_are_those_of_its_route(ask: Ask) -> None:
     }
 
 
+def test_the_prefix_of_a_router_is_a_part_of_each_rule(ask: Ask) -> None:
+    """A path of the router alone that begins with a colon was taken for the port of a host."""
+    code = (
+        "inner = APIRouter()\n@inner.get(':export')\n@edge.internal\ndef export(): ...\n"
+        "app.include_router(inner, prefix='/v1/{shop}/jobs')\n"
+    )
+    assert [one.pattern for one in ask(BEGIN + code).routes if one.edge] == [r"/v1/(?:[^/]+)/jobs:export\n?"]
+
+
+def test_routes_of_other_paths_share_none(ask: Ask) -> None:
+    code = "".join(f"@app.get('/p{n}')\ndef p{n}(): ...\n" for n in range(30))
+    facts = ask(BEGIN + code + "@app.post('/up')\n@edge.max_upload('1GiB')\ndef up(): ...\n")
+    options, causes = load(None, {})
+    assert [item.rule for item in routed(options, facts, causes)] == ["/up"]
+
+
 def test_a_rule_of_portico_toml_is_written_as_the_app_has_it_or_as_flask_would(
     ask: Ask, tmp_path: Path
 ) -> None:
@@ -235,3 +308,75 @@ def test_a_view_with_settings_that_the_app_s_own_routes_do_not_reach_is_an_error
         UsageError, match=r"shop.py:13: portico.edge is used on task, .* no route of the app itself"
     ):
         routed(options, facts, causes)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            (
+                "@app.get('/{path:path}')\ndef page(path): ...\n"
+                "@app.websocket('/live/{room}')\n@edge.internal\nasync def live(socket): ...\n"
+            ),
+            "the WebSocket /live/{room} shares paths with the route /{path:path}",
+        ),
+        (
+            (
+                "@app.websocket('/live/{room}')\n@edge.timeout('9m')\nasync def live(socket): ...\n"
+                "@app.get('/{path:path}')\n@edge.internal\ndef page(path): ...\n"
+            ),
+            "the WebSocket /live/{room} shares paths with the route /{path:path}",
+        ),
+        (
+            (
+                "import re\n@app.get('/jobs')\n@edge.internal\ndef jobs(): ...\n"
+                "for one in app.router.routes: one.path_regex = re.compile(one.path_regex.pattern, re.IGNORECASE)\n"
+            ),
+            "the route /jobs, which nginx cannot recognize by its path",
+        ),
+        (
+            (
+                "class Own(Route):\n    def matches(self, scope): return super().matches({**scope, 'path': '/jobs'})\n"
+                "@edge.internal\ndef jobs(request): ...\napp.router.routes.append(Own('/jobs', jobs))\n"
+            ),
+            "the route /jobs, which nginx cannot recognize by its path",
+        ),
+        (
+            "app = FastAPI(root_path='/api')\n@app.get('/jobs')\n@edge.internal\ndef jobs(): ...\n",
+            "portico.edge is used on jobs",
+        ),
+        (
+            (
+                "@app.get('/jobs')\n@edge.internal\ndef jobs(): ...\n"
+                "class Own:\n    def __init__(self, inner): self.inner = inner\n"
+                "    async def __call__(self, *words): await self.inner(*words)\napp.router = Own(app.router)\n"
+            ),
+            "portico.edge is used on jobs",
+        ),
+    ],
+)
+def test_settings_that_would_not_hold_are_an_error(ask: Ask, code: str, said: str) -> None:
+    facts = ask(BEGIN + code)
+    options, causes = load(None, {})
+    with pytest.raises(UsageError) as caught:
+        routed(options, facts, causes)
+    assert said in str(caught.value)
+
+
+def test_a_view_of_head_or_of_a_websocket_hides_none_of_http_and_the_other_way_round(ask: Ask) -> None:
+    """Their settings were dropped."""
+    code = (
+        "@app.head('/x')\ndef head(): ...\n@app.get('/x')\n@edge.internal\ndef get(): ...\n"
+        "async def page(request): ...\napp.router.routes.append(Route('/live', page, methods=None))\n"
+        "@app.websocket('/live')\n@edge.internal\nasync def live(socket): ...\n"
+    )
+    facts = ask(BEGIN + code)
+    options, causes = load(None, {})
+    assert {item.rule for item in routed(options, facts, causes)} == {"/x", "/live"}
+
+
+def test_middleware_that_may_change_paths_is_said_where_views_have_settings(ask: Ask) -> None:
+    hook = "@app.middleware('http')\nasync def hook(request, call_next): return await call_next(request)\n"
+    noted = "@app.get('/jobs')\n@edge.internal\ndef jobs(): ...\n"
+    assert "the middleware hook: where it changes the path" in " ".join(ask(BEGIN + hook + noted).notes)
+    assert ask(BEGIN + hook).notes == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -16,7 +17,8 @@ from portico.site.model import Routed
 from portico.site.options import Options
 from portico.site.options.edge import Edge
 from portico.site.overlap.methods import for_methods, is_from_app, is_hidden, with_shared
-from portico.site.pattern import ANYTHING, of_starlette, pattern, rank, standard
+from portico.site.overlap.segments import may_meet
+from portico.site.pattern import ANYTHING, fixed_path, of_starlette, pattern, rank, standard
 
 _LATER = 1 << 20
 """A rule of [routes] that is not one of the app's is tried last: it may match many paths."""
@@ -41,7 +43,7 @@ def routed(options: Options, facts: AppFacts, causes: Mapping[str, str]) -> tupl
 
 
 _UNREAD = {
-    "asgi": "but Portico cannot read the routes of this app: it is not FastAPI, Starlette or Django",
+    "asgi": "but the routes of this app could not be read (those of FastAPI, Starlette and Django can)",
     "wsgi": "but Portico cannot read the routes of this app: it is not Flask, Django or Pyramid",
 }
 
@@ -69,7 +71,7 @@ def _from_app(facts: AppFacts, problems: list[Problem]) -> Iterator[Routed]:
             problems.append(_not_a_pattern(route))
         elif is_hidden(route, facts):
             continue
-        elif problem := _divided(route, facts):
+        elif problem := _divided(route, facts) or _beside(route, facts):
             problems.append(problem)
         elif edge := _edge(route, problems):
             causes = {key: f"{route.where}: @edge.{key}" for key in route.edge}
@@ -105,6 +107,27 @@ def _divided(route: Route, facts: AppFacts) -> Problem | None:
                 "nginx chooses by the path alone: give both the same value, or different paths",
             )
     return None
+
+
+def _beside(route: Route, facts: AppFacts) -> Problem | None:
+    """A handshake is never answered by a view of HTTP; nginx, which cannot tell, would take the settings of either."""
+    for other in facts.routes if route.websocket else ():
+        if other.websocket or other.pattern in ("", route.pattern) or not _meet(other.pattern, route.pattern):
+            continue
+        if other.rank < route.rank or other.edge not in ({}, route.edge):
+            what = (
+                f"the WebSocket {route.rule} shares paths with the route {other.rule}, and has other settings"
+            )
+            return Problem(route.where, what, "nginx chooses by the path alone: give it paths of its own")
+    return None
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether one path may match both."""
+    for fixed, regex in ((fixed_path(one), other), (fixed_path(other), one)):
+        if fixed is not None:
+            return re.fullmatch(regex, fixed) is not None
+    return may_meet(one, other)
 
 
 def _edge(route: Route, problems: list[Problem]) -> Edge | None:

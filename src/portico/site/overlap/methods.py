@@ -78,7 +78,7 @@ def is_hidden(route: Route, facts: AppFacts) -> bool:
         for one in facts.routes
         if one.rank < route.rank
         and one.pattern
-        and not one.websocket
+        and one.websocket == route.websocket
         and (one.pattern == route.pattern or (path is not None and re.fullmatch(one.pattern, path)))
     ]
     if facts.router not in _BY_METHOD or any(not one.methods for one in earlier):

@@ -24,9 +24,18 @@ def may_meet(first: str, second: str) -> bool:
 
 
 def _may_be_one(left: str, right: str) -> bool:
-    if is_fixed(left):
-        return re.fullmatch(right, head(left)) is not None
-    return not is_fixed(right) or re.fullmatch(left, head(right)) is not None
+    for one, other in ((left, right), (right, left)):
+        if texts := _texts(one):
+            return any(re.fullmatch(other, text) for text in texts)
+    return True
+
+
+def _texts(segment: str) -> list[str]:
+    """All that it matches, if that is one text, perhaps with a newline behind it."""
+    plain = segment.removesuffix(r"\n?")
+    if not is_fixed(plain):
+        return []
+    return [head(plain)] if plain == segment else [head(plain), f"{head(plain)}\n"]
 
 
 @lru_cache(4096)

@@ -199,7 +199,8 @@ def _asked(framework: str, thing: Any) -> dict[str, Any]:
     try:
         answers: dict[str, Any] = importlib.import_module(f"portico.link.app.facts.{framework}").facts(thing)
     except Exception as error:  # noqa: BLE001  an app that cannot be asked can still be served
-        return {"kind": framework, "notes": [f"the app could not be asked: {type(error).__name__}: {error}"]}
+        notes = [f"the app could not be asked: {type(error).__name__}: {error}"]
+        return {"kind": framework, "notes": notes, "lost": lost([])}
     return answers
 
 

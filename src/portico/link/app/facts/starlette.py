@@ -11,27 +11,32 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from portico.link.app.facts.notes import combined, lost
-from portico.link.app.facts.starlette_routes import Met, base_of, is_plain, walked
+from portico.link.app.facts.starlette_code import has_code, is_usual, own_middleware, prepares
+from portico.link.app.facts.starlette_routes import Met, base_of, is_theirs, matches_as_usual, walked
 from portico.link.app.facts.starlette_unrouted import unrouted
 from portico.site.overlap.segments import may_meet
 from portico.site.pattern import ANYTHING, escape, head
 
-_THEIRS = ("starlette.", "fastapi.")
+_ROOT_PATH = (
+    "settings beside views are not read, because the app has a root_path, which Starlette removes from paths: "
+    "say it as mount in portico.toml instead"
+)
 
 
 def facts(app: Starlette) -> dict[str, Any]:
     """The part of AppFacts that such an app can provide."""
     met = list(walked(app.router.routes))
-    notes: list[str] = []
+    own = [] if getattr(app, "root_path", "") else met
+    notes = list(_rewriting(app)) if own or not met else [_ROOT_PATH]
     left: list[dict[str, str]] = []
     static = [folder for number in range(len(met)) for folder in _static(app, met, number, notes, left)]
     return {
         "framework": "starlette",
         "static": sorted(static, key=lambda folder: folder["url"]),
         "left": sorted(left, key=lambda folder: folder["url"]),
-        "routes": sorted(_routes(met), key=lambda route: (route["rule"], route["rank"])),
+        "routes": sorted(_routes(own), key=lambda route: (route["rule"], route["rank"])),
         "unrouted": unrouted(app),
-        "lost": lost(one.route.endpoint for one in met if _is_own(one)),
+        "lost": lost(one.route.endpoint for one in own if _is_own(one)),
         "notes": notes,
     }
 
@@ -49,7 +54,7 @@ def _routes(met: list[Met]) -> Iterator[dict[str, Any]]:
         elif _is_own(one):
             entry = {
                 "rule": one.path,
-                "methods": sorted(set(getattr(route, "methods", None) or ()) - {"HEAD"}),
+                "methods": _methods(route),
                 "endpoint": str(route.name),
                 "websocket": isinstance(route, WebSocketRoute),
                 "pattern": one.pattern,
@@ -57,6 +62,19 @@ def _routes(met: list[Met]) -> Iterator[dict[str, Any]]:
             }
             for notes in combined([route.endpoint]):
                 yield entry | notes
+
+
+def _methods(route: Any) -> list[str]:
+    """Without the HEAD that Starlette adds to GET; empty for all."""
+    methods = set(getattr(route, "methods", None) or ())
+    return sorted(methods - {"HEAD"} if "GET" in methods else methods)
+
+
+def _rewriting(app: Starlette) -> Iterator[str]:
+    """A note if settings of views depend on code that may change paths."""
+    if own := own_middleware(app) if lost([]) else []:
+        what = "where it changes the path of a request, @edge holds for the client's path only"
+        yield f"the middleware {', '.join(own)}: {what}"
 
 
 def _is_own(one: Met) -> bool:
@@ -76,10 +94,10 @@ def _static(
         notes.append(f"{origin}: left to the app: {problem}")
         return
     folder = {"url": url, "folder": str(Path(str(files.directory)).absolute()), "origin": origin}
-    if why := _own_way(files) or _before(met[:number], url):
+    if why := _own_way(one.route, files) or _before(met[:number], url) or _unasked(app, one):
         left.append(folder | {"why": why})
     elif Path(folder["folder"]).is_dir():
-        is_open = files is one.route.app and one.within != "app" and not _has_code(app)
+        is_open = files is one.route.app and one.within != "app" and not has_code(app)
         yield folder | {"is_guarded": not is_open}
     else:
         notes.append(f"{origin}: its folder does not exist: {files.directory}")
@@ -90,13 +108,18 @@ def _why_not(path: str, files: StaticFiles) -> str:
         return "its URL is a pattern"
     if not path:
         return "its URL is the whole site (/), and the app's other routes come first"
-    return "" if files.directory is not None and not files.packages else "its files are those of packages"
+    is_one = [str(one) for one in files.all_directories] == [str(files.directory)]
+    return "" if is_one and not files.packages else "its files are those of packages, or of several folders"
 
 
-def _own_way(files: StaticFiles) -> str:
+def _own_way(mount: Mount, files: StaticFiles) -> str:
     """Why its answers are not those of nginx, as a clause."""
-    if type(files) is not StaticFiles or any(callable(value) for value in vars(files).values()):
+    names = ("__call__", "get_path", "get_response", "lookup_path", "file_response", "is_not_modified")
+    is_own = not all(is_theirs(getattr(StaticFiles, name)) for name in names)
+    if is_own or type(files) is not StaticFiles or any(callable(value) for value in vars(files).values()):
         return f"its class {type(files).__qualname__} is not Starlette's own and may decide who sees a file"
+    if not matches_as_usual(mount):
+        return f"its mount, of the class {type(mount).__qualname__}, is not Starlette's own"
     if files.follow_symlink:
         return "it follows symbolic links (follow_symlink=True)"
     return "it answers a folder with index.html (html=True)" if files.html else ""
@@ -105,23 +128,28 @@ def _own_way(files: StaticFiles) -> str:
 def _before(earlier: list[Met], url: str) -> str:
     """What may answer its paths. The app's own routes within the folder are not meant: the plan puts them before it."""
     for one in earlier:
+        if isinstance(one.route, WebSocketRoute):
+            continue
+        if not isinstance(one.route, Mount | Route):
+            return f"a route of the class {type(one.route).__qualname__} comes before it"
         if _is_own(one) and head(one.pattern) != url and head(one.pattern).startswith(url):
             continue
-        if not isinstance(one.route, Mount | Route | WebSocketRoute):
-            return f"a route of the class {type(one.route).__qualname__} comes before it"
-        if not isinstance(one.route, Mount) and may_meet(one.pattern, escape(url) + ANYTHING):
-            return f"the route {one.path} comes before it"
-        if isinstance(one.route, Mount) and not is_plain(one.route.app) and url.startswith(f"{one.path}/"):
-            return f"the app mounted at {one.path or '/'} comes before it"
+        if not one.pattern or may_meet(one.pattern, escape(url) + ANYTHING):
+            what = "app mounted at" if isinstance(one.route, Mount) else "route"
+            return f"the {what} {one.path or '/'} comes before it"
     return ""
 
 
-def _has_code(app: Starlette) -> bool:
-    """Whether code that is not Starlette's runs before its routes."""
+def _unasked(app: Starlette, one: Met) -> str:
+    """Why a test request would prove nothing, as a clause."""
+    is_own = (
+        bool(own_middleware(app))
+        or not is_usual(app)
+        or one.within == "app"
+        or base_of(one.route) is not one.route.app
+    )
     return (
-        bool(app.user_middleware)
-        or "build_middleware_stack" in vars(app)
-        or app.router.middleware_stack != app.router.app
-        or not type(app).__module__.startswith(_THEIRS)
-        or not type(app.router).__module__.startswith(_THEIRS)
+        "code of the app runs before it, and may wait for what its lifespan prepares"
+        if is_own and prepares(app)
+        else ""
     )

@@ -50,7 +50,7 @@ def _rules(routes: Iterable[Any], answers: list[str]) -> Iterator[dict[str, Any]
                 yield {"rule": one.path or "/", "pattern": one.itself}
             else:
                 yield {"rule": f"{one.path}/", "pattern": one.around}
-        elif isinstance(one.route, Route | WebSocketRoute):
+        elif isinstance(one.route, Route | WebSocketRoute) and one.pattern:
             yield {"rule": one.path, "pattern": one.pattern, "methods": _methods(one.route)}
         else:
             answers.append(f"a route of the class {type(one.route).__qualname__}")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from portico.link.app.statics.stranger import MOST_COMPARED, Origin
+from portico.link.app.statics.stranger import LOOKS, MOST_COMPARED, Origin
 
 
 class _EnoughError(Exception):
@@ -18,21 +18,18 @@ class _NotedBytes(bytes):
 
     origin: Origin
 
-    def decode(self, *words: Any, **named: Any) -> str:
-        self.origin.is_read = True
-        return super().decode(*words, **named)
 
-    def __eq__(self, other: object) -> bool:
-        self.origin.is_read = True
-        return super().__eq__(other)
+def _noting(method: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(said: _NotedBytes, *args: Any, **named: Any) -> Any:
+        said.origin.is_read = True
+        return method(said, *args, **named)
 
-    def __hash__(self) -> int:
-        self.origin.is_read = True
-        return super().__hash__()
+    return noted
 
-    def __contains__(self, part: Any) -> bool:
-        self.origin.is_read = True
-        return super().__contains__(part)
+
+for _name in ("decode", *LOOKS):
+    if hasattr(bytes, _name):
+        setattr(_NotedBytes, _name, _noting(getattr(bytes, _name)))
 
 
 def as_wsgi(app: Any) -> Callable[..., Iterable[bytes]]:

@@ -71,12 +71,13 @@ def _noting(method: Callable[..., Any]) -> Callable[..., Any]:
     return noted
 
 
-_LOOKS = (
+LOOKS = (
     "__eq__", "__ne__", "__hash__", "__contains__", "__len__", "casefold", "encode", "endswith", "find", "index",
     "lower", "lstrip", "partition", "removeprefix", "replace", "rpartition", "rstrip", "split", "startswith", "strip",
     "upper",
 )  # fmt: skip
-for _name in _LOOKS:
+"""Methods of a text by which an app looks at it."""
+for _name in LOOKS:
     setattr(Origin, _name, _noting(getattr(str, _name)))
 
 
