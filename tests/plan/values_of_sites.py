@@ -224,9 +224,10 @@ _LITERAL = (
     b"proxy_ssl_trusted_certificate",
     b"load_module",
     b"include",
-    b"hash",
 )
-"""Directives in which a `$` means itself; `hash` is made of variables."""
+"""Directives in which a `$` means itself."""
+_VARIABLES = re.compile(rb"(\$[a-z][a-z0-9_]*)+")
+"""What the user may name as the key of `hash`: nothing but variables."""
 _EVIL_VARIABLE = re.compile(rb"(?<!\\)\$\{?evil")
 SITES: dict[str, dict[str, Any]] = {
     "local": LOCAL,
@@ -441,7 +442,9 @@ def variables(found: Iterable[Read]) -> Iterator[bytes]:
     """Words with a variable that no part of Portico's has, where nginx would look for it."""
     for one in found:
         name, *args = one.words
-        if name not in _LITERAL:
+        if name == b"hash":
+            yield from (word for word in args[:1] if not _VARIABLES.fullmatch(word))
+        elif name not in _LITERAL:
             yield from (word for word in args if _EVIL_VARIABLE.search(word) and not word.startswith(b"~"))
         yield from variables(one.block or ())
 
