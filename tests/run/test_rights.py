@@ -27,9 +27,9 @@ from tests.support import end as stop
 from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, as_user, paths, places, python
 
-pytestmark = [ONLY_ROOT, pytest.mark.timeout(900)]
+pytestmark = [ONLY_ROOT, pytest.mark.timeout(500)]
 
-IDLE_SECONDS = 400
+IDLE_SECONDS = 200
 """Copies are made with what nobody else needs of the processors; the tests beside this one may need all of it."""
 SECRET = "root's own words\n"
 APP = """
