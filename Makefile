@@ -48,7 +48,7 @@ check: setup
 test:
 	@PYTHON=$(PYTHON) scripts/setup dev $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync check as-user debian13 collect
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --reruns 1 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 # Once, before many processes do the same at the same time in a fresh clone.
 collect:
