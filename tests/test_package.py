@@ -68,7 +68,9 @@ def _run(*argv: str, cwd: Path, env: dict[str, str] | None = None) -> str:
 def _of_the_clone() -> set[str]:
     """Every file of the package: code, and the data that it reads at run time."""
     top = ROOT / "src"
-    files = {path for path in (top / "portico").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    files = {
+        path for path in (top / "portico").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
     return {path.relative_to(top).as_posix() for path in files}
 
 
