@@ -364,8 +364,9 @@ def test_daemons_that_exit_are_reaped_at_once_and_children_of_others_later() -> 
     prctl.adopt_orphans()
     owned = launch([sys.executable, "-c", "pass"])
     leader = launch([sys.executable, "-c", "pass"], leads=True)
-    daemons = "for n in 1 2 3 4 5; do sleep 0 & echo $!; done"
-    said = subprocess.run(["setsid", "sh", "-c", daemons], check=True, capture_output=True, text=True)
+    daemons = "import os; print(*[os.fork() or os._exit(0) for _ in range(5)])"  # sh reaps some itself
+    program = ["setsid", sys.executable, "-c", daemons]
+    said = subprocess.run(program, check=True, capture_output=True, text=True)
     pids = [int(word) for word in said.stdout.split()]
     for pid in (owned.pid, leader.pid, *pids):
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
