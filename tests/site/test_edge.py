@@ -235,6 +235,12 @@ PYRAMID = (
             "@app.post('/a/<path:rest>')\n@edge.timeout('2m')\ndef two(rest): ...\n",
             "/a/<int:n> and /a/<path:rest> share paths by method and differ in timeout",
         ),
+        (
+            FLASK + "view = edge.timeout('1m')(lambda **_: '')\nfor n in range(23):\n"
+            "    app.add_url_rule(f'/<x>/get-{n}', f'g{n}', view, methods=['GET'])\n"
+            "    app.add_url_rule(f'/post-{n}/<y>', f'p{n}', lambda y: '', methods=['POST'])\n",
+            "more than 500 groups of routes share paths by method",
+        ),
     ],
 )
 def test_two_views_of_one_path_that_want_two_things_are_said(told: Told, source: str, words: str) -> None:

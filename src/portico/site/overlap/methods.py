@@ -54,7 +54,10 @@ def with_shared(
         if is_fixed(step.route.pattern):
             _settle(step, _taken(head(step.route.pattern), steps, facts.router), made, problems)
     if facts.router in _BY_METHOD:
-        for number, group in enumerate(islice(_groups(steps), _MOST)):
+        for number, group in enumerate(islice(_groups(steps), _MOST + 1)):
+            if number == _MOST:
+                problems.append(_too_many(group))
+                break
             shared = _union(group, number, problems)
             made.setdefault(shared.pattern, shared)
     return tuple(sorted(made.values(), key=lambda item: (item.rank, item.rule)))
@@ -208,6 +211,17 @@ def _limits(edge: Edge, step: _Step, item: Routed, group: Sequence[_Step]) -> li
     is_shared = len(group) > 1 and is_from_app(item.causes["limit"])
     more = for_methods(item.edge, step.methods or ()) if is_shared else item.edge
     return list(dict.fromkeys([*edge.limit, *more.limit]))
+
+
+def _too_many(group: Sequence[_Step]) -> Problem:
+    causes = (cause for step in group if step.routed for cause in step.routed.causes.values())
+    rules = " and ".join(dict.fromkeys(step.route.rule for step in group))
+    return Problem(
+        next(causes).partition(": ")[0],
+        f"more than {_MOST} groups of routes share paths by method, the next one {rules}: the settings of their views "
+        "cannot all hold",
+        "give views with settings paths that no other view of another method has",
+    )
 
 
 def _differ(group: Sequence[_Step], key: str, cause: str, other: str) -> Problem:
